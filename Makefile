@@ -1,0 +1,76 @@
+# VidCompute. `make` lists what there is to do.
+#
+# Everything begins with setup/start.sh, which needs Python 3.11+ and nothing else: it makes .venv from the lock files,
+# builds the web pages, and does nothing at all when both are up to date.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check dev format lock openapi example client bench faults fuzz wheel pages setup clean
+
+SETUP := sh setup/start.sh
+BIN := .venv/bin
+
+# FILE and ONCE reach the recipe through the environment, so that any name is safe.
+export FILE ONCE
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '%-16s %s\n' "$$name" "$$text"; done
+
+run: ## set everything up, serve, take FILE=path-or-URL (or a sample) and print where to watch it; ONCE=1 ends after the job
+	@$(SETUP) run
+	@exec $(BIN)/python -m vidcompute.main run $${FILE:+--file "$$FILE"} $${ONCE:+--once}
+
+test: ## set everything up and run all tests
+	@$(SETUP) test
+
+check: ## the quick part: lint, types, imports, unit and house tests
+	@$(SETUP) check
+
+dev: ## serve, and start anew when a file changes
+	@$(SETUP) reload
+
+format: ## bring the code into shape
+	@$(SETUP) dev
+	@$(BIN)/ruff check --fix --quiet || true
+	@$(BIN)/ruff format
+
+lock: ## resolve the lock files anew (UPGRADE=1: with the newest versions)
+	@$(SETUP) lock $(if $(UPGRADE),--upgrade)
+
+openapi: ## write docs/openapi.yaml from the code
+	@$(SETUP) dev
+	@$(BIN)/python -m vidcompute.main openapi docs/openapi.yaml
+
+example: ## write .env.example from the settings
+	@$(SETUP) dev
+	@$(BIN)/python -c 'import sys; from vidcompute.settings import env_example; sys.stdout.write(env_example())' > .env.example
+
+client: openapi ## generate the Python client and the web client from docs/openapi.yaml
+	@$(BIN)/python -m setup.client
+	@cd web && npm run --silent client
+
+bench: ## measure; results go to bench/
+	@$(SETUP) pages
+	@$(BIN)/python -m bench
+
+faults: ## the long suite of kills and failures
+	@$(SETUP) dev
+	@$(BIN)/pytest tests/faults -m "long or not long"
+
+fuzz: ## the long suite of hostile input
+	@$(SETUP) dev
+	@$(BIN)/pytest tests/media tests/unit -m long
+
+wheel: ## build a wheel with the web pages in it
+	@$(SETUP) wheel
+
+pages: ## build the web pages
+	@$(SETUP) pages
+
+setup: ## make the environment with the developers' tools, and run nothing
+	@$(SETUP) dev
+
+clean: ## remove what was installed and built (the data folder stays)
+	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist test-results
+	@rm -rf web/node_modules setup/spectral/node_modules vidcompute/pages
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,89 @@
+"""The steps that the Makefile names: `python -m setup STEP [ARGUMENT …]`, from the top folder of the checkout."""
+
+import sys
+from collections.abc import Callable, Mapping
+
+from setup import environment, lock, pages, reload, suite, system
+from setup.console import SetupError, fail
+from setup.places import exclusive
+
+
+def _run() -> int:
+    with exclusive():
+        environment.ensure("run")
+        pages.ensure()
+    return 0
+
+
+def _dev() -> int:
+    with exclusive():
+        environment.ensure("dev")
+    return 0
+
+
+def _test() -> int:
+    with exclusive():
+        environment.ensure("dev")
+        system.ensure()
+        pages.ensure()
+    return suite.everything()
+
+
+def _check() -> int:
+    _dev()
+    return suite.quick()
+
+
+def _pages() -> int:
+    with exclusive():
+        environment.ensure("run")
+        pages.ensure()
+    return 0
+
+
+def _wheel() -> int:
+    _pages()
+    return environment.build_wheel()
+
+
+def _reload() -> int:
+    with exclusive():
+        environment.ensure("dev")
+        pages.ensure()
+    return reload.serve()
+
+
+def _lock() -> int:
+    with exclusive():
+        return lock.write(upgrade="--upgrade" in sys.argv)
+
+
+STEPS: Mapping[str, Callable[[], int]] = {
+    "run": _run,  # what `make run` needs
+    "dev": _dev,  # and the developers' tools
+    "pages": _pages,
+    "test": _test,
+    "check": _check,
+    "wheel": _wheel,
+    "reload": _reload,
+    "lock": _lock,
+}
+
+
+def main() -> int:
+    """Run one step; the exit code."""
+    step = STEPS.get(sys.argv[1] if len(sys.argv) > 1 else "")
+    if step is None:
+        sys.stderr.write(f"usage: python -m setup {{{' | '.join(STEPS)}}}\n")
+        return 2
+    try:
+        return step()
+    except SetupError as problem:
+        return fail(problem)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. Run the same command again to go on.\n")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""The test suite: `quick` for make check, `everything` for make test. All parts run, whatever failed before."""
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from setup import pages, system
+from setup.console import say
+from setup.places import ROOT, VENV_BIN, WEB
+
+SPECTRAL = ROOT / "setup" / "spectral"
+_OPENAPI = ROOT / "docs" / "openapi.yaml"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One command of the suite; `shown` lets its output through as it comes."""
+
+    name: str
+    command: tuple[str, ...]
+    cwd: Path = ROOT
+    env: Mapping[str, str] = field(default_factory=dict)
+    shown: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a part ended."""
+
+    part: Part
+    code: int
+    output: str
+    wall_s: float
+
+
+def _tool(name: str, *arguments: str) -> tuple[str, ...]:
+    return (str(VENV_BIN / name), *arguments)
+
+
+def _rules() -> list[Part]:
+    return [
+        Part("mypy", _tool("mypy")),
+        Part("ruff", _tool("ruff", "check", "--quiet")),
+        Part("format", _tool("ruff", "format", "--check", "--quiet")),
+        Part("imports", _tool("lint-imports", "--no-cache")),
+    ]
+
+
+def quick() -> int:
+    """Lint, types, imports and the tests that need nothing: under a minute when warm. The exit code."""
+    tests = Part("tests", _tool("pytest", "-q", "tests/unit", "tests/house"))
+    begun = time.monotonic()
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        results = list(pool.map(_run, [tests, *_rules()]))
+    for result in results:
+        _report(result)
+    say(f"{time.monotonic() - begun:.1f} s in all")
+    return _worst(results)
+
+
+def everything() -> int:
+    """The whole suite. Pytest's closing line is the last line of the output. The exit code."""
+    parts = [*_rules(), *_web()]
+    parallel = ("-n", "2", "--dist", "worksteal")
+    parts.append(
+        Part(
+            "unit, contract, media and house tests",
+            _tool("pytest", *parallel, "tests/unit", "tests/house", "tests/contract", "tests/media"),
+            env=_test_env(),
+            shown=True,
+        )
+    )
+    results = [_run(part) for part in parts]
+    for result in results:
+        _report(result)
+    # Alone on the machine: these watch processes, time and sound.
+    last = Part("end-to-end tests", _tool("pytest", "tests/faults", "tests/e2e"), env=_test_env(), shown=True)
+    say(f"▸ {last.name}")
+    results.append(_run(last))
+    return _worst(results)
+
+
+def _web() -> list[Part]:
+    settings = pages.packages(WEB)
+    parts = [
+        Part("web: lint and types", ("npm", "run", "--silent", "check"), WEB, settings),
+        Part("web: tests", ("npm", "test", "--silent"), WEB, settings),
+    ]
+    if _OPENAPI.exists():
+        pages.packages(SPECTRAL)
+        spectral = str(SPECTRAL / "node_modules" / ".bin" / "spectral")
+        command = (spectral, "lint", "--fail-severity", "warn", "--ruleset", ".spectral.yaml", str(_OPENAPI))
+        parts.append(Part("openapi: spectral", command, ROOT, settings))
+    return parts
+
+
+def _test_env() -> dict[str, str]:
+    return {"PATH": os.pathsep.join((os.environ.get("PATH", os.defpath), str(system.UNPACKED)))}
+
+
+def _run(part: Part) -> Result:
+    begun = time.monotonic()
+    done = subprocess.run(
+        part.command,
+        cwd=part.cwd,
+        env={**os.environ, **part.env},
+        stdin=subprocess.DEVNULL,
+        stdout=None if part.shown else subprocess.PIPE,
+        stderr=None if part.shown else subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return Result(part, done.returncode, done.stdout or "", time.monotonic() - begun)
+
+
+def _report(result: Result) -> None:
+    mark = "✗" if result.code else "✓"
+    if result.code:
+        say(result.output.rstrip())
+    say(f"{mark} {result.part.name} ({result.wall_s:.1f} s)")
+
+
+def _worst(results: list[Result]) -> int:
+    return next((result.code for result in results if result.code), 0)

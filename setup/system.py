@@ -1,0 +1,109 @@
+"""Debian packages: what the tests need beyond Python, installed where that is allowed."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from setup.console import SetupError, run, say, step, works
+from setup.places import CACHE
+
+UNPACKED = CACHE / "debian" / "usr" / "bin"
+_FONTS = Path("/usr/share/fonts")
+
+
+@dataclass(frozen=True)
+class Package:
+    """A Debian package, the programs that show it is there (any of them), and what the tests do with it."""
+
+    name: str
+    programs: tuple[str, ...]
+    purpose: str
+
+    def present(self) -> bool:
+        """Whether the machine has it, from this package or elsewhere."""
+        if not self.programs:
+            return any(_FONTS.rglob("*.ttf"))
+        return any(shutil.which(program) for program in self.programs)
+
+
+NEEDED = (
+    Package(
+        "chromium", ("chromium", "chromium-browser", "google-chrome"), "the browser that the watch page is tested in"
+    ),
+    Package("fonts-dejavu-core", (), "letters in that browser"),
+    Package("strace", ("strace",), "to watch what media processes open and connect to"),
+)
+_PROMETHEUS = Package("prometheus", ("promtool",), "promtool, which checks /metrics")
+
+
+def ensure() -> None:
+    """Make sure that everything the tests need is there; SetupError with a clear list where it may not install."""
+    missing = [package for package in NEEDED if not package.present()]
+    if missing:
+        if not may_install():
+            raise SetupError("The tests need programs that are not on this machine.", _list_of(missing))
+        install([package.name for package in missing])
+    _ensure_promtool()
+
+
+@cache
+def _privilege() -> tuple[str, ...] | None:
+    """What to put before apt-get: nothing for root, sudo where it asks for no password; None where neither is there."""
+    if os.geteuid() == 0:
+        return ()
+    return ("sudo", "-n") if works(["sudo", "-n", "true"]) else None
+
+
+def may_install() -> bool:
+    """Whether packages can be installed: a Debian kind of system, and root or sudo."""
+    return shutil.which("apt-get") is not None and _privilege() is not None
+
+
+def install(packages: Sequence[str]) -> None:
+    """Install Debian packages, after an update of the lists."""
+    names = " ".join(packages)
+    with step(f"Installing Debian packages: {names}"):
+        _apt("update")
+        _apt("install", "--yes", "--no-install-recommends", *packages)
+
+
+def _apt(*arguments: str) -> None:
+    run(
+        [*(_privilege() or ()), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet=2", *arguments],
+        problem=f"apt-get {arguments[0]} failed",
+        hint="Run it by hand to see why; then run the same command again.",
+    )
+
+
+def _list_of(packages: Sequence[Package]) -> str:
+    lines = [f"{package.name:<18} {package.purpose}" for package in packages]
+    names = " ".join(package.name for package in packages)
+    return "\n".join(["As root, or on other systems by their own means:", f"  apt-get install {names}", *lines])
+
+
+def _ensure_promtool() -> None:
+    """Debian ships promtool with a server that would start at once: take the one program out of the package instead."""
+    if _PROMETHEUS.present() or (UNPACKED / "promtool").exists():
+        return
+    if shutil.which("apt-get") is None:
+        raise SetupError("The tests need promtool.", _list_of([_PROMETHEUS]))
+    with step("Unpacking promtool"), tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        here.chmod(0o755)  # apt downloads as a user of its own
+        if not works(["apt-get", "--simulate", "download", _PROMETHEUS.name]) and may_install():
+            _apt("update")
+        run(
+            ["apt-get", "--quiet=2", "download", _PROMETHEUS.name],
+            cwd=here,
+            problem="The package prometheus, for promtool, could not be downloaded",
+            hint=_list_of([_PROMETHEUS]),
+        )
+        archive = next(here.glob("prometheus_*.deb"))
+        run(["dpkg-deb", "--extract", str(archive), str(here / "tree")], problem="The package could not be unpacked")
+        UNPACKED.mkdir(parents=True, exist_ok=True)
+        shutil.move(str(here / "tree/usr/bin/promtool"), str(UNPACKED / "promtool"))
+    say(f"  {UNPACKED / 'promtool'}")

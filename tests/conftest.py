@@ -1,0 +1,22 @@
+"""What all tests share; a folder's own fixtures stand in its own conftest.py.
+
+- `ffmpeg`, `clip`: the ffmpeg that the platform uses, and small generated videos (`clip("h264_aac_1080p30_6s")`).
+- `server`, `start_server`: the running platform, shared by a module or started for one test.
+- `browser`, `page`: Chromium, driven by Playwright.
+- sockets: none in tests/unit and tests/house, loopback alone elsewhere.
+"""
+
+import os
+from pathlib import Path
+
+pytest_plugins = [
+    "tests.fixtures.network",
+    "tests.fixtures.clips",
+    "tests.fixtures.platform",
+    "tests.fixtures.chromium",
+]
+
+# Tools that `make test` unpacked where it could not, or should not, install them (promtool).
+_UNPACKED = Path(__file__).resolve().parents[1] / ".cache" / "debian" / "usr" / "bin"
+if _UNPACKED.is_dir():
+    os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), str(_UNPACKED)))

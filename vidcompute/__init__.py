@@ -1,0 +1,1 @@
+"""VidCompute: self-hosted video infrastructure."""

@@ -1,0 +1,1 @@
+"""One file per vendor, each behind a port; `main` alone imports them."""

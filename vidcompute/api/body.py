@@ -1,0 +1,74 @@
+"""JSON request bodies: read within a limit, parsed strictly, and answered field by field where they are wrong."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+from starlette.requests import Request
+
+from vidcompute.api.problems import field_problems, invalid_request
+from vidcompute.errors import Kind, VidComputeError, invalid
+
+M = TypeVar("M", bound=BaseModel)
+
+
+async def read_limited(request: Request, max_bytes: int) -> bytes:
+    """The whole body; `body_too_large` as soon as it is longer than `max_bytes`."""
+    declared = request.headers.get("content-length", "")
+    body = bytearray()
+    if not declared.isdigit() or int(declared) <= max_bytes:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > max_bytes:
+                break
+        else:
+            return bytes(body)
+    detail = f"A JSON body may have {max_bytes} bytes at most."
+    raise VidComputeError(Kind.TOO_LARGE, "body_too_large", detail, extra={"max_bytes": max_bytes})
+
+
+def parse(body: bytes, model: type[M], where: str = "") -> M:
+    """The body as a `model`; `invalid_json` or `invalid_request` with a pointer (after `where`) to each wrong field."""
+    try:
+        document = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise invalid("invalid_json", f"The body is not JSON: {error}.") from error
+    if b"\\u0000" in body and _has_nul(document):
+        raise invalid("invalid_json", "Texts may not contain the character U+0000.")
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise invalid_request(field_problems(_located(error, document), where)) from error
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any(_has_nul(part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(_has_nul(part) for part in value)
+
+
+def _located(error: ValidationError, document: Any) -> list[dict[str, Any]]:
+    """Pydantic's errors with places in the document that was sent: without the names of union members."""
+    found = [
+        {**wrong, "loc": _place(wrong["loc"], document)}
+        for wrong in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    inner = {wrong["loc"][:depth] for wrong in found for depth in range(len(wrong["loc"]))}
+    # A list whose items are wrong is then called too short as well: once is enough.
+    return [wrong for wrong in found if wrong["type"] != "too_short" or wrong["loc"] not in inner]
+
+
+def _place(location: Sequence[int | str], document: Any) -> tuple[int | str, ...]:
+    place: list[int | str] = []
+    value = document
+    for number, part in enumerate(location):
+        if isinstance(value, dict) and (part in value or number == len(location) - 1):
+            value = value.get(part)
+            place.append(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+            place.append(part)
+    return tuple(place)

@@ -1,0 +1,64 @@
+"""What the API is given by the composition root: the platform's parts and the few settings that it needs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, cast
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from vidcompute.db.engine import Database
+from vidcompute.ports.storage import Storage
+from vidcompute.services.jobs.live import ProgressHub
+
+
+Check = Callable[[], Awaitable[str | None]]
+"""A readiness check: what is wrong, in words, or None."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes in bytes."""
+
+    max_upload_bytes: int = 64 * 2**30
+    max_json_bytes: int = 4 * 2**20
+
+
+@dataclass(frozen=True)
+class Build:
+    """What is running: our version, the commit it was built from (empty where unknown), and ffmpeg's version."""
+
+    version: str
+    commit: str = ""
+    ffmpeg: str = ""
+
+
+@dataclass(frozen=True)
+class Deps:
+    """The parts of the platform as the handlers see them.
+
+    `incoming` is the folder of uploads under way, on the file system of the storage where that is a folder. `base_url`
+    begins every URL that is given out, with no slash at its end. `closing` is set when the server shuts down: streams
+    of events then end. `checks` are asked by `/ready`, by name.
+    """
+
+    db: Database
+    storage: Storage
+    incoming: Path
+    base_url: str
+    hub: ProgressHub = field(default_factory=ProgressHub)
+    limits: Limits = field(default_factory=Limits)
+    build: Build = field(default_factory=lambda: Build("0"))
+    cors_origins: tuple[str, ...] = ()
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    checks: Mapping[str, Check] = field(default_factory=dict)
+
+
+def _deps(request: Request) -> Deps:
+    return cast(Deps, request.app.state.deps)
+
+
+Given = Annotated[Deps, Depends(_deps)]
+

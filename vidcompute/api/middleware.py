@@ -1,0 +1,110 @@
+"""What happens around every request: an id, security headers, one log line, metrics, and a last catch for faults.
+
+Pure ASGI: bodies pass through untouched, piece by piece.
+"""
+
+import re
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vidcompute import logs
+from vidcompute.api.files import PREFLIGHT_HEADERS
+from vidcompute.api.metrics import Metrics
+from vidcompute.api.problems import internal_error, problem_response
+from vidcompute.ids import new_id
+
+_log = logs.get(__name__)
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_PUBLIC = ("/stream/", "/image/", "/oembed", "/watch/")
+_QUIET = frozenset({"/health", "/ready", "/metrics"})
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+
+class Around:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        visit = _Visit(scope, send, request_id)
+        self._metrics.http_in_flight.inc()
+        with logs.bound(request_id=request_id):
+            try:
+                await self._answer(scope, receive, visit)
+            finally:
+                self._metrics.http_in_flight.dec()
+                self._note(scope, visit)
+
+    async def _answer(self, scope: Scope, receive: Receive, visit: "_Visit") -> None:
+        if scope["method"] == "OPTIONS" and scope["path"].startswith(_PUBLIC):
+            await Response(status_code=204, headers=dict(PREFLIGHT_HEADERS))(scope, receive, visit.send)
+            return
+        try:
+            await self._app(scope, receive, visit.send)
+        except Exception:
+            _log.exception("request_broke", method=scope["method"], path=scope["path"])
+            if visit.status:
+                raise  # the answer has begun: only cutting the line can tell
+            response = problem_response(internal_error(), visit.request_id)
+            await response(scope, receive, visit.send)
+
+    def _note(self, scope: Scope, visit: "_Visit") -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        status = visit.status or 499  # the client went away before there was an answer
+        duration_s = time.monotonic() - visit.started_s
+        self._metrics.http_requests.labels(scope["method"], route, str(status)).inc()
+        if not visit.streams:
+            self._metrics.http_duration_s.labels(scope["method"], route).observe(duration_s)
+        told = {"method": scope["method"], "path": scope["path"], "status": status}
+        line = _log.debug if scope["path"] in _QUIET else _log.info
+        line("request", **told, duration_ms=round(duration_s * 1000, 1), sent_bytes=visit.sent_bytes)
+
+
+class _Visit:
+    """One request on its way through: adds headers to its answer and remembers what was sent."""
+
+    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
+        self._api = scope["path"].startswith(("/api/", "/health", "/ready", "/metrics"))
+        self._send = send
+        self.request_id = request_id
+        self.started_s = time.monotonic()
+        self.status = 0
+        self.sent_bytes = 0
+        self.streams = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self.request_id
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+            if self._api:
+                headers.setdefault("Content-Security-Policy", API_POLICY)
+                headers.setdefault("Cache-Control", "no-store")
+            self.streams = headers.get("content-type", "").startswith("text/event-stream")
+        elif message["type"] == "http.response.body":
+            self.sent_bytes += len(message.get("body", b""))
+        await self._send(message)
+
+
+def _request_id(scope: Scope) -> str:
+    """The id that the client gave, where it is a harmless one; else a fresh one."""
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _GIVEN_ID.fullmatch(given) else new_id("req")

@@ -1,0 +1,1 @@
+"""The command-line edge: vidctl, a client of the HTTP API."""

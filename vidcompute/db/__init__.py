@@ -1,0 +1,1 @@
+"""The database: engine, table metadata, migrations, outbox."""

@@ -1,0 +1,83 @@
+"""Events that are written with the change they tell of, in its transaction, and read in order of their numbers."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, or_, select
+
+from vidcompute.db.schema import events
+
+EMITTED = "vidcompute_emitted"  # set on the connection: the engine wakes subscribers after the commit
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event; `seq` orders all events of the database and is what SSE calls Last-Event-ID."""
+
+    seq: int
+    organization_id: str
+    type: str
+    subject_id: str
+    data: Mapping[str, Any]
+    created_ms: int
+
+
+@dataclass(frozen=True)
+class NewEvent:
+    """An event to be emitted. `type` is "<subject>.<what happened>", such as "job.done"."""
+
+    organization_id: str
+    type: str
+    subject_id: str
+    data: Mapping[str, Any]
+
+
+def now_ms() -> int:
+    """The time in whole Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def emit(conn: Connection, organization_id: str, type_: str, subject_id: str, data: Mapping[str, Any]) -> None:
+    """Record one event in the running transaction."""
+    emit_all(conn, [NewEvent(organization_id, type_, subject_id, data)])
+
+
+def emit_all(conn: Connection, new: Iterable[NewEvent]) -> None:
+    """Record events in the running transaction, in order."""
+    at = now_ms()
+    rows = [
+        {
+            "organization_id": e.organization_id,
+            "type": e.type,
+            "subject_id": e.subject_id,
+            "data": dict(e.data),
+            "created_ms": at,
+        }
+        for e in new
+    ]
+    if rows:
+        conn.execute(insert(events), rows)
+        conn.info[EMITTED] = True
+
+
+def events_since(
+    conn: Connection, organization_id: str, seq: int, *, subjects: Iterable[str] | None = None, limit: int = 500
+) -> list[Event]:
+    """Up to `limit` events after `seq`, oldest first; only of these subjects where they are given."""
+    query = select(events).where(events.c.organization_id == organization_id, events.c.seq > seq)
+    if subjects is not None:
+        query = query.where(or_(events.c.subject_id.in_(list(subjects))))
+    return [Event(**row._mapping) for row in conn.execute(query.order_by(events.c.seq).limit(limit))]
+
+
+def all_since(conn: Connection, seq: int, *, limit: int = 500) -> list[Event]:
+    """Up to `limit` events after `seq` of every organization, oldest first: for what serves them all, such as metrics."""
+    query = select(events).where(events.c.seq > seq).order_by(events.c.seq).limit(limit)
+    return [Event(**row._mapping) for row in conn.execute(query)]
+
+
+def last_seq(conn: Connection) -> int:
+    """The number of the newest event; 0 when there is none."""
+    return conn.execute(select(func.max(events.c.seq))).scalar() or 0

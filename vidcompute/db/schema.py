@@ -1,0 +1,268 @@
+"""Every table. Times are whole Unix milliseconds; documents are JSON; every row belongs to an organization."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMES)
+
+Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+Milliseconds = BigInteger
+
+# Conditions of partial indexes. A query uses the very same text: with parameters no database could use the index.
+READY = text("status = 'ready'")
+UNPLANNED = text("status IN ('queued', 'running') AND step IN ('arrived', 'fetched', 'probed')")
+
+
+def _id(length: int = 40) -> Column[str]:
+    return Column("id", String(length), primary_key=True)
+
+
+def _organization() -> Column[str]:
+    return Column("organization_id", ForeignKey("organizations.id"), nullable=False)
+
+
+def _created() -> Column[int]:
+    return Column("created_ms", Milliseconds, nullable=False)
+
+
+def _one_of(column: str, *words: str) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(word) for word in words)})", name=column)
+
+
+organizations = Table("organizations", metadata, _id(), Column("name", String(200), nullable=False), _created())
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _id(),
+    _organization(),
+    Column("name", String(200), nullable=False),
+    Column("prefix", String(16), nullable=False),  # shown to people, so that they know which key it is
+    Column("digest", String(64), nullable=False, unique=True),  # SHA-256 of the whole key, in hexadecimal
+    _created(),
+    Column("revoked_ms", Milliseconds),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    _id(),
+    _organization(),
+    Column("digest", String(128), nullable=False),  # tree digest over the bytes
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("storage_key", String(500), nullable=False),
+    Column("name", String(1000), nullable=False),  # as the user called it: data, never a path
+    _created(),
+    Index("ix_sources_digest", "organization_id", "digest"),
+    Index("ix_sources_storage_key", "storage_key"),
+)
+
+assets = Table(
+    "assets",
+    metadata,
+    _id(),
+    _organization(),
+    Column("status", String(16), nullable=False),
+    Column("title", String(500)),
+    Column("passthrough", Text),
+    Column("metadata", Document, nullable=False),
+    Column("source_id", ForeignKey("sources.id")),
+    Column("job_id", String(40)),  # the job that is at work on it, or was last; no foreign key: the two name each other
+    Column("playback_id", String(40), nullable=False, unique=True),
+    Column("facts", Document),
+    Column("duration_ms", BigInteger),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("frame_rate", Double),
+    Column("error_code", String(100)),
+    Column("error_detail", Text),
+    _created(),
+    Column("updated_ms", Milliseconds, nullable=False),
+    _one_of("status", "preparing", "playable", "ready", "errored"),
+    Index("ix_assets_newest", "organization_id", "id"),
+    Index("ix_assets_source_id", "source_id"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _id(),
+    _organization(),
+    Column("asset_id", ForeignKey("assets.id"), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("priority", Integer, nullable=False),  # rank: 0 low, 1 normal, 2 high
+    Column("step", String(16), nullable=False),  # how far it is on the way to a plan
+    Column("spec", Document, nullable=False),
+    Column("plan", Document),
+    Column("passthrough", Text),
+    Column("error_kind", String(40)),
+    Column("error_code", String(100)),
+    Column("error_detail", Text),
+    _created(),
+    Column("started_ms", Milliseconds),
+    Column("ended_ms", Milliseconds),
+    _one_of("status", "queued", "running", "done", "failed", "cancelled"),
+    _one_of("step", "arrived", "fetching", "fetched", "probing", "probed", "planned"),
+    Index("ix_jobs_newest", "organization_id", "id"),
+    Index("ix_jobs_status", "organization_id", "status", "id"),
+    Index("ix_jobs_asset_id", "asset_id"),
+    Index(
+        "ix_jobs_unplanned",
+        "priority",
+        "created_ms",
+        sqlite_where=UNPLANNED,
+        postgresql_where=UNPLANNED,
+    ),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    _id(),
+    _organization(),
+    Column("content_key", String(64), nullable=False),
+    Column("stage", String(40), nullable=False),
+    Column("label", String(100), nullable=False),  # the plan node's id, such as "encode/3"
+    Column("version", Integer, nullable=False),
+    Column("options", Document, nullable=False),
+    Column("encoder", String(40), nullable=False),
+    Column("inputs", Document, nullable=False),  # [[name, ["source:<digest>" or a content key, …]], …]
+    Column("needs", Document, nullable=False),
+    Column("timeout_s", Double, nullable=False),
+    Column("background", Boolean, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("priority", Integer, nullable=False),  # the highest rank of its active interests
+    Column("position", Integer, nullable=False),  # in the plan that made it: breaks ties
+    Column("attempt", Integer, nullable=False),  # number of the newest attempt: the fencing token
+    Column("failures", Integer, nullable=False),
+    Column("losses", Integer, nullable=False),
+    Column("error_kind", String(40)),
+    Column("error_code", String(100)),
+    Column("error_detail", Text),
+    _created(),
+    Column("ready_ms", Milliseconds),  # since when it may start (in the future: it waits to be tried again)
+    Column("started_ms", Milliseconds),
+    Column("ended_ms", Milliseconds),
+    _one_of("status", "waiting", "ready", "placed", "running", "done", "dead", "cancelled"),
+    UniqueConstraint("organization_id", "content_key"),
+    Index(
+        "ix_tasks_ready",
+        "priority",
+        "created_ms",
+        "position",
+        sqlite_where=READY,
+        postgresql_where=READY,
+    ),
+    Index("ix_tasks_status", "status"),
+)
+
+task_dependencies = Table(
+    "task_dependencies",
+    metadata,
+    Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("needs_id", ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Index("ix_task_dependencies_needs_id", "needs_id"),
+)
+
+interests = Table(
+    "interests",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("plan_node_id", String(100), primary_key=True),
+    Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),  # of the node in the job's plan
+    Column("active", Boolean, nullable=False),  # the job still wants it to run
+    Index("ix_interests_task_id", "task_id"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    _id(),
+    _organization(),
+    Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("node", String(200), nullable=False),
+    Column("created_ms", Milliseconds, nullable=False),
+    Column("started_ms", Milliseconds),
+    Column("ended_ms", Milliseconds),
+    Column("outcome", String(16)),
+    Column("error_kind", String(40)),
+    Column("error_code", String(100)),
+    Column("error_detail", Text),
+    Column("progress", Document),
+    Column("metrics", Document),
+    Column("logs_key", String(500), nullable=False),
+    _one_of("outcome", "ok", "failed", "lost", "cancelled"),
+    UniqueConstraint("task_id", "number"),
+    Index(
+        "ix_attempts_live",
+        "task_id",
+        unique=True,  # one live attempt per task, held by the database itself
+        sqlite_where=text("outcome IS NULL"),
+        postgresql_where=text("outcome IS NULL"),
+    ),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("organization_id", ForeignKey("organizations.id"), primary_key=True),
+    Column("content_key", String(64), primary_key=True),
+    Column("attempt_id", String(40), nullable=False),
+    Column("stage", String(40), nullable=False),
+    Column("storage_prefix", String(500), nullable=False),
+    Column("facts", Document, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("digest", String(128), nullable=False),
+    _created(),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    _organization(),
+    Column("type", String(60), nullable=False),
+    Column("subject_id", String(40), nullable=False),
+    Column("data", Document, nullable=False),
+    _created(),
+    Index("ix_events_subject", "subject_id", "seq"),
+    sqlite_autoincrement=True,  # numbers are never used again, so that Last-Event-ID stays true
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("organization_id", ForeignKey("organizations.id"), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("request_digest", String(64), nullable=False),
+    Column("status", Integer, nullable=False),  # HTTP status of the answer
+    Column("response", Document),
+    _created(),
+    Index("ix_idempotency_keys_created_ms", "created_ms"),
+)

@@ -1,0 +1,1 @@
+"""The leader's loop: ready tasks, placed attempts, recorded results."""

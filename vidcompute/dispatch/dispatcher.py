@@ -1,0 +1,305 @@
+"""The loop that moves work on: plans jobs, places ready tasks, starts attempts, records how they end.
+
+It wakes on events (commits, and what the executor tells), not on a polling delay; a slow safety tick finds what an
+event that was missed would have told. The database decides everything: what is kept here can be lost at any instant.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from vidcompute import logs
+from vidcompute.db.engine import Database
+from vidcompute.db.outbox import now_ms
+from vidcompute.dispatch import planning
+from vidcompute.dispatch.placement import Busy, in_order, place
+from vidcompute.dispatch.planning import Planner
+from vidcompute.errors import Kind, VidComputeError
+from vidcompute.ports.executor import AttemptSpec, Executor, Finished, Outcome, Progress
+from vidcompute.services import jobs, tasks
+from vidcompute.services.jobs import Placement, RetryPolicy, Unplanned
+from vidcompute.services.jobs.live import ProgressHub
+from vidcompute.services.states import JobStep
+from vidcompute.services.tasks import ReadyTask
+
+log = logs.get("dispatch")
+
+
+@dataclass(frozen=True)
+class DispatchPolicy:
+    """How the dispatcher works: retries, ageing of priorities, and its own rhythm."""
+
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    ageing_s: float = 600.0
+    safety_tick_s: float = 5.0
+    progress_every_s: float = 1.0  # how often progress is written to the database
+    batch: int = 64  # ready tasks of each priority, and jobs to plan, that one round looks at
+
+
+@dataclass(frozen=True)
+class _Running:
+    spec: AttemptSpec
+    node: str
+    since_ms: int
+
+
+@dataclass(frozen=True)
+class _View:
+    """What one round looks at, from one snapshot."""
+
+    unplanned: list[Unplanned]
+    owned: set[str]
+    ready: list[ReadyTask]
+    next_ready_ms: int | None
+
+
+def _look(conn: Connection, running: list[str], at_ms: int, batch: int) -> _View:
+    return _View(
+        jobs.unplanned(conn, batch),
+        tasks.owned(conn, running),
+        tasks.ready_tasks(conn, at_ms, batch),
+        tasks.next_ready_ms(conn, at_ms),
+    )
+
+
+class Dispatcher:
+    """Owns the executor: nobody else starts or cancels attempts. `discard` removes what a stale attempt stored."""
+
+    def __init__(
+        self,
+        db: Database,
+        executor: Executor,
+        planner: Planner,
+        hub: ProgressHub,
+        *,
+        policy: DispatchPolicy,
+        discard: Callable[[str], Awaitable[object]],
+    ) -> None:
+        self._db = db
+        self._executor = executor
+        self._planner = planner
+        self._hub = hub
+        self._policy = policy
+        self._discard = discard
+        self._running: dict[str, _Running] = {}
+        self._stopping: set[str] = set()
+        self._progress: dict[str, Progress] = {}
+        self._loops: list[asyncio.Task[None]] = []
+        self._errands: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self._idle = asyncio.Event()
+        self._wakeups = db.subscribe()
+        self._reasons: dict[str, str] = {}
+
+    async def start(self) -> None:
+        """Take up what an earlier server left, and begin to work."""
+        lost = await self._db.write(jobs.adopt, self._policy.retry)
+        if lost:
+            log.warning("attempts_adopted_as_lost", attempts=lost)
+        self._loops = [
+            asyncio.create_task(self._keep_on(self._schedule), name="dispatch-schedule"),
+            asyncio.create_task(self._consume(), name="dispatch-events"),
+            asyncio.create_task(self._keep_on(self._flush_progress), name="dispatch-progress"),
+        ]
+
+    async def stop(self, grace_s: float) -> None:
+        """Start nothing new; attempts finish within the grace or are handed back. Every task is ready or done then."""
+        self._draining = True
+        self._check_idle()
+        await self._executor.close(grace_s)
+        try:
+            async with asyncio.timeout(5):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("attempts_without_an_end", attempts=sorted(self._running))
+        for task in (*self._loops, *self._errands):
+            task.cancel()
+        await asyncio.gather(*self._loops, *self._errands, return_exceptions=True)
+        await self._db.write(jobs.hand_back, self._policy.retry)
+        self._wakeups.close()
+
+    def waiting_reason(self, task_id: str) -> str | None:
+        """Why a ready task isn't placed, in plain words, as of the last round."""
+        return self._reasons.get(task_id)
+
+    @property
+    def running_attempts(self) -> int:
+        """How many attempts the executor has."""
+        return len(self._running)
+
+    # -- rounds ---------------------------------------------------------------------------------------------------
+
+    async def _keep_on(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Repeat `step` for ever; an error in it (the disk is full, say) is logged and does not end the loop."""
+        while True:
+            try:
+                await step()
+            except Exception:
+                log.exception("dispatch_step_failed", step=step.__name__)
+                await asyncio.sleep(1.0)
+
+    async def _schedule(self) -> None:
+        at_ms = now_ms()
+        view = await self._db.read(_look, list(self._running), at_ms, self._policy.batch)
+        self._stop_disowned(view)
+        for job in view.unplanned:
+            await self._advance(job)
+        if not self._draining:
+            await self._place(view.ready, at_ms)
+        wait_s = self._policy.safety_tick_s
+        if view.next_ready_ms is not None:
+            wait_s = min(wait_s, max(0.001, (view.next_ready_ms - now_ms()) / 1000))
+        await self._wakeups.wait(wait_s)
+
+    def _stop_disowned(self, view: _View) -> None:
+        """End attempts whose tasks nobody wants any more."""
+        for attempt_id in self._running.keys() - view.owned - self._stopping:
+            running = self._running[attempt_id]
+            self._stopping.add(attempt_id)
+            log.info("attempt_cancelled", **_ids(running.spec))
+            self._errand(self._executor.cancel(attempt_id))
+
+    async def _advance(self, job: Unplanned) -> None:
+        """Take a job one step nearer to its plan; where that is refused, the job fails with the reason."""
+        with logs.bound(job_id=job.id, asset_id=job.asset_id):
+            try:
+                if job.step != JobStep.PROBED:
+                    await self._db.write(planning.attach_first, self._planner, job)
+                    return
+                found = await self._db.read(planning.probed, self._planner, job)
+                plan = await asyncio.to_thread(self._planner.recipe, found.facts, found.spec)
+                await self._db.write(planning.attach, self._planner, job, found, plan)
+                log.info("job_planned", tasks=len(plan.nodes), stages=plan.stages())
+            except VidComputeError as error:
+                log.warning("job_refused", code=error.code, detail=error.detail)
+                await self._db.write(jobs.fail, job.id, error)
+            except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
+                log.exception("planning_failed")
+                detail = f"The job could not be planned: {type(error).__name__}."
+                await self._db.write(jobs.fail, job.id, VidComputeError(Kind.INTERNAL, "planning_failed", detail))
+
+    async def _place(self, ready: list[ReadyTask], at_ms: int) -> None:
+        nodes = await self._executor.nodes() if ready else []
+        busy = [Busy(r.node, r.spec.needs, r.spec.background, r.since_ms) for r in self._running.values()]
+        decision = place(in_order(ready, at_ms, self._policy.ageing_s), nodes, busy)
+        self._reasons = dict(decision.reasons)
+        if not decision.nodes:
+            return
+        chosen = [Placement(task_id, node) for task_id, node in decision.nodes.items()]
+        specs = await self._db.write(jobs.place, chosen)
+        for spec in specs:
+            self._running[spec.attempt_id] = _Running(spec, decision.nodes[spec.task_id], now_ms())
+        self._check_idle()
+        for spec in specs:
+            self._errand(self._begin(spec))
+
+    async def _begin(self, spec: AttemptSpec) -> None:
+        try:
+            await self._executor.start(spec)
+        except Exception as error:  # whatever an adapter raises: the attempt must still end
+            log.exception("attempt_not_started", **_ids(spec))
+            await self._finish(_not_started(spec, error))
+            return
+        await self._db.write(jobs.start, spec.attempt_id)
+        log.info("attempt_started", **_ids(spec))
+
+    # -- what the executor tells ----------------------------------------------------------------------------------
+
+    async def _consume(self) -> None:
+        async for event in self._executor.events():
+            running = self._running.get(event.attempt_id)
+            if running is None:
+                continue
+            if isinstance(event, Finished):
+                await self._finish(event)
+                continue
+            if isinstance(event, Progress):
+                self._progress[event.attempt_id] = event
+            else:
+                log.debug("attempt_line", line=event.message, line_level=event.level, **_ids(running.spec))
+            self._hub.publish(running.spec.task_id, running.spec.stage, event)
+
+    async def _finish(self, result: Finished) -> None:
+        """Record an attempt's end, however long the database takes to accept it."""
+        running = self._running.get(result.attempt_id)
+        if running is None:
+            return
+        recorded = await self._record(result)
+        self._running.pop(result.attempt_id, None)
+        self._stopping.discard(result.attempt_id)
+        self._progress.pop(result.attempt_id, None)
+        self._hub.ended(running.spec.task_id, result.attempt_id)
+        log.info(
+            "attempt_ended",
+            outcome=result.outcome,
+            task_status=recorded.status,
+            duration_ms=now_ms() - running.since_ms,
+            error_code=result.error_code,
+            error_detail=result.error_detail,
+            **_ids(running.spec),
+        )
+        if result.outcome is Outcome.OK and not recorded.accepted:
+            self._errand(self._discard(running.spec.output_prefix))
+        self._check_idle()
+        self._wakeups.wake()  # its room is free now, whatever the database says
+
+    async def _record(self, result: Finished) -> jobs.Recorded:
+        wait_s = 0.1
+        while True:
+            try:
+                return await self._db.write(jobs.finish, result, self._policy.retry, draining=self._draining)
+            except Exception:  # disk full, database away: the result must not be lost
+                log.exception("result_not_recorded", attempt_id=result.attempt_id)
+                await asyncio.sleep(wait_s)
+                wait_s = min(5.0, wait_s * 2)
+
+    async def _flush_progress(self) -> None:
+        await asyncio.sleep(self._policy.progress_every_s)
+        if self._progress:
+            latest, self._progress = self._progress, {}
+            await self._db.write(jobs.record_progress, latest)
+
+    # -- small things ---------------------------------------------------------------------------------------------
+
+    def _errand(self, work: Awaitable[object]) -> None:
+        """Do something beside the loops; an error in it is logged."""
+
+        async def run() -> None:
+            try:
+                await work
+            except Exception:
+                log.exception("errand_failed")
+
+        task = asyncio.create_task(run())
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    def _check_idle(self) -> None:
+        if self._running:
+            self._idle.clear()
+        else:
+            self._idle.set()
+
+
+def _ids(spec: AttemptSpec) -> dict[str, object]:
+    return {
+        "job_id": spec.job_id,
+        "task_id": spec.task_id,
+        "attempt_id": spec.attempt_id,
+        "stage": spec.stage,
+        "number": spec.number,
+    }
+
+
+def _not_started(spec: AttemptSpec, error: Exception) -> Finished:
+    if not isinstance(error, VidComputeError):
+        error = VidComputeError(Kind.UNAVAILABLE, "attempt_not_started", f"It could not be started: {error}.")
+    return Finished(
+        spec.attempt_id,
+        Outcome.FAILED,
+        error_kind=error.kind,
+        error_code=error.code,
+        error_detail=error.detail,
+    )

@@ -1,0 +1,306 @@
+"""Command lines that turn a stretch of a source into renditions: one decode, scaled and encoded for each rung."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate
+from pathlib import Path
+
+from vidcompute.media.facts import VideoFacts
+from vidcompute.media.ffmpeg import file_url, global_args, input_args
+from vidcompute.media.ladder import Rung
+from vidcompute.media.timeline import Chunk, RateRule, Timeline
+
+# With these, libx264 writes byte-identical parameter sets at every preset, so that segments of the fast rung and of
+# the ladder share one init segment and can take each other's place.
+_X264_PARAMS = (
+    "stitchable=1:cabac=1:8x8dct=1:bframes=3:b-adapt=0:weightp=1:weightb=1:ref=1:scenecut=0:keyint=infinite:open-gop=0"
+)
+_X265_PARAMS = (
+    "keyint=-1:min-keyint=1:scenecut=0:open-gop=0:bframes=4:b-adapt=0:repeat-headers=0:info=0:log-level=error"
+)
+_BUFFER_S = Fraction(3, 2)
+
+FRAGMENTED = "+frag_keyframe+frag_discont+empty_moov+default_base_moof+negative_cts_offsets"
+COPY_SHIFT_S = 2  # copied times are moved by so much, because those before 0 can't be written
+
+# Linear light by zimg, Hable's curve, back to BT.709 (ITU-R BT.2390 describes the steps).
+_TONE_MAP = (
+    "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=tonemap=hable:desat=0,"
+    "zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
+)
+
+
+_NARROW, _WIDE = "yuv420p", "yuv420p10le"
+
+
+@dataclass(frozen=True)
+class VideoCut:
+    """A stretch of one video stream and how its frames are taken over. Times of the source are in its own ticks.
+
+    `zero_pts` becomes 0 of the output. `gops` has the frame counts of each GOP for each segment, so their sum is
+    exactly how many frames come out. `start_ticks` and `end_ticks` are output times in 1/`timescale` s.
+    """
+
+    stream: int
+    container: str
+    time_base: tuple[int, int]
+    zero_pts: int
+    seek_pts: int
+    start_pts: int
+    end_pts: int | None
+    rule: str
+    rate: tuple[int, int]
+    timescale: int
+    frame_ticks: int
+    first_segment: int
+    start_ticks: int
+    end_ticks: int
+    gops: tuple[tuple[int, ...], ...]
+    display_size: tuple[int, int]
+    deinterlace: bool
+    hdr: bool
+
+    @property
+    def frames(self) -> int:
+        """How many frames come out."""
+        return sum(map(sum, self.gops))
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Frames a second (the average, where they keep times of their own)."""
+        return Fraction(*self.rate)
+
+
+def cut(timeline: Timeline, video: VideoFacts, container: str, chunk: Chunk) -> VideoCut:
+    """The stretch of a source that a chunk covers."""
+    following = chunk.segments[-1].number + 1
+    last = following == len(timeline.segments)
+    return VideoCut(
+        stream=video.index,
+        container=container,
+        time_base=video.time_base.as_integer_ratio(),
+        zero_pts=video.start_pts,
+        seek_pts=chunk.seek_pts,
+        start_pts=chunk.start_pts,
+        end_pts=chunk.end_pts,
+        rule=timeline.rule.value,
+        rate=timeline.frame_rate.as_integer_ratio(),
+        timescale=timeline.timescale,
+        frame_ticks=timeline.frame_ticks,
+        first_segment=chunk.segments[0].number,
+        start_ticks=chunk.segments[0].start_ticks,
+        end_ticks=timeline.end_ticks if last else timeline.segments[following].start_ticks,
+        gops=tuple(s.gops for s in chunk.segments),
+        display_size=(video.display_width, video.display_height),
+        deinterlace=video.interlaced,
+        hdr=video.hdr,
+    )
+
+
+def seconds(ticks: int, time_base: tuple[int, int]) -> str:
+    """Ticks as a decimal number of seconds, to the microsecond, for a command line."""
+    return f"{float(ticks * Fraction(*time_base)):.6f}"
+
+
+def video_input(part: VideoCut, source: Path, *, pace: float | None = None, decode: bool = True) -> list[str]:
+    """Arguments that open the source where a stretch begins; `pace` limits reading to so many times real time."""
+    # Half a frame is added because the time is written in microseconds and must not fall before the key frame.
+    seek = part.seek_pts * Fraction(*part.time_base) + 1 / part.frame_rate / 2
+    return [
+        *paced(pace),
+        "-noaccurate_seek",
+        "-ss",
+        f"{float(seek):.6f}",
+        *input_args(source, part.container, decode=decode),
+    ]
+
+
+def paced(pace: float | None) -> list[str]:
+    """Arguments that keep reading at a pace, after a first burst of two segments."""
+    return [] if pace is None else ["-readrate", f"{pace:g}", "-readrate_initial_burst", "9"]
+
+
+def encode_args(
+    part: VideoCut,
+    outputs: Sequence[tuple[Rung, str]],
+    *,
+    fast: bool = False,
+    fill: bool = False,
+    threads: int = 0,
+) -> list[str]:
+    """Arguments that encode the first input for several rungs, each to its own URL (`pipe:3`) as fragmented MP4.
+
+    `fast` takes the quickest preset; `fill` repeats a neighbour for frames that can't be decoded.
+    """
+    args = ["-filter_complex", _graph(part, [rung for rung, _ in outputs], fill=fill)]
+    for n, (rung, url) in enumerate(outputs):
+        args += _output(part, n, rung, url, fast=fast, threads=threads)
+    return args
+
+
+def copy_args(part: VideoCut, url: str) -> list[str]:
+    """Arguments that copy the first input's picture as fragmented MP4, its times moved so that 0 is COPY_SHIFT_S."""
+    end = [] if part.end_pts is None else ["-to", seconds(part.end_pts, part.time_base)]
+    shift = COPY_SHIFT_S - _zero(part)
+    return [
+        *("-map", f"0:{part.stream}", "-c:v", "copy", *end, "-output_ts_offset", f"{float(shift):.6f}"),
+        *mp4_output(url, part.timescale),
+    ]
+
+
+def command(ffmpeg: Path, *arguments: Sequence[str]) -> list[str]:
+    """A whole command line. -copyts keeps the source's own clock, in which cuts are stated."""
+    return [str(ffmpeg), *global_args(), "-copyts", *(argument for group in arguments for argument in group)]
+
+
+def join_command(ffmpeg: Path, parts: Sequence[Path], target: Path) -> list[str]:
+    """The command that puts tracks together in one progressive MP4 with its index in front."""
+    inputs = [argument for part in parts for argument in input_args(part, "mov,mp4,m4a,3gp,3g2,mj2")]
+    maps = [argument for number in range(len(parts)) for argument in ("-map", f"{number}:0")]
+    tags = ["-map_metadata", "-1", "-map_chapters", "-1"]
+    output = ["-c", "copy", *tags, "-movflags", "+faststart", "-f", "mp4", file_url(target)]
+    return [str(ffmpeg), *global_args(), *inputs, *maps, *output]
+
+
+def vmaf_command(ffmpeg: Path, part: VideoCut, source: Path, rendition: Path, report: Path, *, every: int) -> list[str]:
+    """The command that compares a rendition with the frames of the source that it was made of, at the source's size.
+
+    The report goes, as JSON, to a file of that name in the working directory, for filter options have no good quoting.
+    """
+    tone = f",{_TONE_MAP}" if part.hdr else ""
+    size = f"{part.display_size[0]}:{part.display_size[1]}:flags=bicubic,setsar=1,format=yuv420p"
+    reference = f"[0:{part.stream}]{_frames(part, fill=False)}{tone},scale={size},settb=1/1000,setpts=N[reference]"
+    judged = f"[1:0]scale={size},settb=1/1000,setpts=N[judged]"
+    compare = f"[judged][reference]libvmaf=n_subsample={every}:log_fmt=json:log_path={report.name}"
+    graph = ";".join((reference, judged, compare))
+    return [
+        *(str(ffmpeg), *global_args(), "-copyts", *input_args(source, part.container)),
+        *input_args(rendition, "mov,mp4,m4a,3gp,3g2,mj2"),
+        *("-filter_complex", graph, "-f", "null", "-"),
+    ]
+
+
+def mp4_output(url: str, timescale: int | None = None) -> list[str]:
+    """Output arguments for one track of fragmented MP4: no tags, chapters or edit lists, time stamps left alone."""
+    scale = [] if timescale is None else ["-video_track_timescale", str(timescale)]
+    return [
+        *("-map_metadata", "-1", "-map_chapters", "-1", "-avoid_negative_ts", "disabled", *scale),
+        *("-use_editlist", "0"),
+        *("-movflags", FRAGMENTED, "-flush_packets", "1", "-f", "mp4", url),
+    ]
+
+
+def _graph(part: VideoCut, ladder: Sequence[Rung], *, fill: bool) -> str:
+    chain = [f"[0:{part.stream}]{_frames(part, fill=fill)}"]
+    if part.deinterlace:
+        chain.append("bwdif=mode=send_frame:deint=all")
+    kept, mapped = _ranges(part, ladder)
+    if kept and mapped:
+        head = ",".join(chain) + ",split=2[wide][narrow]"
+        return ";".join((head, _fan("[wide]null", kept, _WIDE), _fan(f"[narrow]{_TONE_MAP}", mapped, _NARROW)))
+    if part.hdr and mapped:
+        chain.append(_TONE_MAP)
+    return _fan(",".join(chain), kept or mapped, _WIDE if kept else _NARROW)
+
+
+def _ranges(part: VideoCut, ladder: Sequence[Rung]) -> tuple[list[tuple[int, Rung]], list[tuple[int, Rung]]]:
+    """Which rungs keep the source's high dynamic range (HEVC and AV1) and which are mapped to standard range."""
+    numbered = list(enumerate(ladder))
+    if not part.hdr:
+        return [], numbered
+    return [(n, r) for n, r in numbered if r.codec != "h264"], [(n, r) for n, r in numbered if r.codec == "h264"]
+
+
+def _fan(head: str, rungs: list[tuple[int, Rung]], pixel_format: str) -> str:
+    """One chain split for several rungs, each scaled to its size with square pixels."""
+    scales = [
+        f"scale={r.width_px}:{r.height_px}:flags=bicubic:out_range=tv,setsar=1,format={pixel_format}[v{n}]"
+        for n, r in rungs
+    ]
+    if len(rungs) == 1:
+        return f"{head},{scales[0]}"
+    taps = "".join(f"[s{n}]" for n, _ in rungs)
+    ends = (f"[s{n}]{scale}" for (n, _), scale in zip(rungs, scales, strict=True))
+    return ";".join((f"{head},split={len(rungs)}{taps}", *ends))
+
+
+def _frames(part: VideoCut, *, fill: bool) -> str:
+    """The filters that take exactly the promised frames, numbered or timed from 0 of this stretch."""
+    if part.rule == RateRule.CONSTANT or fill:
+        rate = "/".join(map(str, part.rate))
+        start = float(Fraction(part.start_ticks, part.timescale))
+        return (
+            f"setpts=PTS-({part.zero_pts}),fps=fps={rate}:start_time={start:.6f},"
+            f"tpad=stop=-1:stop_mode=clone,trim=end_frame={part.frames},{_numbered(part)}"
+        )
+    end = "" if part.end_pts is None else f":end_pts={part.end_pts}"
+    trim = f"trim=start_pts={part.start_pts}{end}"
+    if part.rule == RateRule.EVERY:
+        return f"{trim},{_numbered(part)}"
+    zero = round(_zero(part) * part.timescale)
+    return f"{trim},setpts=PTS-({part.zero_pts}),settb=1/{part.timescale},setpts=PTS+{max(0, zero)}"
+
+
+def _numbered(part: VideoCut) -> str:
+    # Times from the frame's number, not from rounded source times: setpts=N/30/TB would truncate. They are about the
+    # source's, because ffmpeg lets no output run ahead of the others, copied ones among them.
+    num, den = part.rate
+    first = round((_zero(part) + Fraction(part.start_ticks, part.timescale)) * part.frame_rate)
+    return f"settb={den}/{num},setpts=N+{max(0, first)}"
+
+
+def _zero(part: VideoCut) -> Fraction:
+    return part.zero_pts * Fraction(*part.time_base)
+
+
+def _output(part: VideoCut, n: int, rung: Rung, url: str, *, fast: bool, threads: int) -> list[str]:
+    time_base = f"1:{part.timescale}" if part.rule == RateRule.VARIABLE else f"{part.rate[1]}:{part.rate[0]}"
+    return [
+        *("-map", f"[v{n}]", "-fps_mode", "passthrough", "-enc_time_base", time_base),
+        *_ENCODERS[rung.codec](rung, fast=fast, threads=threads),
+        *("-force_key_frames", _key_frames(part)),
+        *mp4_output(url, part.timescale),
+    ]
+
+
+def _key_frames(part: VideoCut) -> str:
+    """An expression that is true for the frame numbers at which GOPs begin."""
+    starts = list(accumulate((frames for segment in part.gops for frames in segment), initial=0))[:-1]
+    return "expr:" + "+".join(f"eq(n,{start})" for start in starts)
+
+
+def _x264(rung: Rung, *, fast: bool, threads: int) -> list[str]:
+    return [
+        *("-c:v", "libx264", "-preset", "ultrafast" if fast else "veryfast", "-profile:v", "high"),
+        *("-level:v", f"{rung.level / 10:g}", *_rate(rung), "-forced-idr", "1", "-threads", str(threads)),
+        *("-x264-params", _X264_PARAMS),
+    ]
+
+
+def _x265(rung: Rung, *, fast: bool, threads: int) -> list[str]:
+    pools = f":pools={threads}:frame-threads=1" if threads else ""
+    return [
+        *("-c:v", "libx265", "-preset", "ultrafast" if fast else "superfast", "-tag:v", "hvc1", *_rate(rung)),
+        *("-forced-idr", "1", "-x265-params", _X265_PARAMS + pools),
+    ]
+
+
+def _svtav1(rung: Rung, *, fast: bool, threads: int) -> list[str]:
+    workers = f":lp={threads}" if threads else ""
+    rate = ["-b:v", str(rung.bitrate_bps)] if rung.bitrate_bps else ["-crf", str(rung.quality)]
+    cap = "" if rung.bitrate_bps else f":mbr={rung.peak_bps // 1000}"
+    return [
+        *("-c:v", "libsvtav1", "-preset", "12" if fast else "10", *rate),
+        *("-svtav1-params", f"scd=0:enable-force-key-frames=1{cap}{workers}"),
+    ]
+
+
+def _rate(rung: Rung) -> list[str]:
+    """Capped CRF, or an average bitrate, both under a buffer of one and a half seconds."""
+    aim = ["-b:v", str(rung.bitrate_bps)] if rung.bitrate_bps else ["-crf", str(rung.quality)]
+    return [*aim, "-maxrate", str(rung.peak_bps), "-bufsize", str(int(rung.peak_bps * _BUFFER_S))]
+
+
+_ENCODERS = {"h264": _x264, "hevc": _x265, "av1": _svtav1}
+ENCODER_NAMES = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}

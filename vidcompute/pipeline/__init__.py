@@ -1,0 +1,1 @@
+"""Stages, artifacts, and recipes that return plans."""

@@ -1,0 +1,1 @@
+"""Pure functions from what was probed and what was wanted to a plan."""

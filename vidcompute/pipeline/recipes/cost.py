@@ -1,0 +1,44 @@
+"""What stages are expected to cost, from measured rates on one core; estimates for people and for placement."""
+
+from fractions import Fraction
+
+from vidcompute.media.facts import VideoFacts
+from vidcompute.media.ladder import Rung
+from vidcompute.pipeline.stage import Cost
+
+# CPU seconds per million pixels, measured on one 2.5 GHz x86-64 core (bench/stages.py).
+_DECODE_S = 0.0011
+_SCALE_S = 0.0006
+_ENCODE_S = {"h264": 0.0075, "hevc": 0.030, "av1": 0.034}
+_TONE_MAP_S = 0.035
+_AUDIO_ENCODE_S = 1 / 39  # per second of sound
+_COPY_S = 1 / 900
+
+
+def video(facts: VideoFacts, rungs: tuple[Rung, ...], seconds: Fraction, rate: Fraction, threads: int) -> Cost:
+    """One decode and its encodes."""
+    frames = float(seconds * rate)
+    source = facts.width * facts.height / 1e6
+    per_frame = source * (_DECODE_S + (_TONE_MAP_S if facts.hdr else 0))
+    per_frame += sum(r.width_px * r.height_px / 1e6 * (_SCALE_S + _ENCODE_S[r.codec]) for r in rungs)
+    cpu_s = frames * per_frame
+    return Cost(cpu_s, cpu_s / max(1, threads))
+
+
+def audio(seconds: Fraction, *, copy: bool) -> Cost:
+    """One sound track."""
+    cost = float(seconds) * (_COPY_S if copy else _AUDIO_ENCODE_S)
+    return Cost(cost, cost)
+
+
+def copy(seconds: Fraction) -> Cost:
+    """Taking packets over as they are."""
+    return Cost(float(seconds) * _COPY_S, float(seconds) * _COPY_S)
+
+
+def decode(facts: VideoFacts | None, *, share: float) -> Cost:
+    """Looking at a share of all frames."""
+    if facts is None:
+        return Cost(0.2, 0.2)
+    cpu_s = 0.2 + share * facts.frame_count * facts.width * facts.height / 1e6 * _DECODE_S
+    return Cost(cpu_s, cpu_s)

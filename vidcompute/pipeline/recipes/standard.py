@@ -1,0 +1,221 @@
+"""The recipe of an ordinary job: from what was probed and what was wanted to a plan. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from vidcompute.errors import refused
+from vidcompute.media import encode, timeline
+from vidcompute.media.facts import SourceFacts, VideoFacts
+from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode
+from vidcompute.pipeline.recipes import cost
+from vidcompute.pipeline.recipes.layout import Layout, layout, mp4_rung
+from vidcompute.pipeline.spec import Audio, Frames, Hls, MediaSpec, Mp4, Preview, Storyboard, Thumbnail
+from vidcompute.pipeline.stage import Cost, Stage, options_of
+from vidcompute.pipeline.stages.audio import EncodeAudio
+from vidcompute.pipeline.stages.audio_file import AudioFile
+from vidcompute.pipeline.stages.encode import Encode
+from vidcompute.pipeline.stages.frames import Frames as FramesStage
+from vidcompute.pipeline.stages.mp4 import ProgressiveMp4
+from vidcompute.pipeline.stages.package import AudioTrackInfo, Package, VideoTrackInfo
+from vidcompute.pipeline.stages.poster import Poster
+from vidcompute.pipeline.stages.preview import Preview as PreviewStage
+from vidcompute.pipeline.stages.remux import Remux
+from vidcompute.pipeline.stages.storyboard import Storyboard as StoryboardStage
+from vidcompute.pipeline.stages.vmaf import Vmaf
+
+PROBE = "probe"
+_IMAGES = {"source": (SOURCE,), "probe": (PROBE,)}
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a plan may count on: the cores that work on one job."""
+
+    cores: int
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What outputs are made of: the source, the layout of its tracks, and the nodes that hold each track's segments."""
+
+    facts: SourceFacts
+    made: Layout
+    makers: Mapping[str, tuple[str, ...]]  # track name -> node ids in order of time
+
+
+def plan(facts: SourceFacts, spec: MediaSpec, capacity: Capacity, probe: PlanNode) -> Plan:
+    """The plan of a job. `probe` is the node that found the facts; the plan begins with it.
+
+    Raises refused errors for what can't be made of this source, such as streams of a file without a track.
+    """
+    made = layout(facts, spec)
+    nodes = [probe]
+    makers: Mapping[str, tuple[str, ...]] = {}
+    if any(isinstance(o, Hls | Mp4 | Audio) for o in spec.outputs):
+        tracks, makers = _tracks(facts, made, spec, capacity)
+        nodes += tracks
+    job = _Job(facts, made, makers)
+    for number, output in enumerate(spec.outputs):
+        nodes += _output(job, number, output)
+    if spec.vmaf:
+        nodes += _vmaf(job)
+    distinct = {n.id: n for n in nodes}
+    return Plan(tuple(distinct.values()), tuple(_notes(facts, made)))
+
+
+def _node(
+    node_id: str, stage: Stage, inputs: Mapping[str, tuple[str, ...]], price: Cost, encoder: str = ""
+) -> PlanNode:
+    return PlanNode(node_id, stage.name, stage.version, options_of(stage), inputs, price, encoder)
+
+
+def _tracks(
+    facts: SourceFacts, made: Layout, spec: MediaSpec, capacity: Capacity
+) -> tuple[list[PlanNode], dict[str, tuple[str, ...]]]:
+    nodes: list[PlanNode] = []
+    makers: dict[str, tuple[str, ...]] = {}
+    for number, part in enumerate(made.audio):
+        if number and not any(isinstance(o, Hls) for o in spec.outputs):
+            break
+        price = cost.audio(Fraction(part.boundaries[-1], part.sample_rate), copy=part.copy)
+        nodes.append(
+            _node(f"audio/{number}", EncodeAudio(part), {"source": (SOURCE,)}, price, "" if part.copy else "aac")
+        )
+        makers[part.track] = (f"audio/{number}",)
+    if facts.video and made.timeline:
+        for node in _video(facts, facts.video, made, made.timeline, capacity):
+            nodes.append(node)
+            for name in _track_names(node):
+                makers[name] = (*makers.get(name, ()), node.id)
+    return nodes, makers
+
+
+def _track_names(node: PlanNode) -> list[str]:
+    rungs = [node.options["track"]] if node.stage == Remux.name else [r["name"] for r in node.options["rungs"]]
+    return [str(name) for name in rungs]
+
+
+def _video(
+    facts: SourceFacts, video: VideoFacts, made: Layout, line: timeline.Timeline, capacity: Capacity
+) -> Iterator[PlanNode]:
+    if made.copied:
+        whole = timeline.stretch(line, video, 0, len(line.segments))
+        stage = Remux(made.copied.name, encode.cut(line, video, facts.container, whole))
+        yield _node("remux", stage, {"source": (SOURCE,)}, cost.copy(line.duration))
+    if not made.encoded:
+        return
+    parts = timeline.chunks(line, video, capacity.cores)
+    # One thread an encoder costs the least where there are chunks for all cores; a lone chunk gets them all.
+    threads = 1 if len(parts) >= capacity.cores else -(-capacity.cores // len(parts))
+    encoders = "+".join(dict.fromkeys(encode.ENCODER_NAMES[r.codec] for r in made.encoded))
+    for chunk in parts:
+        part = encode.cut(line, video, facts.container, chunk)
+        length = Fraction(part.end_ticks - part.start_ticks, part.timescale)
+        price = cost.video(video, made.encoded, length, line.frame_rate, threads)
+        stage = Encode(part, made.encoded, threads)
+        yield _node(f"encode/{chunk.number}", stage, {"source": (SOURCE,)}, price, encoders)
+
+
+def _output(job: _Job, number: int, output: Any) -> list[PlanNode]:
+    facts = job.facts
+    match output:
+        case Hls():
+            return [_package(job)]
+        case Mp4():
+            return [_mp4(job, output)]
+        case Audio():
+            return [_audio_file(job)]
+        case Thumbnail():
+            return [_node("thumbnail", Poster(output.time), _IMAGES, Cost(0.5, 0.4))]
+        case Storyboard() | Preview() if facts.video is None:
+            return []
+        case Storyboard():
+            return [_node("storyboard", StoryboardStage(), _IMAGES, cost.decode(facts.video, share=0.035))]
+        case Preview():
+            return [_node("preview", PreviewStage(), _IMAGES, Cost(1.5, 1.0))]
+        case Frames():
+            return [_frames(facts, number, output)]
+    raise AssertionError(output)
+
+
+def _frames(facts: SourceFacts, number: int, output: Frames) -> PlanNode:
+    if facts.video is None:
+        raise refused("frames_without_picture", "Frames were asked for, but the source has no picture.")
+    stage = FramesStage(**output.model_dump(mode="json", exclude={"type"}))
+    return _node(f"frames/{number}", stage, _IMAGES, cost.decode(facts.video, share=0.6))
+
+
+def _package(job: _Job) -> PlanNode:
+    facts, made = job.facts, job.made
+    rungs = {r.name: r for r in made.rungs}
+    video = tuple(
+        VideoTrackInfo(r.name, r.codec, (made.timeline.frame_rate if made.timeline else Fraction(0)).as_integer_ratio())
+        for r in rungs.values()
+    )
+    audio = tuple(
+        AudioTrackInfo(part.track, facts.audio[n].language, facts.audio[n].title, facts.audio[n].default, 2)
+        for n, part in enumerate(made.audio)
+    )
+    expected = {
+        "frames": made.timeline.frame_count if made.timeline else 0,
+        "segments": len(made.timeline.segments) if made.timeline else 0,
+    }
+    ids = tuple(dict.fromkeys(i for name in rungs for i in job.makers[name]))
+    stage = Package(video, audio, expected["frames"], expected["segments"])
+    inputs = {"video": ids, "audio": tuple(job.makers[a.name][0] for a in audio)}
+    return _node("package", stage, {k: v for k, v in inputs.items() if v}, Cost(0.3, 0.3))
+
+
+def _mp4(job: _Job, output: Mp4) -> PlanNode:
+    made = job.made
+    if job.facts.video is None:
+        raise refused(
+            "mp4_without_picture", 'A progressive MP4 was asked for, but there is no picture; ask for "audio".'
+        )
+    rung = mp4_rung(output, made.rungs)
+    inputs = {"video": job.makers[rung.name]}
+    if made.audio:
+        inputs["audio"] = job.makers[made.audio[0].track]
+    price = cost.copy(made.timeline.duration if made.timeline else Fraction(0))
+    return _node(
+        f"mp4/{rung.height}", ProgressiveMp4(rung.name, made.audio[0].track if made.audio else None), inputs, price
+    )
+
+
+def _audio_file(job: _Job) -> PlanNode:
+    if not job.facts.audio:
+        raise refused("audio_missing", "The sound alone was asked for, but the source has none.")
+    price = cost.copy(Fraction(job.facts.duration_ms, 1000))
+    return _node("audio_file", AudioFile("audio-0"), {"audio": job.makers["audio-0"]}, price)
+
+
+def _vmaf(job: _Job) -> list[PlanNode]:
+    facts, line = job.facts, job.made.timeline
+    if facts.video is None or line is None:
+        return []
+    whole = encode.cut(line, facts.video, facts.container, timeline.stretch(line, facts.video, 0, len(line.segments)))
+    return [
+        _node(
+            f"vmaf/{rung.name}",
+            Vmaf(rung.name, whole),
+            {"source": (SOURCE,), "video": job.makers[rung.name]},
+            cost.decode(facts.video, share=3.0),
+        )
+        for rung in job.made.encoded
+    ]
+
+
+def _notes(facts: SourceFacts, made: Layout) -> Iterator[str]:
+    yield from facts.warnings
+    if made.copied:
+        yield f"The source's own picture is used as {made.copied.name}: it conforms, so it is not encoded again."
+    elif made.reason:
+        yield f"The picture is encoded: {made.reason}."
+    if made.timeline and made.timeline.rule is timeline.RateRule.CONSTANT:
+        yield f"Frames are resampled to a constant {float(made.timeline.frame_rate):.3f} a second."
+    if facts.video and facts.video.hdr:
+        yield "The picture's high dynamic range is mapped to standard range for H.264."
+    for part in made.audio:
+        yield f"{part.track} is {'copied' if part.copy else 'encoded to AAC'}."

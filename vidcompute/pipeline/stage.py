@@ -1,0 +1,107 @@
+"""What a stage is: options as frozen data, what it needs, and one `run` that sees files and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
+
+from vidcompute.ports.executor import InputRef, Needs
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+class Work(Protocol):
+    """What a stage sees of the world while it runs: its inputs and outputs as local files, and a way to report."""
+
+    @property
+    def output(self) -> Path:
+        """An empty folder. What lies in it when `run` returns becomes the artifact's files."""
+        ...
+
+    @property
+    def scratch(self) -> Path:
+        """An empty folder that is thrown away."""
+        ...
+
+    @property
+    def ffmpeg(self) -> Path:
+        """The ffmpeg to run, by absolute path."""
+        ...
+
+    def provider(self, name: str) -> Any:
+        """The provider of this name (such as "fetcher"), made on first use; `provider_missing` where there is none."""
+        ...
+
+    def path(self, name: str) -> Path:
+        """The one input of this name: a source file, or an artifact's folder."""
+        ...
+
+    def paths(self, name: str) -> list[Path]:
+        """All inputs of this name, in the plan's order."""
+        ...
+
+    def facts(self, name: str) -> list[Mapping[str, Any]]:
+        """What the stages that made these inputs returned, in the plan's order."""
+        ...
+
+    def refs(self, name: str) -> list[InputRef]:
+        """Where these inputs lie in storage, in the plan's order."""
+        ...
+
+    def progress(
+        self,
+        fraction: float,
+        *,
+        frame: int | None = None,
+        fps: float | None = None,
+        media_time_ms: int | None = None,
+        speed: float | None = None,
+    ) -> None:
+        """Report how far it is; may be called often, is passed on at most four times a second."""
+        ...
+
+    def emit(self, data: Mapping[str, Any]) -> None:
+        """Tell a caller who waits of something that is ready now (a segment, a picture); a no-op in a plain attempt."""
+        ...
+
+    def log(self, message: str, level: str = "info") -> None:
+        """Add a line to the attempt's log."""
+        ...
+
+
+@runtime_checkable
+class Stage(Protocol):
+    """A frozen dataclass whose fields are its options (plain JSON types, or nested frozen dataclasses).
+
+    `name` and `version` are hashed into the content key with the options: raise the version whenever the same
+    options would give other bytes.
+
+    A stage runs confined: it reads its inputs, writes its `output` and `scratch`, and starts ffmpeg alone. Three
+    class variables, all optional, widen that: `network: bool` lets it connect, `max_file_bytes: int` bounds the
+    largest file it writes (64 GiB), `idle_timeout_s: float` is how long it may report nothing at all (10 minutes).
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+
+    def needs(self) -> Needs:
+        """The resources that one attempt is placed by."""
+        ...
+
+    def run(self, work: Work) -> dict[str, Any]:
+        """Do it. Returns the artifact's facts (plain JSON). Raises VidComputeError for what is expected to go wrong."""
+        ...
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An estimate, made before anything runs."""
+
+    cpu_s: float
+    wall_s: float
+
+
+def options_of(stage: Stage) -> dict[str, Any]:
+    """A stage's options as plain JSON values."""
+    return asdict(cast("DataclassInstance", stage))

@@ -1,0 +1,1 @@
+"""One file per stage; stages do not import each other."""

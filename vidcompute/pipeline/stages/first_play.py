@@ -1,0 +1,76 @@
+"""Stage `first_play`: segments for a viewer who waits, made from any place on and told of one by one."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from vidcompute.media import tracks
+from vidcompute.media.audio import AudioCut, audio_args, audio_input, cutter
+from vidcompute.media.cmaf import SegmentInfo
+from vidcompute.media.encode import VideoCut, command, copy_args, encode_args, video_input
+from vidcompute.media.ladder import Rung
+from vidcompute.pipeline.stage import Work
+from vidcompute.ports.executor import Needs
+
+_FIRST_PIPE = 3
+
+
+@dataclass(frozen=True)
+class FirstPlay:
+    """Options: the segments `[first, end)` of one rung, copied or encoded in haste, and of every sound track.
+
+    `pace` is how many times faster than real time it may go after its first burst; 0 means no limit.
+    """
+
+    video: VideoCut | None
+    rung: Rung | None
+    copy: bool
+    audio: tuple[AudioCut, ...]
+    first: int
+    end: int
+    pace: float
+
+    name: ClassVar[str] = "first_play"
+    version: ClassVar[int] = 1
+
+    def needs(self) -> Needs:
+        """As much as there is, for somebody waits."""
+        return Needs(cpu=1, memory_bytes=512 * 2**20)
+
+    def run(self, work: Work) -> dict[str, Any]:
+        """Emit `{"track": …, "number": …}` for each segment as its file appears in the output folder."""
+        inputs: list[list[str]] = []
+        outputs: list[list[str]] = []
+        writers: dict[int, tracks.TrackWriter] = {}
+        source, pace = work.path("source"), self.pace or None
+        if self.video and self.rung:
+            url = f"pipe:{_FIRST_PIPE}"
+            inputs.append(video_input(self.video, source, pace=pace, decode=not self.copy))
+            encoded = encode_args(self.video, [(self.rung, url)], fast=True) if not self.copy else None
+            outputs.append(encoded or copy_args(self.video, url))
+            made = tracks.CopiedVideo(self.video) if self.copy else tracks.video_cutter(self.video)
+            writers[_FIRST_PIPE] = self._writer(work, self.rung.name, made)
+        heard = [part for part in self.audio if self.first < part.segments]
+        if heard:
+            start = heard[0].first_frame(self.first)
+            inputs.append(audio_input(heard[0], source, first_frame=start, pace=pace))
+        for part in heard:
+            number = _FIRST_PIPE + len(writers)
+            last = part.segments if self._to_the_end() else min(self.end, part.segments)
+            outputs.append(self._sound(part, number, len(inputs) - 1, last))
+            writers[number] = self._writer(work, part.track, cutter(part, self.first, last))
+        tracks.make(command(work.ffmpeg, *inputs, *outputs), writers, on_line=work.log)
+        return {}
+
+    def _sound(self, part: AudioCut, pipe: int, number: int, last: int) -> list[str]:
+        end = None if last == part.segments else part.first_frame(last)
+        start = part.first_frame(self.first)
+        return audio_args(part, f"pipe:{pipe}", number=number, first_frame=start, end_frame=end)
+
+    def _to_the_end(self) -> bool:
+        return self.video is None or self.end >= max(part.segments for part in self.audio)
+
+    def _writer(self, work: Work, track: str, made: tracks.Cutter) -> tracks.TrackWriter:
+        def tell(info: SegmentInfo) -> None:
+            work.emit({"track": track, "number": info.number})
+
+        return tracks.TrackWriter(work.output / track, made, on_segment=tell)

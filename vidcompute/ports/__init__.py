@@ -1,0 +1,1 @@
+"""Protocols and frozen values that adapters implement."""

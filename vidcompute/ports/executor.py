@@ -1,0 +1,157 @@
+"""What starts attempts on nodes. Results are told as events; the dispatcher alone records them."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What one attempt may use: CPU cores (fractions allowed), bytes of memory and of GPU memory."""
+
+    cpu: float = 1.0
+    memory_bytes: int = 512 * 2**20
+    gpu_memory_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class NodeInfo:
+    """One machine: its name and what it has in all."""
+
+    name: str
+    cpu: float
+    memory_bytes: int
+    gpu_memory_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class InputRef:
+    """Where an input lies in storage: one object (a source), or a prefix that holds an artifact's files."""
+
+    key: str
+    is_tree: bool
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AttemptSpec:
+    """Everything a node needs to run one attempt, and nothing more. JSON-serializable as it is.
+
+    `inputs` has one or more references per name, in the plan's order. `output_prefix` belongs to this attempt alone.
+    """
+
+    attempt_id: str
+    task_id: str
+    job_id: str
+    number: int
+    stage: str
+    version: int
+    options: Mapping[str, Any]
+    inputs: Mapping[str, tuple[InputRef, ...]]
+    output_prefix: str
+    needs: Needs
+    timeout_s: float
+    background: bool = True  # yields to viewers: nice 19 and stopped while a first segment is made
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    LOST = "lost"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an attempt is: `fraction` 0 to 1; the others where they make sense."""
+
+    attempt_id: str
+    fraction: float
+    frame: int | None = None
+    fps: float | None = None
+    media_time_ms: int | None = None
+    speed: float | None = None
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of an attempt's log."""
+
+    attempt_id: str
+    level: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The last event of an attempt.
+
+    `facts` is the artifact's description; `metrics` has cpu_s, wall_s, max_rss_bytes.
+    """
+
+    attempt_id: str
+    outcome: Outcome
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    size_bytes: int = 0
+    digest: str = ""
+    error_kind: str | None = None
+    error_code: str | None = None
+    error_detail: str | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+AttemptEvent = Progress | LogLine | Finished
+
+
+@dataclass(frozen=True)
+class Call:
+    """A short run for somebody who waits: a thumbnail, a probe before submit, a fast rung's segments.
+
+    It is no attempt: nothing of it is recorded. Inputs and output are local paths on this machine.
+    """
+
+    stage: str
+    version: int
+    options: Mapping[str, Any]
+    inputs: Mapping[str, tuple[str, ...]]
+    output: str
+    timeout_s: float
+
+
+class Interactive(Protocol):
+    """Runs stages at once on this machine."""
+
+    def call(self, call: Call) -> AsyncIterator[Mapping[str, Any]]:
+        """What the stage emits, as it emits it; last `{"facts": …}`. Closing the iterator ends its processes."""
+        ...
+
+
+class Executor(Protocol):
+    """Starts, watches and ends attempts. Every started attempt ends in exactly one `Finished`."""
+
+    async def start(self, spec: AttemptSpec) -> None:
+        """Begin an attempt; returns when it is accepted, not when it is done."""
+        ...
+
+    async def cancel(self, attempt_id: str) -> None:
+        """End an attempt and every process it started, within 2 s; unknown ids are fine."""
+        ...
+
+    async def hold(self, *, held: bool) -> None:
+        """Stop (True) or continue (False) all background attempts, so that a first segment gets the cores."""
+        ...
+
+    def events(self) -> AsyncIterator[AttemptEvent]:
+        """The events of all attempts, in order per attempt. One consumer."""
+        ...
+
+    async def nodes(self) -> list[NodeInfo]:
+        """The machines that can run attempts now."""
+        ...
+
+    async def close(self, grace_s: float) -> None:
+        """Let running attempts finish for `grace_s` seconds, then end them; each still ends in a `Finished`."""
+        ...

@@ -1,0 +1,55 @@
+"""Where bytes live: a folder, S3 or GCS behind the same few calls."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """One stored object: its size in bytes and a validator that changes with its content."""
+
+    key: str
+    size_bytes: int
+    etag: str
+
+
+class Storage(Protocol):
+    """A store of immutable objects under `/`-separated keys (letters, digits, `._-`; never `..`).
+
+    An object appears whole or not at all. A missing key is `object_not_found` (kind not_found); a store that
+    is down is kind unavailable.
+    """
+
+    async def put(self, key: str, source: Path) -> ObjectInfo:
+        """Store a local file durably under `key`; the file may be moved, and is not to be used afterwards."""
+        ...
+
+    async def put_tree(self, prefix: str, source: Path) -> list[ObjectInfo]:
+        """Store every file below `source` under `prefix/`, durably; files may be moved."""
+        ...
+
+    async def stat(self, key: str) -> ObjectInfo:
+        """Size and validator of an object."""
+        ...
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes `[start, end)` in pieces."""
+        ...
+
+    async def fetch(self, key: str, destination: Path) -> Path:
+        """A local path with the object's bytes: its own path where it lies on this machine, else `destination`."""
+        ...
+
+    def local_path(self, key: str) -> Path | None:
+        """Where the object lies on this machine, for zero-copy reads; None for a remote store."""
+        ...
+
+    async def list(self, prefix: str) -> list[ObjectInfo]:
+        """Every object below `prefix/`."""
+        ...
+
+    async def delete_prefix(self, prefix: str) -> int:
+        """Remove every object below `prefix/` (and the object `prefix` itself); how many there were."""
+        ...

@@ -1,0 +1,98 @@
+"""From an output folder to an artifact: looked at, hashed, stored durably."""
+
+import asyncio
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidcompute.errors import Kind, VidComputeError, not_found
+from vidcompute.ports.executor import AttemptSpec, InputRef
+from vidcompute.ports.storage import Storage
+from vidcompute.runner.work import LocalInput
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What lies in an output folder: bytes in all, and a digest of names, contents and sizes."""
+
+    size_bytes: int
+    digest: str
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path, int]]:
+    """Every file below, in order of its relative path. Anything but plain files and folders is refused."""
+    for root, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(root, name)
+            found = path.lstat()
+            plain = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+            if not plain and not stat.S_ISDIR(found.st_mode):
+                detail = f"The output has something that is no plain file: {name[:80]!r}."
+                raise VidComputeError(Kind.INTERNAL, "output_not_plain", detail)
+            if plain:
+                yield path.relative_to(folder).as_posix(), path, found.st_size
+
+
+def describe(folder: Path) -> Tree:
+    """Size and digest: SHA-256 over the lines "path, NUL, SHA-256 of the content, NUL, size in bytes", sorted by path.
+
+    A link, a device or a file with a second name raises `output_not_plain` (kind internal).
+    """
+    total = 0
+    digest = hashlib.sha256()
+    for name, path, size in sorted(_files(folder)):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{name}\0{content}\0{size}\n".encode())
+        total += size
+    return Tree(total, digest.hexdigest())
+
+
+async def _fetch_tree(storage: Storage, ref: InputRef, destination: Path) -> Path:
+    found = await storage.list(ref.key)
+    if not found:
+        raise not_found("object", ref.key)
+    for item in found:
+        path = destination / item.key.removeprefix(f"{ref.key}/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        await storage.fetch(item.key, path)
+    return destination
+
+
+async def _fetch_all(spec: AttemptSpec, storage: Storage, folder: Path) -> dict[str, tuple[LocalInput, ...]]:
+    fetched: dict[str, list[LocalInput]] = {name: [] for name in spec.inputs}
+    number = 0
+    for name, refs in spec.inputs.items():
+        for ref in refs:
+            destination = folder / str(number)
+            number += 1
+            fetch = _fetch_tree(storage, ref, destination) if ref.is_tree else storage.fetch(ref.key, destination)
+            fetched[name].append(LocalInput(await fetch, ref))
+    return {name: tuple(items) for name, items in fetched.items()}
+
+
+def fetch_inputs(spec: AttemptSpec, storage: Storage, folder: Path) -> dict[str, tuple[LocalInput, ...]]:
+    """The attempt's inputs as local paths, downloaded to `folder` unless they lie on this machine already.
+
+    Errors are those of the storage; no thread is left running.
+    """
+    local = {
+        name: tuple(LocalInput(path, ref) for ref in refs if (path := storage.local_path(ref.key)) is not None)
+        for name, refs in spec.inputs.items()
+    }
+    if all(len(local[name]) == len(refs) for name, refs in spec.inputs.items()):
+        return local  # without an event loop: this is on the way to a first segment
+    return asyncio.run(_fetch_all(spec, storage, folder))
+
+
+def publish(storage: Storage, prefix: str, folder: Path) -> None:
+    """Store an output folder's files durably under `prefix`; errors are those of the storage."""
+    asyncio.run(storage.put_tree(prefix, folder))
+
+
+def store_log(storage: Storage, key: str, path: Path) -> None:
+    """Store an attempt's log; errors are those of the storage."""
+    asyncio.run(storage.put(key, path))

@@ -1,0 +1,49 @@
+"""What an asset and a source are to those who look at them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Source:
+    """The bytes that a user gave: `digest` is their tree digest, `name` what the user called the file."""
+
+    id: str
+    organization_id: str
+    digest: str
+    size_bytes: int
+    storage_key: str
+    name: str
+    created_ms: int
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One video and everything derived from it. `facts` sums up what was probed; sizes are display pixels."""
+
+    id: str
+    organization_id: str
+    status: str
+    title: str | None
+    passthrough: str | None
+    metadata: Mapping[str, str]
+    source_id: str | None
+    job_id: str | None
+    playback_id: str
+    facts: Mapping[str, Any] | None
+    duration_ms: int | None
+    width: int | None
+    height: int | None
+    frame_rate: float | None
+    error_code: str | None
+    error_detail: str | None
+    created_ms: int
+    updated_ms: int
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What a deletion leaves to be removed from storage: prefixes, and single keys, that nothing refers to now."""
+
+    prefixes: tuple[str, ...]

@@ -1,0 +1,201 @@
+"""Changes of assets and sources. All run inside the caller's transaction and emit their outbox events in it."""
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from sqlalchemy import Connection, delete, insert, update
+
+from vidcompute.db.outbox import emit, now_ms
+from vidcompute.db.schema import artifacts, assets, interests, jobs, sources, tasks
+from vidcompute.ids import new_id, new_playback_id
+from vidcompute.media.facts import SourceFacts
+from vidcompute.services import tasks as task_service
+from vidcompute.services.assets import queries
+from vidcompute.services.assets.models import Asset, Removed, Source
+from vidcompute.services.states import BREAK, FINISH, REOPEN, SHOW, AssetStatus, Transition
+from vidcompute.services.tasks.moves import batches
+
+
+def add_source(
+    conn: Connection, organization_id: str, *, digest: str, size_bytes: int, storage_key: str, name: str
+) -> Source:
+    """Record stored bytes as a source. Several sources may share one stored object."""
+    source = Source(new_id("src"), organization_id, digest, size_bytes, storage_key, name, now_ms())
+    conn.execute(insert(sources).values(**vars(source)))
+    return source
+
+
+def create(
+    conn: Connection,
+    organization_id: str,
+    *,
+    title: str | None = None,
+    passthrough: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+    source_id: str | None = None,
+) -> Asset:
+    """A new asset, `preparing`."""
+    at = now_ms()
+    asset_id = new_id("asset")
+    values = {
+        "id": asset_id,
+        "organization_id": organization_id,
+        "status": AssetStatus.PREPARING,
+        "title": title,
+        "passthrough": passthrough,
+        "metadata": dict(metadata or {}),
+        "source_id": source_id,
+        "playback_id": new_playback_id(),
+        "created_ms": at,
+        "updated_ms": at,
+    }
+    conn.execute(insert(assets).values(values))
+    asset = queries.get(conn, organization_id, asset_id)
+    emit(conn, organization_id, "asset.created", asset_id, {"asset_id": asset_id, "status": asset.status})
+    return asset
+
+
+class Changes(TypedDict, total=False):
+    """What to change of an asset: a field that isn't there stays as it is."""
+
+    title: str | None
+    passthrough: str | None
+    metadata: Mapping[str, str]
+
+
+def change(conn: Connection, organization_id: str, asset_id: str, changes: Changes) -> Asset:
+    """Change the user's own fields; metadata is replaced as a whole."""
+    queries.get(conn, organization_id, asset_id)
+    if changes:
+        values = {**changes, "updated_ms": now_ms()}
+        conn.execute(update(assets).where(assets.c.id == asset_id).values(values))
+        emit(conn, organization_id, "asset.updated", asset_id, {"asset_id": asset_id, "fields": sorted(changes)})
+    return queries.get(conn, organization_id, asset_id)
+
+
+def use(conn: Connection, asset_id: str, *, source_id: str | None = None, job_id: str | None = None) -> None:
+    """Record which source the asset is made from, and which job is at work on it."""
+    values = {k: v for k, v in (("source_id", source_id), ("job_id", job_id)) if v is not None}
+    conn.execute(update(assets).where(assets.c.id == asset_id).values(**values, updated_ms=now_ms()))
+
+
+def describe(conn: Connection, asset_id: str, facts: SourceFacts) -> None:
+    """Record what was probed: size as displayed, duration, frame rate, and a summary for people."""
+    video = facts.video
+    conn.execute(
+        update(assets)
+        .where(assets.c.id == asset_id)
+        .values(
+            duration_ms=facts.duration_ms,
+            width=video.display_width if video else None,
+            height=video.display_height if video else None,
+            frame_rate=float(video.frame_rate) if video else None,
+            facts=_summary(facts),
+            updated_ms=now_ms(),
+        )
+    )
+
+
+def _summary(facts: SourceFacts) -> dict[str, Any]:
+    video = facts.video
+    return {
+        "container": facts.container,
+        "size_bytes": facts.size_bytes,
+        "bitrate_bps": facts.bitrate_bps,
+        "video": None
+        if video is None
+        else {
+            "codec": video.codec,
+            "profile": video.profile,
+            "frame_count": video.frame_count,
+            "rotation": video.rotation,
+            "hdr": video.hdr,
+            "interlaced": video.interlaced,
+        },
+        "audio": [
+            {"codec": a.codec, "channels": a.channels, "sample_rate": a.sample_rate, "language": a.language}
+            for a in facts.audio
+        ],
+        "warnings": list(facts.warnings),
+    }
+
+
+def _move(conn: Connection, transition: Transition, asset_id: str, **values: Any) -> bool:
+    statement = (
+        update(assets)
+        .where(assets.c.id == asset_id, assets.c.status.in_(sorted(transition.sources)))
+        .values(status=transition.target, updated_ms=now_ms(), **values)
+        .returning(assets.c.organization_id, assets.c.playback_id, assets.c.job_id)
+    )
+    row = conn.execute(statement).one_or_none()
+    if row is None:
+        return False
+    told = {k: v for k, v in values.items() if v is not None}
+    data = {"asset_id": asset_id, "playback_id": row.playback_id, "job_id": row.job_id, "status": transition.target}
+    emit(conn, row.organization_id, transition.event, asset_id, {**data, **told})
+    return True
+
+
+def mark_playable(conn: Connection, asset_id: str) -> bool:
+    """A viewer can start now; False where the asset wasn't preparing."""
+    return _move(conn, SHOW, asset_id)
+
+
+def mark_ready(conn: Connection, asset_id: str) -> bool:
+    """All that was asked for is there; False where it was ready already."""
+    return _move(conn, FINISH, asset_id, error_code=None, error_detail=None)
+
+
+def mark_errored(conn: Connection, asset_id: str, code: str, detail: str) -> bool:
+    """Its job came to nothing; False, with nothing changed, where an earlier job made it good."""
+    if queries.has_good_job(conn, asset_id):
+        return False
+    return _move(conn, BREAK, asset_id, error_code=code, error_detail=detail)
+
+
+def mark_preparing(conn: Connection, asset_id: str) -> bool:
+    """A failed job is tried again; False where the asset wasn't errored."""
+    return _move(conn, REOPEN, asset_id, error_code=None, error_detail=None)
+
+
+def remove(conn: Connection, organization_id: str, asset_id: str) -> Removed:
+    """Delete an asset with its jobs and all that nothing else refers to; running attempts are cancelled.
+
+    Returns what is to be removed from storage once this transaction is committed. Artifacts that jobs of other
+    assets refer to stay, and so does a source that another asset was made from.
+    """
+    asset = queries.get(conn, organization_id, asset_id)
+    job_ids = queries.jobs_of(conn, asset_id)
+    task_ids = queries.tasks_of(conn, job_ids)
+    for job_id in job_ids:
+        task_service.drop(conn, job_id)
+    for batch in batches(job_ids):
+        conn.execute(delete(interests).where(interests.c.job_id.in_(batch)))
+        conn.execute(delete(jobs).where(jobs.c.id.in_(batch)))
+    conn.execute(delete(assets).where(assets.c.id == asset_id))
+    prefixes = _remove_source(conn, asset) + _remove_tasks(conn, organization_id, task_ids)
+    data = {"asset_id": asset_id, "job_ids": job_ids}
+    emit(conn, organization_id, "asset.deleted", asset_id, data)
+    return Removed(tuple(p for p in prefixes if not queries.object_in_use(conn, p)))
+
+
+def _remove_source(conn: Connection, asset: Asset) -> list[str]:
+    if asset.source_id is None or queries.source_in_use(conn, asset.source_id):
+        return []
+    source = queries.get_source(conn, asset.organization_id, asset.source_id)
+    conn.execute(delete(sources).where(sources.c.id == source.id))
+    return [source.storage_key]
+
+
+def _remove_tasks(conn: Connection, organization_id: str, task_ids: list[str]) -> list[str]:
+    """Delete the tasks that no job refers to, and their attempts and artifacts; where their files lie."""
+    gone = queries.unreferenced(conn, task_ids)
+    ids, keys = [row.id for row in gone], [row.content_key for row in gone]
+    prefixes = queries.artifact_prefixes(conn, organization_id, keys) + queries.logs_keys(conn, ids)
+    for batch in batches(keys):
+        conn.execute(
+            delete(artifacts).where(artifacts.c.organization_id == organization_id, artifacts.c.content_key.in_(batch))
+        )
+    for batch in batches(ids):
+        conn.execute(delete(tasks).where(tasks.c.id.in_(batch)))  # attempts and dependencies go with them
+    return prefixes

@@ -1,0 +1,287 @@
+"""The life of attempts: placed, started, finished, lost. Only the attempt that owns its task can change it."""
+
+import random
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, update
+
+from vidcompute.db.outbox import now_ms
+from vidcompute.db.schema import artifacts, attempts
+from vidcompute.errors import Kind, VidComputeError
+from vidcompute.ids import new_id
+from vidcompute.pipeline.plan import SOURCE
+from vidcompute.ports.executor import AttemptSpec, Finished, InputRef, Needs, Outcome, Progress
+from vidcompute.services.jobs import moves
+from vidcompute.services.jobs.models import Placement, RetryPolicy
+from vidcompute.services.jobs.queries import first_wanting
+from vidcompute.services.states import (
+    EXHAUST,
+    HAND_BACK,
+    LOSE,
+    OWNED_TASKS,
+    PLACE,
+    POSTPONE,
+    START,
+    SUCCEED,
+    UNBLOCK,
+    Transition,
+)
+from vidcompute.services.tasks.moves import move, move_where
+from vidcompute.services.tasks.queries import (
+    AnyRow,
+    attempt_row,
+    blocked,
+    live_attempts,
+    source_key,
+    task_row,
+    wanting_jobs,
+)
+from vidcompute.services.tasks.queries import (
+    artifacts as artifacts_of,
+)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What became of a result. `accepted` is False where the attempt didn't own its task any more."""
+
+    accepted: bool
+    status: str = ""
+
+
+def place(conn: Connection, placements: Iterable[Placement]) -> list[AttemptSpec]:
+    """Make an attempt for each task that is still ready; what the executor is to start."""
+    specs = []
+    chosen = list(placements)
+    jobs = first_wanting(conn, [p.task_id for p in chosen])
+    for placement in chosen:
+        row = task_row(conn, placement.task_id)
+        number = row.attempt + 1
+        if placement.task_id not in jobs or not _claim(conn, placement, row.attempt):
+            continue
+        try:
+            spec = _spec(conn, row, number, jobs[placement.task_id])
+        except VidComputeError as error:
+            _exhaust(conn, row, number, error)
+            continue
+        conn.execute(
+            insert(attempts).values(
+                id=spec.attempt_id,
+                organization_id=row.organization_id,
+                task_id=row.id,
+                number=number,
+                node=placement.node,
+                created_ms=now_ms(),
+                logs_key=f"orgs/{row.organization_id}/logs/{spec.attempt_id}.log",
+            )
+        )
+        specs.append(spec)
+    return specs
+
+
+def _claim(conn: Connection, placement: Placement, attempt: int) -> bool:
+    values, told = {"attempt": attempt + 1}, {"node": placement.node}
+    return move(conn, PLACE, placement.task_id, attempt=attempt, values=values, told=told)
+
+
+def _spec(conn: Connection, row: AnyRow, number: int, job_id: str) -> AttemptSpec:
+    attempt_id = new_id("att")
+    return AttemptSpec(
+        attempt_id=attempt_id,
+        task_id=row.id,
+        job_id=job_id,
+        number=number,
+        stage=row.stage,
+        version=row.version,
+        options=row.options,
+        inputs=_resolve(conn, row.organization_id, row.inputs),
+        output_prefix=f"orgs/{row.organization_id}/artifacts/{row.content_key}/{attempt_id}",
+        needs=Needs(**row.needs),
+        timeout_s=row.timeout_s,
+        background=row.background,
+    )
+
+
+def _resolve(conn: Connection, organization_id: str, inputs: list[Any]) -> dict[str, tuple[InputRef, ...]]:
+    keys = [key for _, refs in inputs for key in refs if not key.startswith(f"{SOURCE}:")]
+    found = artifacts_of(conn, organization_id, keys)
+
+    def ref(key: str) -> InputRef:
+        if key.startswith(f"{SOURCE}:"):
+            return InputRef(source_key(conn, organization_id, key.removeprefix(f"{SOURCE}:")), is_tree=False)
+        if key not in found:
+            raise VidComputeError(Kind.INTERNAL, "artifact_missing", f"The artifact {key} of an earlier stage is gone.")
+        return InputRef(found[key].storage_prefix, is_tree=True, facts=found[key].facts)
+
+    return {name: tuple(ref(key) for key in refs) for name, refs in inputs}
+
+
+def start(conn: Connection, attempt_id: str) -> bool:
+    """The executor has taken the attempt; False where it doesn't own its task any more, or has ended already."""
+    row = attempt_row(conn, attempt_id)
+    if row is None or row.outcome is not None:
+        return False
+    at = now_ms()
+    if not move(conn, START, row.task_id, attempt=row.number, values={"started_ms": at}):
+        return False
+    conn.execute(update(attempts).where(attempts.c.id == attempt_id).values(started_ms=at))
+    moves.begin_wanting(conn, row.task_id)
+    return True
+
+
+def record_progress(conn: Connection, latest: Mapping[str, Progress]) -> None:
+    """Keep how far attempts are, by attempt: for those who ask without listening."""
+    for attempt_id, progress in latest.items():
+        values = {k: v for k, v in vars(progress).items() if k != "attempt_id" and v is not None}
+        conn.execute(
+            update(attempts).where(attempts.c.id == attempt_id, attempts.c.outcome.is_(None)).values(progress=values)
+        )
+
+
+def finish(conn: Connection, result: Finished, policy: RetryPolicy, *, draining: bool = False) -> Recorded:
+    """Record how an attempt ended, and all that follows from it, in one transaction.
+
+    A second report of the same attempt, and one of an attempt that lost its task, change nothing. While `draining`
+    (the server shuts down) an attempt that was ended is handed back at no cost to its task.
+    """
+    attempt = attempt_row(conn, result.attempt_id)
+    if attempt is None or attempt.outcome is not None:
+        if attempt is not None:
+            _keep_metrics(conn, result)
+        return Recorded(accepted=False)
+    task = task_row(conn, attempt.task_id)
+    _close(conn, result)
+    if task.attempt != attempt.number or task.status not in OWNED_TASKS:
+        return Recorded(accepted=False, status=task.status)
+    moves.begin_wanting(conn, task.id)  # where the end overtook the start
+    if result.outcome is Outcome.OK:
+        return _succeed(conn, task, attempt.number, result)
+    if result.outcome is Outcome.CANCELLED or (draining and result.outcome is Outcome.LOST):
+        return _again(conn, HAND_BACK, task, attempt.number)
+    if result.outcome is Outcome.LOST:
+        return _lost(conn, task, attempt.number, result, policy)
+    return _failed(conn, task, attempt.number, result, policy)
+
+
+def _close(conn: Connection, result: Finished) -> None:
+    values = {
+        "outcome": result.outcome,
+        "ended_ms": now_ms(),
+        "error_kind": result.error_kind,
+        "error_code": result.error_code,
+        "error_detail": result.error_detail,
+        "metrics": dict(result.metrics),
+    }
+    conn.execute(update(attempts).where(attempts.c.id == result.attempt_id).values(**values))
+
+
+def _keep_metrics(conn: Connection, result: Finished) -> None:
+    kept = update(attempts).where(attempts.c.id == result.attempt_id, attempts.c.metrics.is_(None))
+    conn.execute(kept.values(metrics=dict(result.metrics)))
+
+
+def _succeed(conn: Connection, task: AnyRow, number: int, result: Finished) -> Recorded:
+    at = now_ms()
+    mine = (artifacts.c.organization_id == task.organization_id) & (artifacts.c.content_key == task.content_key)
+    conn.execute(delete(artifacts).where(mine))  # there is one only where a task was made to run again
+    conn.execute(
+        insert(artifacts).values(
+            organization_id=task.organization_id,
+            content_key=task.content_key,
+            attempt_id=result.attempt_id,
+            stage=task.stage,
+            storage_prefix=f"orgs/{task.organization_id}/artifacts/{task.content_key}/{result.attempt_id}",
+            facts=dict(result.facts),
+            size_bytes=result.size_bytes,
+            digest=result.digest,
+            created_ms=at,
+        )
+    )
+    move(
+        conn,
+        SUCCEED,
+        task.id,
+        attempt=number,
+        values={"ended_ms": at, "error_kind": None, "error_code": None, "error_detail": None},
+        told={"attempt_id": result.attempt_id, "duration_ms": at - (task.started_ms or at)},
+    )
+    move_where(conn, UNBLOCK, blocked(task.id), values={"ready_ms": at})
+    for job_id in wanting_jobs(conn, task.id):
+        moves.settle(conn, job_id)
+    return Recorded(accepted=True, status="done")
+
+
+def _failed(conn: Connection, task: AnyRow, number: int, result: Finished, policy: RetryPolicy) -> Recorded:
+    kind = Kind(result.error_kind) if result.error_kind in set(Kind) else Kind.INTERNAL
+    failures = task.failures + 1
+    error = VidComputeError(kind, result.error_code or "attempt_failed", result.error_detail or "The attempt failed.")
+    if not kind.retryable or failures >= policy.max_attempts:
+        return _exhaust(conn, task, number, error, failures=failures)
+    return _again(conn, POSTPONE, task, number, error=error, wait_ms=_wait_ms(policy, failures), failures=failures)
+
+
+def _lost(conn: Connection, task: AnyRow, number: int, result: Finished, policy: RetryPolicy) -> Recorded:
+    losses = task.losses + 1
+    detail = result.error_detail or "The attempt's process ended without a word."
+    error = VidComputeError(Kind.UNAVAILABLE, result.error_code or "attempt_lost", detail)
+    if losses >= policy.max_losses:
+        detail = f"{losses} attempts were lost, the last one so: {detail}"
+        return _exhaust(conn, task, number, VidComputeError(error.kind, error.code, detail), losses=losses)
+    return _again(conn, LOSE, task, number, error=error, wait_ms=_wait_ms(policy, losses), losses=losses)
+
+
+def _wait_ms(policy: RetryPolicy, failures: int) -> int:
+    wait_s: float = min(policy.cap_s, policy.base_s * 2.0 ** (failures - 1))
+    return round(wait_s * random.uniform(0.5, 1.5) * 1000)
+
+
+def _again(
+    conn: Connection,
+    transition: Transition,
+    task: AnyRow,
+    number: int,
+    *,
+    error: VidComputeError | None = None,
+    wait_ms: int = 0,
+    **counters: int,
+) -> Recorded:
+    values: dict[str, Any] = {"ready_ms": now_ms() + wait_ms, "started_ms": None, **counters}
+    told: dict[str, Any] = {"reason": transition.name, "wait_ms": wait_ms}
+    if error is not None:
+        values |= {"error_kind": error.kind, "error_code": error.code, "error_detail": error.detail}
+        told |= {"error_code": error.code, "error_detail": error.detail}
+    move(conn, transition, task.id, attempt=number, values=values, told=told)
+    return Recorded(accepted=True, status="ready")
+
+
+def _exhaust(conn: Connection, task: AnyRow, number: int, error: VidComputeError, **counters: int) -> Recorded:
+    """The task is dead: every job that wants it fails with its error."""
+    told = {"error_code": error.code, "error_detail": error.detail}
+    values = {**told, "error_kind": error.kind, "ended_ms": now_ms(), **counters}
+    move(conn, EXHAUST, task.id, attempt=number, values=values, told=told)
+    for job_id in wanting_jobs(conn, task.id):
+        moves.fail(conn, job_id, error)
+    return Recorded(accepted=True, status="dead")
+
+
+def hand_back(conn: Connection, policy: RetryPolicy) -> int:
+    """At the end of a shutdown: whatever still has no end is handed back, at no cost to its task; how many."""
+    left = live_attempts(conn)
+    for row in left:
+        finish(conn, Finished(row.id, Outcome.LOST, error_code="server_stopped"), policy, draining=True)
+    return len(left)
+
+
+def adopt(conn: Connection, policy: RetryPolicy, alive: Collection[str] = ()) -> int:
+    """After a restart: attempts that no executor runs any more are lost, their tasks ready again; how many.
+
+    `alive` are the attempts that go on elsewhere. What a dead server took with it starts again without a wait.
+    """
+    gone = [row for row in live_attempts(conn) if row.id not in alive]
+    at_once = RetryPolicy(policy.max_attempts, policy.max_losses, base_s=0.0, cap_s=0.0)
+    detail = "The server was stopped while the attempt ran."
+    for row in gone:
+        finish(conn, Finished(row.id, Outcome.LOST, error_code="server_stopped", error_detail=detail), at_once)
+    return len(gone)

@@ -1,0 +1,117 @@
+"""What a job is to those who look at it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vidcompute.pipeline.spec import Priority
+
+RANKS = {Priority.LOW: 0, Priority.NORMAL: 1, Priority.HIGH: 2}
+PRIORITIES = {rank: priority for priority, rank in RANKS.items()}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One request's work. `spec` is the JSON of its JobSpec, `plan` that of its Plan once there is one."""
+
+    id: str
+    organization_id: str
+    asset_id: str
+    status: str
+    kind: str
+    priority: Priority
+    step: str
+    spec: Mapping[str, Any]
+    plan: Mapping[str, Any] | None
+    passthrough: str | None
+    error_kind: str | None
+    error_code: str | None
+    error_detail: str | None
+    created_ms: int
+    started_ms: int | None
+    ended_ms: int | None
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs a list shows; `created_from_ms` is included, `created_to_ms` is not."""
+
+    status: str | None = None
+    kind: str | None = None
+    created_from_ms: int | None = None
+    created_to_ms: int | None = None
+    asset_id: str | None = None
+
+
+@dataclass(frozen=True)
+class StageView:
+    """One stage of a job as users see it: the sum of its tasks.
+
+    `status` is a task's word. `progress` has fraction (0 to 1, weighted by estimated cost), and frame, fps,
+    media_time_ms and speed where they make sense. `cost` is the plan's estimate (cpu_s, wall_s), `spent` what the
+    attempts took (cpu_s, wall_s), `eta_ms` how long it is expected to go on, None where that can't be said.
+    `reused` counts tasks that were done before this job wanted them.
+    """
+
+    name: str
+    status: str
+    progress: Mapping[str, Any]
+    tasks: int
+    tasks_done: int
+    reused: int
+    attempts: int
+    started_ms: int | None
+    ended_ms: int | None
+    duration_ms: int | None
+    eta_ms: int | None
+    error_code: str | None
+    error_detail: str | None
+    cost: Mapping[str, float]
+    spent: Mapping[str, float]
+    logs_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class JobTask:
+    """One task of a job, for its logs and live events."""
+
+    id: str
+    stage: str
+    label: str
+    status: str
+    content_key: str
+    attempt: int
+    logs_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often, and after what wait, a task is tried again.
+
+    The wait before attempt n + 1 is `base_s * 2^(n - 1)`, at most `cap_s`, times a random factor of 0.5 to 1.5.
+    Lost attempts have their own, larger allowance: mostly it's not the task's fault.
+    """
+
+    max_attempts: int = 3
+    max_losses: int = 20
+    base_s: float = 1.0
+    cap_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A task and the node chosen for it."""
+
+    task_id: str
+    node: str
+
+
+@dataclass(frozen=True)
+class Unplanned:
+    """A job that waits for the dispatcher's next step towards its plan."""
+
+    id: str
+    organization_id: str
+    asset_id: str
+    step: str
+    spec: Mapping[str, Any]

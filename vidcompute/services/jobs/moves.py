@@ -1,0 +1,81 @@
+"""How a job changes its status, and what follows from it: interests, its asset, the outbox."""
+
+from typing import Any
+
+from sqlalchemy import Connection, update
+
+from vidcompute.db.outbox import emit, now_ms
+from vidcompute.db.schema import interests, jobs
+from vidcompute.errors import VidComputeError
+from vidcompute.services import assets, tasks
+from vidcompute.services.jobs import queries
+from vidcompute.services.states import BEGIN, CANCEL, COMPLETE, FAIL, LIVE_JOBS, JobStep, Transition
+from vidcompute.services.tasks.queries import wanting_jobs
+
+_NEXT = {JobStep.FETCHING: JobStep.FETCHED, JobStep.PROBING: JobStep.PROBED}
+
+
+def move(conn: Connection, transition: Transition, job_id: str, **values: Any) -> bool:
+    """Move one job; False where it isn't in a state that the arrow starts from."""
+    statement = (
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.status.in_(sorted(transition.sources)))
+        .values(status=transition.target, **values)
+        .returning(jobs.c.organization_id, jobs.c.asset_id, jobs.c.kind, jobs.c.created_ms)
+    )
+    row = conn.execute(statement).one_or_none()
+    if row is None:
+        return False
+    data = {"job_id": job_id, "asset_id": row.asset_id, "kind": row.kind, "status": str(transition.target)}
+    if "ended_ms" in values and values["ended_ms"] is not None:
+        data["duration_ms"] = values["ended_ms"] - row.created_ms
+    data |= {name: values[name] for name in ("error_code", "error_detail") if values.get(name) is not None}
+    emit(conn, row.organization_id, transition.event, job_id, data)
+    return True
+
+
+def begin_wanting(conn: Connection, task_id: str) -> None:
+    """Jobs that want this task, which starts to run, are running from now on."""
+    for job_id in wanting_jobs(conn, task_id):
+        move(conn, BEGIN, job_id, started_ms=now_ms())
+
+
+def settle(conn: Connection, job_id: str) -> None:
+    """See how far a live job is: where all its tasks are done, it is done or goes to its next step."""
+    row = queries.job_row(conn, job_id)
+    if row is None or row.status not in LIVE_JOBS or queries.has_open_tasks(conn, job_id):
+        return
+    if row.step == JobStep.PLANNED:
+        at = now_ms()
+        move(conn, BEGIN, job_id, started_ms=at)  # where there was nothing to run
+        move(conn, COMPLETE, job_id, ended_ms=at)
+        conn.execute(update(interests).where(interests.c.job_id == job_id).values(active=False))
+        assets.mark_ready(conn, row.asset_id)
+    elif row.step in _NEXT:
+        set_step(conn, job_id, _NEXT[row.step])
+
+
+def set_step(conn: Connection, job_id: str, step: JobStep) -> None:
+    """Record how far a job is on the way to its plan."""
+    conn.execute(update(jobs).where(jobs.c.id == job_id).values(step=step))
+
+
+def fail(conn: Connection, job_id: str, error: VidComputeError) -> bool:
+    """End a live job with an error: its interests go, its asset is errored unless an earlier job made it good."""
+    told = {"error_kind": error.kind, "error_code": error.code, "error_detail": error.detail}
+    return _end(conn, FAIL, job_id, error.code, error.detail, **told)
+
+
+def cancel(conn: Connection, job_id: str) -> bool:
+    """End a live job because its owner wants it: attempts that only it wanted are cancelled in this transaction."""
+    return _end(conn, CANCEL, job_id, "job_cancelled", "The job was cancelled.")
+
+
+def _end(conn: Connection, transition: Transition, job_id: str, code: str, detail: str, **values: Any) -> bool:
+    if not move(conn, transition, job_id, ended_ms=now_ms(), **values):
+        return False
+    tasks.drop(conn, job_id)
+    row = queries.job_row(conn, job_id)
+    if row is not None:
+        assets.mark_errored(conn, row.asset_id, code, detail)
+    return True

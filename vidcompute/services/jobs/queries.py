@@ -1,0 +1,188 @@
+"""What is read about jobs."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Row, exists, func, or_, select
+
+from vidcompute.db import schema
+from vidcompute.db.outbox import Event
+from vidcompute.db.schema import assets, attempts, interests, jobs, sources, tasks
+from vidcompute.errors import not_found
+from vidcompute.services.assets.models import Source
+from vidcompute.services.jobs.models import PRIORITIES, Job, JobFilter, JobTask, Unplanned
+from vidcompute.services.paging import Page, page_of, parse_cursor
+from vidcompute.services.states import TaskStatus
+from vidcompute.services.tasks.models import Artifact
+from vidcompute.services.tasks.moves import batches
+from vidcompute.services.tasks.queries import artifacts as artifacts_by_key
+
+AnyRow = Row[*tuple[Any, ...]]
+_JOB = [jobs.c[name] for name in Job.__annotations__]
+
+
+def _job(row: AnyRow) -> Job:
+    values = row._asdict()
+    return Job(**{**values, "priority": PRIORITIES[values["priority"]]})
+
+
+def get_job(conn: Connection, organization_id: str, job_id: str) -> Job:
+    """The job; `job_not_found` where there is none of this organization."""
+    query = select(*_JOB).where(jobs.c.id == job_id, jobs.c.organization_id == organization_id)
+    row = conn.execute(query).one_or_none()
+    if row is None:
+        raise not_found("job", job_id)
+    return _job(row)
+
+
+def list_jobs(
+    conn: Connection,
+    organization_id: str,
+    only: JobFilter | None = None,
+    *,
+    limit: int = 20,
+    cursor: str | None = None,
+) -> Page[Job]:
+    """A page of jobs, newest first."""
+    query = select(*_JOB).where(jobs.c.organization_id == organization_id)
+    last = parse_cursor("job", cursor)
+    if last is not None:
+        query = query.where(jobs.c.id < last)
+    if only is not None:
+        query = query.where(*_conditions(only))
+    rows = conn.execute(query.order_by(jobs.c.id.desc()).limit(limit + 1)).all()
+    return page_of([_job(row) for row in rows], [row.id for row in rows], limit)
+
+
+def _conditions(only: JobFilter) -> list[Any]:
+    pairs = [
+        (only.status, jobs.c.status == only.status),
+        (only.kind, jobs.c.kind == only.kind),
+        (only.asset_id, jobs.c.asset_id == only.asset_id),
+        (only.created_from_ms, jobs.c.created_ms >= only.created_from_ms),
+        (only.created_to_ms, jobs.c.created_ms < only.created_to_ms),
+    ]
+    return [condition for value, condition in pairs if value is not None]
+
+
+def job_row(conn: Connection, job_id: str) -> AnyRow | None:
+    """A job's status, step and owner, whoever's it is."""
+    query = select(jobs.c.id, jobs.c.organization_id, jobs.c.asset_id, jobs.c.status, jobs.c.step, jobs.c.priority)
+    return conn.execute(query.where(jobs.c.id == job_id)).one_or_none()
+
+
+def unplanned(conn: Connection, limit: int = 50) -> list[Unplanned]:
+    """Jobs whose next step is the dispatcher's, most urgent and oldest first."""
+    columns = [jobs.c[name] for name in Unplanned.__annotations__]
+    query = select(*columns).where(schema.UNPLANNED).order_by(jobs.c.priority.desc(), jobs.c.created_ms).limit(limit)
+    return [Unplanned(**row._mapping) for row in conn.execute(query)]
+
+
+def has_open_tasks(conn: Connection, job_id: str) -> bool:
+    """Whether the job wants a task that isn't done."""
+    open_ = exists().where(
+        interests.c.job_id == job_id,
+        interests.c.active,
+        tasks.c.id == interests.c.task_id,
+        tasks.c.status != TaskStatus.DONE,
+    )
+    return bool(conn.execute(select(open_)).scalar())
+
+
+def interest_rows(conn: Connection, job_id: str) -> list[AnyRow]:
+    """A job's tasks in the order of its plan, with what a stage's view needs of them."""
+    query = (
+        select(
+            interests.c.plan_node_id,
+            interests.c.position,
+            tasks.c.id,
+            tasks.c.stage,
+            tasks.c.label,
+            tasks.c.status,
+            tasks.c.content_key,
+            tasks.c.attempt,
+            tasks.c.error_code,
+            tasks.c.error_detail,
+            tasks.c.started_ms,
+            tasks.c.ended_ms,
+        )
+        .join_from(interests, tasks, tasks.c.id == interests.c.task_id)
+        .where(interests.c.job_id == job_id)
+        .order_by(interests.c.position)
+    )
+    return list(conn.execute(query))
+
+
+def tasks_of(conn: Connection, organization_id: str, job_id: str) -> list[JobTask]:
+    """A job's tasks in the order of its plan, each with where its attempts' logs lie, first to last."""
+    get_job(conn, organization_id, job_id)
+    rows = interest_rows(conn, job_id)
+    mine = select(interests.c.task_id).where(interests.c.job_id == job_id)
+    query = select(attempts.c.task_id, attempts.c.logs_key).where(attempts.c.task_id.in_(mine))
+    logs: dict[str, list[str]] = {}
+    for row in conn.execute(query.order_by(attempts.c.number)):
+        logs.setdefault(row.task_id, []).append(row.logs_key)
+    return [
+        JobTask(r.id, r.stage, r.plan_node_id, r.status, r.content_key, r.attempt, tuple(logs.get(r.id, ())))
+        for r in rows
+    ]
+
+
+def artifacts_of(conn: Connection, organization_id: str, job_id: str) -> dict[str, Artifact]:
+    """The artifacts that a job has by now, by the id of the plan's node ("encode/3"; also "fetch" and "probe")."""
+    rows = interest_rows(conn, job_id)
+    found = artifacts_by_key(conn, organization_id, [row.content_key for row in rows])
+    return {row.plan_node_id: found[row.content_key] for row in rows if row.content_key in found}
+
+
+def source_of_asset(conn: Connection, asset_id: str) -> Source | None:
+    """The source that an asset is made from; None where it isn't fetched yet."""
+    query = select(sources).join_from(assets, sources, sources.c.id == assets.c.source_id)
+    row = conn.execute(query.where(assets.c.id == asset_id)).one_or_none()
+    return None if row is None else Source(**row._mapping)
+
+
+def events_of_job(
+    conn: Connection, organization_id: str, job_id: str, after_seq: int, *, limit: int = 500
+) -> list[Event]:
+    """Events after `after_seq` of the job, of its asset and of its tasks, oldest first: what SSE sends.
+
+    Tasks that it shares with older jobs are told of from the job's own beginning.
+    """
+    job = get_job(conn, organization_id, job_id)
+    table = schema.events
+    mine = select(interests.c.task_id).where(interests.c.job_id == job_id)
+    about = or_(table.c.subject_id.in_([job.id, job.asset_id]), table.c.subject_id.in_(mine))
+    query = (
+        select(table)
+        .where(table.c.seq > after_seq, about, table.c.created_ms >= job.created_ms)
+        .order_by(table.c.seq)
+        .limit(limit)
+    )
+    return [Event(**row._mapping) for row in conn.execute(query)]
+
+
+def counts(conn: Connection) -> dict[tuple[str, str], int]:
+    """How many jobs there are, by kind and status: for metrics."""
+    query = select(jobs.c.kind, jobs.c.status, func.count().label("number")).group_by(jobs.c.kind, jobs.c.status)
+    return {(row.kind, row.status): row.number for row in conn.execute(query)}
+
+
+def first_wanting(conn: Connection, task_ids: Iterable[str]) -> dict[str, str]:
+    """For each task, the oldest job with an active interest in it."""
+    query = (
+        select(interests.c.task_id, func.min(interests.c.job_id).label("job_id"))
+        .where(interests.c.task_id.in_(list(task_ids)), interests.c.active)
+        .group_by(interests.c.task_id)
+    )
+    return {row.task_id: row.job_id for row in conn.execute(query)}
+
+
+def dependencies(conn: Connection, task_ids: list[str]) -> list[tuple[str, str]]:
+    """Pairs of these tasks and what each needs."""
+    table = schema.task_dependencies
+    found: list[tuple[str, str]] = []
+    for batch in batches(task_ids):
+        query = select(table.c.task_id, table.c.needs_id).where(table.c.task_id.in_(batch))
+        found += [(row.task_id, row.needs_id) for row in conn.execute(query)]
+    return found

@@ -1,0 +1,96 @@
+"""Requests of users: submit, cancel, retry. All run inside the caller's transaction."""
+
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy import Connection, insert, update
+
+from vidcompute.db.outbox import emit, now_ms
+from vidcompute.db.schema import interests, jobs
+from vidcompute.errors import Kind, VidComputeError
+from vidcompute.ids import new_id
+from vidcompute.pipeline.plan import Plan
+from vidcompute.pipeline.spec import JobSpec, UploadInput
+from vidcompute.services import assets
+from vidcompute.services.assets import Source
+from vidcompute.services.jobs import attaching, moves, queries
+from vidcompute.services.jobs.models import RANKS, Job
+from vidcompute.services.states import REQUEUE, JobStatus, JobStep
+
+KIND = "media"  # what `submit` makes; later issues add further kinds
+
+
+def submit(conn: Connection, organization_id: str, spec: JobSpec, *, source: Source | None = None) -> Job:
+    """A new job and its asset, queued. `source` is the uploaded one where the spec's input names it (looked up if not).
+
+    Raises `source_not_found` where the spec names a source that this organization doesn't have.
+    """
+    if source is None and isinstance(spec.input, UploadInput):
+        source = assets.get_source(conn, organization_id, spec.input.source)
+    asset = assets.create(
+        conn,
+        organization_id,
+        title=spec.title or _name_of(spec, source),
+        passthrough=spec.passthrough,
+        metadata=spec.metadata,
+        source_id=source.id if source else None,
+    )
+    job_id = new_id("job")
+    values = {
+        "id": job_id,
+        "organization_id": organization_id,
+        "asset_id": asset.id,
+        "status": JobStatus.QUEUED,
+        "kind": KIND,
+        "priority": RANKS[spec.priority],
+        "step": JobStep.ARRIVED if source is None else JobStep.FETCHED,
+        "spec": spec.model_dump(mode="json"),
+        "passthrough": spec.passthrough,
+        "created_ms": now_ms(),
+    }
+    conn.execute(insert(jobs).values(values))
+    assets.use(conn, asset.id, job_id=job_id)
+    data = {"job_id": job_id, "asset_id": asset.id, "kind": KIND, "status": str(JobStatus.QUEUED)}
+    emit(conn, organization_id, "job.created", job_id, data)
+    return queries.get_job(conn, organization_id, job_id)
+
+
+def _name_of(spec: JobSpec, source: Source | None) -> str | None:
+    """A title for people: the uploaded file's name, or the last part of the URL's path."""
+    if source is not None:
+        return source.name[:500] or None
+    if isinstance(spec.input, UploadInput):
+        return None
+    return unquote(urlsplit(str(spec.input.url)).path.rsplit("/", 1)[-1])[:500] or None
+
+
+def cancel(conn: Connection, organization_id: str, job_id: str) -> Job:
+    """Cancel a live job. A cancelled one stays as it is; `job_ended` (conflict) for one that is done or failed."""
+    job = queries.get_job(conn, organization_id, job_id)
+    if job.status in {JobStatus.DONE, JobStatus.FAILED}:
+        raise VidComputeError(Kind.CONFLICT, "job_ended", f"The job is {job.status} and can't be cancelled any more.")
+    moves.cancel(conn, job_id)
+    return queries.get_job(conn, organization_id, job_id)
+
+
+def retry(conn: Connection, organization_id: str, job_id: str) -> Job:
+    """Queue a failed or cancelled job again. What is done stays done; everything else gets its full number of attempts.
+
+    Raises `job_not_ended` (conflict) for a live job and `job_done` (conflict) for one that has nothing left to do.
+    """
+    job = queries.get_job(conn, organization_id, job_id)
+    if job.status == JobStatus.DONE:
+        raise VidComputeError(Kind.CONFLICT, "job_done", "The job is done: there is nothing to try again.")
+    cleared = {"error_kind": None, "error_code": None, "error_detail": None}
+    if not moves.move(conn, REQUEUE, job_id, started_ms=None, ended_ms=None, **cleared):
+        raise VidComputeError(Kind.CONFLICT, "job_not_ended", f"The job is {job.status}; cancel it first.")
+    assets.mark_preparing(conn, job.asset_id)
+    assets.use(conn, job.asset_id, job_id=job_id)
+    conn.execute(update(interests).where(interests.c.job_id == job_id).values(active=True))
+    attaching.revive(conn, organization_id, job_id)
+    moves.settle(conn, job_id)
+    return queries.get_job(conn, organization_id, job_id)
+
+
+def plan_of(job: Job) -> Plan | None:
+    """The job's plan; None while there is none."""
+    return None if job.plan is None else Plan.from_json(job.plan)

@@ -1,0 +1,23 @@
+"""Tasks, shared by the jobs that want them: their moves through the state machine, and interests."""
+
+from vidcompute.services.tasks.interests import drop, reprice
+from vidcompute.services.tasks.models import Artifact, Attempt, ReadyTask, Terms
+from vidcompute.services.tasks.moves import move, move_all
+from vidcompute.services.tasks.queries import artifact, artifacts, count_by_status, next_ready_ms, owned, ready_tasks
+
+__all__ = [
+    "Artifact",
+    "Attempt",
+    "ReadyTask",
+    "Terms",
+    "artifact",
+    "artifacts",
+    "count_by_status",
+    "drop",
+    "move",
+    "move_all",
+    "next_ready_ms",
+    "owned",
+    "ready_tasks",
+    "reprice",
+]

@@ -1,0 +1,35 @@
+"""Interests: which job wants which task. The last one to go takes the task's attempt with it."""
+
+from sqlalchemy import Connection, select, update
+
+from vidcompute.db.outbox import now_ms
+from vidcompute.db.schema import attempts, interests, tasks
+from vidcompute.services.states import ABANDON, LIVE_TASKS
+from vidcompute.services.tasks.moves import batches, move_all
+from vidcompute.services.tasks.queries import highest_priority, unwanted
+
+
+def drop(conn: Connection, job_id: str) -> list[str]:
+    """End a job's interests: tasks that nobody else wants are cancelled with their attempts, others repriced.
+
+    Returns the identifiers of the cancelled tasks.
+    """
+    conn.execute(update(interests).where(interests.c.job_id == job_id, interests.c.active).values(active=False))
+    at = now_ms()
+    gone = move_all(conn, ABANDON, unwanted(conn, job_id), values={"ended_ms": at})
+    for batch in batches(gone):
+        ended = update(attempts).where(attempts.c.task_id.in_(batch), attempts.c.outcome.is_(None))
+        conn.execute(ended.values(outcome="cancelled", ended_ms=at))
+    reprice(conn, job_id)
+    return gone
+
+
+def reprice(conn: Connection, job_id: str) -> None:
+    """Give each live task of a job the highest priority among its active interests."""
+    mine = select(interests.c.task_id).where(interests.c.job_id == job_id)
+    highest = highest_priority().scalar_subquery()
+    conn.execute(
+        update(tasks)
+        .where(tasks.c.id.in_(mine), tasks.c.status.in_(sorted(LIVE_TASKS)), tasks.c.priority != highest)
+        .values(priority=highest)
+    )

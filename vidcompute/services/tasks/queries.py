@@ -1,0 +1,184 @@
+"""What is read about tasks, attempts and artifacts."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, exists, func, select
+
+from vidcompute.db.schema import READY, attempts, interests, jobs, sources, task_dependencies, tasks
+from vidcompute.db.schema import artifacts as artifacts_table
+from vidcompute.errors import not_found
+from vidcompute.ports.executor import Needs
+from vidcompute.services.states import LIVE_TASKS, OWNED_TASKS, TaskStatus
+from vidcompute.services.tasks.models import Artifact, Attempt, ReadyTask
+from vidcompute.services.tasks.moves import batches
+
+AnyRow = Row[*tuple[Any, ...]]
+RANKS = (2, 1, 0)  # high, normal, low
+
+
+def ready_tasks(conn: Connection, at_ms: int, limit: int) -> list[ReadyTask]:
+    """Tasks that may start now: up to `limit` of each priority, oldest first. Its cost doesn't grow with the queue."""
+    columns = [tasks.c[name] for name in ReadyTask.__annotations__]
+    found: list[ReadyTask] = []
+    for rank in RANKS:
+        query = (
+            select(*columns)
+            .where(READY, tasks.c.priority == rank, tasks.c.ready_ms <= at_ms)
+            .order_by(tasks.c.created_ms, tasks.c.position)
+            .limit(limit)
+        )
+        found += [_ready(row) for row in conn.execute(query)]
+    return found
+
+
+def _ready(row: AnyRow) -> ReadyTask:
+    values = dict(row._mapping)
+    return ReadyTask(**{**values, "needs": Needs(**values["needs"])})
+
+
+def next_ready_ms(conn: Connection, after_ms: int) -> int | None:
+    """When the next task that waits for a further attempt may start; None where none does."""
+    query = select(func.min(tasks.c.ready_ms)).where(READY, tasks.c.ready_ms > after_ms)
+    return conn.execute(query).scalar()
+
+
+def owned(conn: Connection, attempt_ids: Iterable[str]) -> set[str]:
+    """Those of these attempts that are still to go on: neither ended nor cancelled in the database."""
+    live: set[str] = set()
+    for batch in batches(attempt_ids):
+        query = select(attempts.c.id).where(attempts.c.id.in_(batch), attempts.c.outcome.is_(None))
+        live.update(conn.execute(query).scalars())
+    return live
+
+
+def unwanted(conn: Connection, job_id: str) -> list[str]:
+    """The live tasks of a job in which no job has an active interest."""
+    wanted = exists().where(interests.c.task_id == tasks.c.id, interests.c.active)
+    mine = select(interests.c.task_id).where(interests.c.job_id == job_id)
+    query = select(tasks.c.id).where(tasks.c.id.in_(mine), tasks.c.status.in_(sorted(LIVE_TASKS)), ~wanted)
+    return list(conn.execute(query).scalars())
+
+
+def highest_priority() -> Select[tuple[int]]:
+    """The highest priority among a task's active interests, as a subquery of a statement on tasks."""
+    return (
+        select(func.max(jobs.c.priority))
+        .select_from(interests.join(jobs, jobs.c.id == interests.c.job_id))
+        .where(interests.c.task_id == tasks.c.id, interests.c.active)
+        .correlate(tasks)
+    )
+
+
+def blocked(dependency: str) -> Any:
+    """The condition on tasks: waits for `dependency`, and for nothing else that isn't done."""
+    needs = task_dependencies.alias("needs")
+    other = tasks.alias("other")
+    mine = select(task_dependencies.c.task_id).where(task_dependencies.c.needs_id == dependency)
+    open_ = (
+        select(needs.c.task_id)
+        .select_from(needs.join(other, other.c.id == needs.c.needs_id))
+        .where(needs.c.task_id == tasks.c.id, other.c.status != TaskStatus.DONE)
+        .correlate(tasks)
+    )
+    return tasks.c.id.in_(mine) & ~open_.exists()
+
+
+def by_content_keys(conn: Connection, organization_id: str, keys: Iterable[str]) -> dict[str, AnyRow]:
+    """The tasks that exist for content keys: id, status, by key."""
+    found: dict[str, AnyRow] = {}
+    for batch in batches(keys):
+        query = select(tasks.c.content_key, tasks.c.id, tasks.c.status).where(
+            tasks.c.organization_id == organization_id, tasks.c.content_key.in_(batch)
+        )
+        found.update({row.content_key: row for row in conn.execute(query)})
+    return found
+
+
+def artifacts(conn: Connection, organization_id: str, keys: Iterable[str]) -> dict[str, Artifact]:
+    """The artifacts that exist for content keys, by key."""
+    found: dict[str, Artifact] = {}
+    for batch in batches(keys):
+        query = select(artifacts_table).where(
+            artifacts_table.c.organization_id == organization_id, artifacts_table.c.content_key.in_(batch)
+        )
+        found.update({row.content_key: Artifact(**row._mapping) for row in conn.execute(query)})
+    return found
+
+
+def artifact_keys(conn: Connection, organization_id: str, keys: Iterable[str]) -> set[str]:
+    """Those of these content keys that have an artifact."""
+    found: set[str] = set()
+    for batch in batches(keys):
+        query = select(artifacts_table.c.content_key).where(
+            artifacts_table.c.organization_id == organization_id, artifacts_table.c.content_key.in_(batch)
+        )
+        found.update(conn.execute(query).scalars())
+    return found
+
+
+def artifact(conn: Connection, organization_id: str, content_key: str) -> Artifact:
+    """The artifact of a content key; `artifact_not_found` where there is none."""
+    found = artifacts(conn, organization_id, [content_key])
+    if content_key not in found:
+        raise not_found("artifact", content_key)
+    return found[content_key]
+
+
+def source_key(conn: Connection, organization_id: str, digest: str) -> str:
+    """Where the bytes of a source with this tree digest lie in storage."""
+    query = (
+        select(sources.c.storage_key)
+        .where(sources.c.organization_id == organization_id, sources.c.digest == digest)
+        .order_by(sources.c.id.desc())
+        .limit(1)
+    )
+    found: str | None = conn.execute(query).scalar()
+    if found is None:
+        raise not_found("source", digest)
+    return found
+
+
+def task_row(conn: Connection, task_id: str) -> AnyRow:
+    """All of a task."""
+    return conn.execute(select(tasks).where(tasks.c.id == task_id)).one()
+
+
+def attempt_row(conn: Connection, attempt_id: str) -> AnyRow | None:
+    """An attempt's identity and outcome; None where there is none (its job was deleted)."""
+    query = select(attempts.c.task_id, attempts.c.number, attempts.c.outcome).where(attempts.c.id == attempt_id)
+    return conn.execute(query).one_or_none()
+
+
+def live_attempts(conn: Connection) -> list[AnyRow]:
+    """The attempts that have no outcome, with their tasks' losses."""
+    query = (
+        select(attempts.c.id, attempts.c.task_id, attempts.c.number, tasks.c.losses)
+        .join_from(attempts, tasks, tasks.c.id == attempts.c.task_id)
+        .where(attempts.c.outcome.is_(None))
+    )
+    return list(conn.execute(query))
+
+
+def attempts_of(conn: Connection, task_ids: Iterable[str]) -> dict[str, list[Attempt]]:
+    """The attempts of tasks, first to last, by task."""
+    columns = [attempts.c[name] for name in Attempt.__annotations__]
+    found: dict[str, list[Attempt]] = {}
+    for batch in batches(task_ids):
+        query = select(*columns).where(attempts.c.task_id.in_(batch)).order_by(attempts.c.task_id, attempts.c.number)
+        for row in conn.execute(query):
+            found.setdefault(row.task_id, []).append(Attempt(**row._mapping))
+    return found
+
+
+def wanting_jobs(conn: Connection, task_id: str) -> list[str]:
+    """The jobs with an active interest in a task, oldest first."""
+    query = select(interests.c.job_id).where(interests.c.task_id == task_id, interests.c.active).distinct()
+    return sorted(conn.execute(query).scalars())
+
+
+def count_by_status(conn: Connection) -> dict[str, int]:
+    """How many tasks are in each live status: for metrics."""
+    counted = select(tasks.c.status, func.count().label("number"))
+    query = counted.where(tasks.c.status.in_(sorted(OWNED_TASKS | {TaskStatus.READY})))
+    return {row.status: row.number for row in conn.execute(query.group_by(tasks.c.status))}

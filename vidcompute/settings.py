@@ -1,0 +1,233 @@
+"""Every setting of the platform: environment (`VIDCOMPUTE_…`) over `vidcompute.toml` over defaults."""
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from vidcompute.errors import FieldProblem, VidComputeError, invalid
+
+PREFIX = "VIDCOMPUTE_"
+CONFIG_VARIABLE = "VIDCOMPUTE_CONFIG"  # names the TOML file; ./vidcompute.toml when it is not set
+CLIENT_VARIABLES = frozenset({CONFIG_VARIABLE, "VIDCOMPUTE_URL", "VIDCOMPUTE_API_KEY"})  # read by vidctl, not here
+
+
+def _split(value: Any) -> Any:
+    """Texts from the environment may be comma-separated."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+def default_data_dir() -> Path:
+    """`$XDG_DATA_HOME/vidcompute`, which is `~/.local/share/vidcompute` where that is not set."""
+    home = os.environ.get("XDG_DATA_HOME")
+    return (Path(home) if home else Path.home() / ".local" / "share") / "vidcompute"
+
+
+class Settings(BaseSettings):
+    """What is in force. Every field may be set as `VIDCOMPUTE_<NAME>` or as a key of the TOML file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True, env_ignore_empty=True
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on. The API wants a key on every address."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8550
+    """TCP port to listen on; 0 takes a free one."""
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] | None = None
+    """Public URL of this server, without a slash at the end; built from host and port when left out."""
+    data_dir: Path = Field(default_factory=default_data_dir)
+    """Folder of the database, the stored objects, the work files and the key file. One server at a time."""
+    database_url: SecretStr | None = None
+    """SQLAlchemy URL of the database; an SQLite file in the data folder when left out."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is logged."""
+    log_format: Literal["json", "text"] = "json"
+    """Log lines as JSON, or as text for people."""
+    shutdown_grace_s: Annotated[float, Field(ge=0, le=3600)] = 10.0
+    """Seconds that running attempts get to finish at shutdown before they are handed back."""
+
+    max_upload_bytes: Annotated[int, Field(ge=1)] = 64 * 2**30
+    """Largest upload."""
+    max_source_duration_s: Annotated[float, Field(gt=0)] = 24 * 3600.0
+    """Longest source."""
+    max_pixels: Annotated[int, Field(ge=1)] = 8192 * 4608
+    """Most pixels of one picture."""
+    max_streams: Annotated[int, Field(ge=1)] = 64
+    """Most streams in one source."""
+    max_frame_rate: Annotated[float, Field(gt=0)] = 240.0
+    """Most frames a second of a source."""
+    max_json_bytes: Annotated[int, Field(ge=1024)] = 4 * 2**20
+    """Largest JSON request body."""
+
+    fetch_max_bytes: Annotated[int, Field(ge=1)] = 64 * 2**30
+    """Largest file that is fetched from a URL."""
+    fetch_timeout_s: Annotated[float, Field(gt=0)] = 6 * 3600.0
+    """Longest time that one fetch may take."""
+    fetch_idle_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    """Longest wait for a connection, or for the next bytes."""
+    fetch_max_redirects: Annotated[int, Field(ge=0, le=20)] = 5
+    """Most redirects that one fetch follows."""
+    allow_private_addresses: bool = False
+    """Let fetches reach private, loopback and link-local addresses."""
+
+    cpu_count: Annotated[float, Field(gt=0)] | None = None
+    """Cores that attempts may fill; what this machine (or its cgroup) has when left out."""
+    memory_bytes: Annotated[int, Field(ge=2**28)] | None = None
+    """Memory that attempts may fill; what this machine (or its cgroup) has when left out."""
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    """Attempts that a task gets before it is dead, where trying again can help."""
+    max_losses: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Lost attempts (a killed worker or server) that a task gets beside those."""
+    retry_base_s: Annotated[float, Field(gt=0)] = 1.0
+    """Wait before a second attempt; it doubles with each further one."""
+    retry_cap_s: Annotated[float, Field(gt=0)] = 60.0
+    """Longest wait between attempts."""
+    ageing_s: Annotated[float, Field(gt=0)] = 600.0
+    """Waiting time that lifts a task by one priority."""
+    attempt_timeout_s: Annotated[float, Field(gt=0)] = 6 * 3600.0
+    """Longest time of one attempt, where its stage does not say less."""
+    interactive_limit: Annotated[int, Field(ge=1, le=256)] = 4
+    """Short runs for people who wait (thumbnails, first segments) at one time."""
+
+    ffmpeg_path: Path | None = None
+    """The ffmpeg to use; the one that comes with the imageio-ffmpeg wheel when left out."""
+    sandbox: Literal["degrade", "refuse"] = "degrade"
+    """What to do where the sandbox can't be set up: go on with a warning, or refuse to start."""
+
+    cors_origins: Texts = ()
+    """Origins whose pages may call the API ("*" for all). Streams and images are open to every origin."""
+    embed_sites: Texts = ("*",)
+    """Sites that may embed the watch page by iframe ("*" for all)."""
+    image_cache_bytes: Annotated[int, Field(ge=0)] = 2**30
+    """Room for thumbnails that were made by URL."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, then what `load` read from the TOML file (which it passes as `init`)."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    @property
+    def public_url(self) -> str:
+        """The base of every URL that is given out, without a slash at the end."""
+        if self.base_url:
+            return self.base_url.rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def effective_database_url(self) -> str:
+        """The SQLAlchemy URL in force."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir.resolve() / 'vidcompute.db'}"
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One setting as `vidctl doctor` shows it; secrets are masked. `source` is env, toml or default."""
+
+    name: str
+    value: str
+    source: str
+
+
+def config_path() -> Path:
+    """The TOML file that is read: `$VIDCOMPUTE_CONFIG`, else `vidcompute.toml` in the working folder."""
+    return Path(os.environ.get(CONFIG_VARIABLE) or "vidcompute.toml")
+
+
+def _from_toml(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        if os.environ.get(CONFIG_VARIABLE):
+            raise invalid("settings_invalid", f"{CONFIG_VARIABLE} names {path}, and there is no such file.")
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise invalid("settings_invalid", f"{path} is not valid TOML: {error}.") from error
+
+
+def load() -> Settings:
+    """Read and validate all settings; an `invalid` error names each wrong one, its source, and what is wanted."""
+    path = config_path()
+    from_file = _from_toml(path)
+    try:
+        return Settings(**from_file)
+    except ValidationError as error:
+        raise _problems(error, path, from_file) from error
+
+
+def _problems(error: ValidationError, path: Path, from_file: Mapping[str, Any]) -> VidComputeError:
+    problems = []
+    for wrong in error.errors(include_input=False, include_url=False):
+        name = str(wrong["loc"][0])
+        if wrong["type"] == "extra_forbidden":
+            detail = f"{name} in {path} is not a setting; remove it, or see `vidctl doctor` for the names."
+        else:
+            where = _origin(name, from_file)
+            said = {"env": f"the environment variable {PREFIX}{name.upper()}", "toml": f"{name} in {path}"}
+            detail = f"{said.get(where, name)} is wrong: {wrong['msg'][0].lower()}{wrong['msg'][1:]}."
+        problems.append(FieldProblem(f"/{name}", detail))
+    return invalid("settings_invalid", " ".join(p.detail for p in problems), *problems)
+
+
+def _origin(name: str, from_file: Mapping[str, Any]) -> str:
+    if os.environ.get(f"{PREFIX}{name.upper()}") or os.environ.get(f"{PREFIX}{name}"):
+        return "env"
+    return "toml" if name in from_file else "default"
+
+
+def unknown_variables() -> list[str]:
+    """Environment variables that look like settings and are none: probably misspelt."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | CLIENT_VARIABLES
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+
+
+def explain(settings: Settings) -> list[Explained]:
+    """Every setting in force, with where it came from; secrets masked."""
+    from_file = _from_toml(config_path())
+    values = settings.model_dump(mode="json")  # masks secrets
+    return [Explained(name, _shown(values[name]), _origin(name, from_file)) for name in Settings.model_fields]
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def env_example() -> str:
+    """The text of `.env.example`: every setting, commented out, with its meaning and its default."""
+    lines = ["# Settings of VidCompute. Every line shows a default; uncomment and change what you need.", ""]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.is_required() else field.get_default()
+        if name == "data_dir":
+            default = "~/.local/share/vidcompute"
+        text = _shown(list(default) if isinstance(default, tuple) else default)
+        lines += [f"# {field.description}", f"# {PREFIX}{name.upper()}={text}", ""]
+    return "\n".join(lines)
+
+
+def as_json(settings: Settings) -> str:
+    """All settings as JSON, secrets masked: for a bug report."""
+    return json.dumps(settings.model_dump(mode="json"), indent=2, sort_keys=True)

@@ -1,0 +1,98 @@
+import type { Cover } from '../player/cover';
+import type { ReadyTracks } from '../player/levels';
+import { approximately } from './words';
+
+/** What `GET /watch/{playback_id}/state` says, and each `state` event after it. */
+export interface AssetState {
+  title: string;
+  status: 'preparing' | 'playable' | 'ready' | 'errored';
+  error: { code: string; detail: string } | null;
+  duration_ms: number | null;
+  width: number | null;
+  height: number | null;
+  has_video: boolean;
+  has_audio: boolean;
+  stream_url: string | null;
+  ready_tracks: string[];
+  complete: boolean;
+  progress: { fraction: number | null; eta_s: number | null; speed: number | null } | null;
+  poster_url: string | null;
+  storyboard_url: string | null;
+  captions: unknown[];
+}
+
+/** What is known of the asset: its state, that it doesn't exist, or nothing yet. */
+export type Known = { kind: 'nothing' } | { kind: 'missing' } | { kind: 'state'; state: AssetState };
+
+/** Whether there is something to play. */
+export function isPlayable(state: AssetState): boolean {
+  return (state.status === 'playable' || state.status === 'ready') && state.stream_url !== null;
+}
+
+/** Whether nothing more will come. */
+export function isFinal(state: AssetState): boolean {
+  return state.status === 'ready' && state.complete && state.storyboard_url !== null;
+}
+
+/** The tracks that can be delivered; `null` when the ladder is whole. */
+export function readyTracks(state: AssetState): ReadyTracks {
+  return state.complete ? null : new Set(state.ready_tracks);
+}
+
+/**
+ * What is known after a new word from the server.
+ *
+ * Messages may overtake each other (a poll and an event stream), and what could be delivered still can be: a track that
+ * was ready stays so, and a video that could be played is not taken away for being prepared further.
+ */
+export function learn(known: Known, next: AssetState): Known {
+  if (known.kind !== 'state') return { kind: 'state', state: next };
+  const before = known.state;
+  if (isPlayable(before) && next.status === 'preparing') return known;
+  if (before.complete && !next.complete && next.status !== 'errored') return known;
+  const tracks = [...new Set([...before.ready_tracks, ...next.ready_tracks])];
+  return { kind: 'state', state: { ...next, ready_tracks: tracks } };
+}
+
+/** What covers the picture for this knowledge; `null`: nothing, it plays. */
+export function coverFor(known: Known): Cover | null {
+  if (known.kind === 'nothing') return { kind: 'loading', heading: '', progress: null };
+  if (known.kind === 'missing') {
+    return { kind: 'error', heading: 'No video here', detail: 'The link is wrong, or the video was deleted.' };
+  }
+  const { state } = known;
+  if (state.status === 'errored') {
+    return {
+      kind: 'error',
+      heading: 'This video can’t be played',
+      detail: state.error?.detail ?? 'It could not be prepared.',
+      ...(state.error ? { note: state.error.code } : {}),
+    };
+  }
+  if (isPlayable(state)) return null;
+  return preparing(state);
+}
+
+function preparing(state: AssetState): Cover {
+  const fraction = state.progress?.fraction ?? null;
+  const facts = [
+    fraction === null ? '' : `${Math.round(fraction * 100)} %`,
+    state.progress?.eta_s ? `${approximately(state.progress.eta_s)} left` : '',
+  ].filter((fact) => fact !== '');
+  return {
+    kind: 'preparing',
+    heading: 'Getting your video ready',
+    detail: 'It starts here as soon as the first seconds can be played.',
+    note: facts.join(' · '),
+    progress: fraction,
+    pictureUrl: state.poster_url,
+  };
+}
+
+/** What still happens to a video that already plays, in a few words; empty when nothing does. */
+export function workInWords(state: AssetState): string {
+  if (!isPlayable(state) || state.complete) return '';
+  const fraction = state.progress?.fraction;
+  const percent = typeof fraction === 'number' ? `, ${Math.round(fraction * 100)} %` : '';
+  return state.has_video ? `More qualities on the way${percent}` : `Still being processed${percent}`;
+}

@@ -1,0 +1,93 @@
+import type { AssetState } from './asset-state';
+
+/** What the feed tells. */
+export interface FeedEvents {
+  onState(state: AssetState): void;
+  onMissing(): void;
+  /** Whether the server can be reached at the moment. */
+  onConnection(connected: boolean): void;
+}
+
+const RETRY_FIRST_MS = 1_000;
+const RETRY_MOST_MS = 15_000;
+
+/**
+ * Follows an asset's state: one request for what is, an event stream for what becomes.
+ *
+ * The browser reconnects a stream that broke; where it gives up (a proxy without streams, an HTTP error), the state is
+ * asked for and the stream opened again, at growing intervals.
+ */
+export class Feed {
+  private source: EventSource | null = null;
+  private retryTimer = 0;
+  private retryMs = RETRY_FIRST_MS;
+  private heardEvent = false;
+  private closed = false;
+
+  constructor(
+    private readonly base: string,
+    private readonly events: FeedEvents,
+  ) {
+    void this.ask();
+    this.open();
+  }
+
+  close(): void {
+    this.closed = true;
+    window.clearTimeout(this.retryTimer);
+    this.source?.close();
+  }
+
+  private async ask(): Promise<void> {
+    try {
+      const response = await fetch(`${this.base}/state`, { cache: 'no-store' });
+      if (this.closed) return;
+      if (response.status === 404 || response.status === 410) {
+        this.close();
+        this.events.onMissing();
+        return;
+      }
+      if (!response.ok) throw new Error(`HTTP ${response.status}`);
+      const state = (await response.json()) as AssetState;
+      // An event that came in the meantime is newer than this answer.
+      if (!this.closed && !this.heardEvent) this.take(state);
+    } catch {
+      this.lost();
+    }
+  }
+
+  private open(): void {
+    const source = new EventSource(`${this.base}/events`);
+    this.source = source;
+    source.addEventListener('open', () => {
+      this.retryMs = RETRY_FIRST_MS;
+      this.events.onConnection(true);
+    });
+    source.addEventListener('state', (event: MessageEvent<string>) => {
+      this.heardEvent = true;
+      this.take(JSON.parse(event.data) as AssetState);
+    });
+    source.addEventListener('error', () => {
+      if (source.readyState === EventSource.CLOSED) this.lost();
+      else this.events.onConnection(false);
+    });
+  }
+
+  private take(state: AssetState): void {
+    this.events.onConnection(true);
+    this.events.onState(state);
+  }
+
+  private lost(): void {
+    if (this.closed || this.retryTimer) return;
+    this.events.onConnection(false);
+    this.retryTimer = window.setTimeout(() => {
+      this.retryTimer = 0;
+      this.heardEvent = false;
+      this.source?.close();
+      void this.ask();
+      this.open();
+    }, this.retryMs);
+    this.retryMs = Math.min(this.retryMs * 2, RETRY_MOST_MS);
+  }
+}
