@@ -9,8 +9,9 @@
 SETUP := sh setup/start.sh
 BIN := .venv/bin
 
-# FILE and ONCE reach the recipe through the environment, so that any name is safe.
-export FILE ONCE
+# FILE reaches the recipe through the environment, so that any name is safe.
+export FILE
+ONCE_OPTION := $(if $(filter-out 0 no false,$(ONCE)),--once)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -18,7 +19,7 @@ help: ## list the targets
 
 run: ## set everything up, serve, take FILE=path-or-URL (or a sample) and print where to watch it; ONCE=1 ends after the job
 	@$(SETUP) run
-	@exec $(BIN)/python -m vidcompute.main run $${FILE:+--file "$$FILE"} $${ONCE:+--once}
+	@exec $(BIN)/python -m vidcompute.main run $${FILE:+--file "$$FILE"} $(ONCE_OPTION)
 
 test: ## set everything up and run all tests
 	@$(SETUP) test
@@ -33,20 +34,25 @@ format: ## bring the code into shape
 	@$(SETUP) dev
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format
+	@if [ -d web/node_modules ]; then cd web && npm run --silent format; fi
 
 lock: ## resolve the lock files anew (UPGRADE=1: with the newest versions)
 	@$(SETUP) lock $(if $(UPGRADE),--upgrade)
 
 openapi: ## write docs/openapi.yaml from the code
 	@$(SETUP) dev
-	@$(BIN)/python -m vidcompute.main openapi docs/openapi.yaml
+	@$(BIN)/python -m vidcompute.main openapi --yaml > .cache/openapi.yaml
+	@mv .cache/openapi.yaml docs/openapi.yaml
 
 example: ## write .env.example from the settings
 	@$(SETUP) dev
 	@$(BIN)/python -c 'import sys; from vidcompute.settings import env_example; sys.stdout.write(env_example())' > .env.example
 
-client: openapi ## generate the Python client and the web client from docs/openapi.yaml
-	@$(BIN)/python -m setup.client
+client: openapi ## generate the Python client and the web client from the API's document
+	@$(BIN)/python -m vidcompute.main openapi --json > .cache/openapi.json
+	@$(BIN)/python -m setup.client < .cache/openapi.json > .cache/client.py
+	@$(BIN)/ruff format --quiet --config pyproject.toml .cache/client.py
+	@mv .cache/client.py vidcompute/client/__init__.py
 	@cd web && npm run --silent client
 
 bench: ## measure; results go to bench/

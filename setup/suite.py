@@ -46,7 +46,7 @@ def _rules() -> list[Part]:
         Part("mypy", _tool("mypy")),
         Part("ruff", _tool("ruff", "check", "--quiet")),
         Part("format", _tool("ruff", "format", "--check", "--quiet")),
-        Part("imports", _tool("lint-imports", "--no-cache")),
+        Part("imports", _tool("lint-imports", "--no-cache", "--no-logo")),
     ]
 
 
@@ -81,6 +81,9 @@ def everything() -> int:
     last = Part("end-to-end tests", _tool("pytest", "tests/faults", "tests/e2e"), env=_test_env(), shown=True)
     say(f"▸ {last.name}")
     results.append(_run(last))
+    failed = [result.part.name for result in results if result.code]
+    if failed:
+        say(f"✗ failed: {', '.join(failed)}")
     return _worst(results)
 
 

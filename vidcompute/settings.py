@@ -58,13 +58,13 @@ class Settings(BaseSettings):
 
     max_upload_bytes: Annotated[int, Field(ge=1)] = 64 * 2**30
     """Largest upload."""
-    max_source_duration_s: Annotated[float, Field(gt=0)] = 24 * 3600.0
+    max_source_duration_s: Annotated[int, Field(gt=0)] = 12 * 3600
     """Longest source."""
-    max_pixels: Annotated[int, Field(ge=1)] = 8192 * 4608
+    max_pixels: Annotated[int, Field(ge=1)] = 36_000_000
     """Most pixels of one picture."""
     max_streams: Annotated[int, Field(ge=1)] = 64
     """Most streams in one source."""
-    max_frame_rate: Annotated[float, Field(gt=0)] = 240.0
+    max_frame_rate: Annotated[int, Field(gt=0)] = 240
     """Most frames a second of a source."""
     max_json_bytes: Annotated[int, Field(ge=1024)] = 4 * 2**20
     """Largest JSON request body."""
@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     """The ffmpeg to use; the one that comes with the imageio-ffmpeg wheel when left out."""
     sandbox: Literal["degrade", "refuse"] = "degrade"
     """What to do where the sandbox can't be set up: go on with a warning, or refuse to start."""
+
+    event_retention_s: Annotated[int, Field(ge=3600)] = 7 * 24 * 3600
+    """How long events are kept for streams that resume."""
 
     cors_origins: Texts = ()
     """Origins whose pages may call the API ("*" for all). Streams and images are open to every origin."""

@@ -12,7 +12,7 @@ from vidcompute.settings import env_example
 
 _TEST = re.compile(r"`((?:tests|web|setup)/[\w./-]+\.(?:py|ts|tsx))(?:::([\w:]+))?`")
 _COMMAND = re.compile(r"`((?:make|vidctl|curl|python|bash|\.ci/run|npm|open)\b[^`]*)`")
-_LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+_LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,9 @@ def _sync_all(paths: Iterable[Path]) -> None:
 
 def _retried(step: Callable[[], None]) -> None:
     """A deletion beside us may take away a folder that has just become empty: make it again."""
-    for _ in range(5):
-        with suppress(FileNotFoundError):
+    for _ in range(20):
+        # "exists" is what mkdir says of a folder that went between its two looks at it
+        with suppress(FileNotFoundError, FileExistsError):
             return step()
     return step()
 
@@ -113,9 +114,12 @@ class FolderStorage:
 
         _retried(step)
 
+    def _is_here(self, source: Path) -> bool:
+        return source.stat().st_dev == self.root.stat().st_dev
+
     def _at_hand(self, source: Path) -> Path:
         """`source` itself where it lies on our file system, else a copy that does."""
-        if source.stat().st_dev == self.root.stat().st_dev:
+        if self._is_here(source):
             return source
         copy = self._fresh()
         try:
@@ -149,8 +153,7 @@ class FolderStorage:
         if not files:
             return []
         with _explained(prefix):
-            same_device = source.stat().st_dev == self.root.stat().st_dev
-            if same_device and not target.exists():
+            if self._is_here(source) and not target.exists():
                 self._move_tree(source, target, files)
             else:
                 for key, path in zip(keys, files, strict=True):

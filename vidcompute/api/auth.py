@@ -15,7 +15,9 @@ from vidcompute.services.accounts import Principal
 
 # They only describe themselves in the OpenAPI document; `principal` reads the header.
 bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="An API key.")
-basic = HTTPBasic(auto_error=False, scheme_name="basic", description="The key's id as the user, the API key as password.")
+basic = HTTPBasic(
+    auto_error=False, scheme_name="basic", description="The key's id as the user, the API key as password."
+)
 
 
 async def principal(request: Request, deps: Given) -> Principal:

@@ -52,7 +52,7 @@ def _has_nul(value: Any) -> bool:
 
 def _located(error: ValidationError, document: Any) -> list[dict[str, Any]]:
     """Pydantic's errors with places in the document that was sent: without the names of union members."""
-    found = [
+    found: list[dict[str, Any]] = [
         {**wrong, "loc": _place(wrong["loc"], document)}
         for wrong in error.errors(include_url=False, include_context=False, include_input=False)
     ]

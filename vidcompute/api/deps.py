@@ -13,7 +13,6 @@ from vidcompute.db.engine import Database
 from vidcompute.ports.storage import Storage
 from vidcompute.services.jobs.live import ProgressHub
 
-
 Check = Callable[[], Awaitable[str | None]]
 """A readiness check: what is wrong, in words, or None."""
 
@@ -61,4 +60,3 @@ def _deps(request: Request) -> Deps:
 
 
 Given = Annotated[Deps, Depends(_deps)]
-

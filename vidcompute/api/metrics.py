@@ -41,11 +41,12 @@ class Metrics:
         self.http_in_flight = Gauge(
             "vidcompute_http_requests_in_flight", "HTTP requests that are being answered.", registry=registry
         )
-        self.jobs = Counter(
-            "vidcompute_jobs_total", "Jobs that ended, by how.", ["kind", "status"], registry=registry
-        )
+        self.jobs = Counter("vidcompute_jobs_total", "Jobs that ended, by how.", ["kind", "status"], registry=registry)
         self.jobs_failed = Counter(
-            "vidcompute_jobs_failed_total", "Jobs that failed, by the code of their error.", ["kind", "code"], registry=registry
+            "vidcompute_jobs_failed_total",
+            "Jobs that failed, by the code of their error.",
+            ["kind", "code"],
+            registry=registry,
         )
         self.job_duration_s = Histogram(
             "vidcompute_job_duration_seconds",
@@ -62,20 +63,26 @@ class Metrics:
             registry=registry,
         )
         self.stage_failures = Counter(
-            "vidcompute_stage_failures_total", "Attempts that failed, by stage and code.", ["stage", "code"], registry=registry
+            "vidcompute_stage_failures_total",
+            "Attempts that failed, by stage and code.",
+            ["stage", "code"],
+            registry=registry,
         )
         self.queue_depth = Gauge(
             "vidcompute_scheduler_queue_depth", "Tasks that are ready to be placed.", registry=registry
         )
-        self.tasks_live = Gauge(
-            "vidcompute_tasks_running", "Tasks that are placed or running.", registry=registry
+        self.tasks_live = Gauge("vidcompute_tasks_running", "Tasks that are placed or running.", registry=registry)
+        self.jobs_now = Gauge(
+            "vidcompute_jobs_current", "Jobs there are now, by status.", ["kind", "status"], registry=registry
         )
-        self.jobs_now = Gauge("vidcompute_jobs", "Jobs there are now, by status.", ["kind", "status"], registry=registry)
         self.jobs_scheduled = Counter(
             "vidcompute_scheduler_jobs_scheduled_total", "Jobs whose first task was started.", registry=registry
         )
         self.tasks_scheduled = Counter(
-            "vidcompute_scheduler_tasks_placed_total", "Attempts that were placed, by stage.", ["stage"], registry=registry
+            "vidcompute_scheduler_tasks_placed_total",
+            "Attempts that were placed, by stage.",
+            ["stage"],
+            registry=registry,
         )
         self.encoded_media_s = Counter(
             "vidcompute_encoded_media_seconds_total",

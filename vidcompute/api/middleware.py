@@ -37,6 +37,7 @@ class Around:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or pass on what is none."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from vidcompute.db.schema import events
 
@@ -68,7 +68,7 @@ def events_since(
     """Up to `limit` events after `seq`, oldest first; only of these subjects where they are given."""
     query = select(events).where(events.c.organization_id == organization_id, events.c.seq > seq)
     if subjects is not None:
-        query = query.where(or_(events.c.subject_id.in_(list(subjects))))
+        query = query.where(events.c.subject_id.in_(list(subjects)))
     return [Event(**row._mapping) for row in conn.execute(query.order_by(events.c.seq).limit(limit))]
 
 
@@ -81,3 +81,9 @@ def all_since(conn: Connection, seq: int, *, limit: int = 500) -> list[Event]:
 def last_seq(conn: Connection) -> int:
     """The number of the newest event; 0 when there is none."""
     return conn.execute(select(func.max(events.c.seq))).scalar() or 0
+
+
+def prune(conn: Connection, before_ms: int, *, limit: int = 10_000) -> int:
+    """Remove up to `limit` events from before a time, oldest first; how many there were. Numbers are not used again."""
+    oldest = select(events.c.seq).where(events.c.created_ms < before_ms).order_by(events.c.seq).limit(limit)
+    return conn.execute(delete(events).where(events.c.seq.in_(oldest))).rowcount

@@ -169,7 +169,7 @@ class Dispatcher:
                     await self._db.write(planning.attach_first, self._planner, job)
                     return
                 found = await self._db.read(planning.probed, self._planner, job)
-                plan = await asyncio.to_thread(self._planner.recipe, found.facts, found.spec)
+                plan = await asyncio.to_thread(self._planner.recipe, found.facts, found.spec, self._planner.probe)
                 await self._db.write(planning.attach, self._planner, job, found, plan)
                 log.info("job_planned", tasks=len(plan.nodes), stages=plan.stages())
             except VidComputeError as error:

@@ -14,7 +14,7 @@ from vidcompute.services import assets, jobs
 from vidcompute.services.jobs import Unplanned
 from vidcompute.services.states import JobStep
 
-Recipe = Callable[[SourceFacts, MediaSpec], Plan]
+Recipe = Callable[[SourceFacts, MediaSpec, PlanNode], Plan]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Planner:
     """What planning needs to know.
 
     `fetch` makes the node that fetches a URL, `probe` is the node that probes a source; their ids are "fetch" and
-    "probe". `recipe` is pure, and raises VidComputeError for what it refuses. `ffmpeg_build` is hashed into keys.
+    "probe". `recipe` is pure, is given the probe node (its plans may name it), and raises VidComputeError for what it
+    refuses. `ffmpeg_build` is hashed into keys.
     """
 
     recipe: Recipe

@@ -52,10 +52,21 @@ class AudioConfig:
     object_type: int = 0
 
 
-def codec_string(sample_entry: str, config: bytes) -> str:
+@dataclass(frozen=True)
+class Colour:
+    """Code points of ITU-T H.273 for primaries, transfer and matrix (2: not said), and whether the range is full."""
+
+    primaries: int = 2
+    transfer: int = 2
+    matrix: int = 2
+    full_range: bool = False
+
+
+def codec_string(sample_entry: str, config: bytes, colour: Colour | None = None) -> str:
     """The codec string of a track, such as "avc1.64001f" or "mp4a.40.2".
 
     `sample_entry` is the four-character code, `config` the body of its configuration box (avcC, hvcC, av1C, esds, …).
+    AV1 names its `colour` where that is not BT.709, which is what it leaves out.
     Raises container_invalid when the configuration can't be read. Sources: RFC 6381 3.3 and 3.4, ISO/IEC 14496-15
     annex E (HEVC), AV1-ISOBMFF 5, VP9-ISOBMFF.
     """
@@ -64,7 +75,7 @@ def codec_string(sample_entry: str, config: bytes) -> str:
     if sample_entry in {"hvc1", "hev1"}:
         return _hevc(sample_entry, config)
     if sample_entry == "av01":
-        return _av1(config)
+        return _av1(config, colour or Colour())
     if sample_entry == "vp09":
         return _vp9(config)
     if sample_entry == "mp4a":
@@ -89,14 +100,19 @@ def _hevc(sample_entry: str, config: bytes) -> str:
     return ".".join(parts + [f"{byte:X}" for byte in constraints])
 
 
-def _av1(config: bytes) -> str:
+def _av1(config: bytes, colour: Colour) -> str:
     if len(config) < 4:
         raise _unreadable("av1C")
     profile, level = config[1] >> 5, config[1] & 31
     tier = "H" if config[2] & 0x80 else "M"
     high, twelve = config[2] & 0x40, config[2] & 0x20
     depth = 12 if high and twelve and profile == 2 else 10 if high else 8
-    return f"av01.{profile}.{level:02d}{tier}.{depth:02d}"
+    short = f"av01.{profile}.{level:02d}{tier}.{depth:02d}"
+    if {colour.primaries, colour.transfer, colour.matrix} <= {1, 2}:
+        return short
+    mono, across, down, place = config[2] >> 4 & 1, config[2] >> 3 & 1, config[2] >> 2 & 1, config[2] & 3
+    points = f"{colour.primaries:02d}.{colour.transfer:02d}.{colour.matrix:02d}.{int(colour.full_range)}"
+    return f"{short}.{mono}.{across}{down}{place if across and down else 0}.{points}"
 
 
 def _vp9(config: bytes) -> str:

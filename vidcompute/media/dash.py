@@ -107,10 +107,10 @@ def _audio_set(period: Xml.Element, number: int, track: AudioTrack, target_s: in
             "startWithSAP": "1",
         },
     )
-    Xml.SubElement(adaptation, "Role", {"schemeIdUri": _ROLE, "value": "main" if main else "alternate"})
     label = "".join(c for c in track.title if c.isprintable())
     if label:
         Xml.SubElement(adaptation, "Label").text = label
+    Xml.SubElement(adaptation, "Role", {"schemeIdUri": _ROLE, "value": "main" if main else "alternate"})
     representation = _representation(adaptation, track, target_s, {"audioSamplingRate": str(track.sample_rate)})
     Xml.SubElement(
         representation, "AudioChannelConfiguration", {"schemeIdUri": _CHANNELS, "value": str(track.channels)}

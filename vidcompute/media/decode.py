@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from math import ceil
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +40,7 @@ else:
 _SKIPPING_CODECS = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8"})
 _READ_THROUGH_PACKETS = 120  # up to here reading on is cheaper than a seek
 _SEEK_MARGINS_S = (0, 2, 10)
+_TRIES = 3
 _LATE_PACKETS = 32  # without decoding times, so many later packets in a row end a scan (H.264 reorders by 16 at most)
 
 
@@ -52,13 +54,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Run:
-    """`packets` consecutive packets in decoding order from the key frame at `key_pts`, and the frames wanted of them.
+    """Consecutive packets in decoding order, from the key frame at `key_pts` to the packet at `last_pts`.
 
-    `wanted` is in presentation order. Every packet of a wanted frame is among the packets.
+    `wanted` has the times of the frames wanted of them, in presentation order.
     """
 
     key_pts: int
-    packets: int
+    last_pts: int
     wanted: tuple[int, ...]
 
 
@@ -97,11 +99,6 @@ class PacketIndex:
         """The time of the frame that is on screen at `pts`."""
         return self.shown[self.number(pts)]
 
-    def keyframes(self) -> list[int]:
-        """The times of the random access points that are shown, in presentation order."""
-        keys = {pts for pts, key in zip(self._pts, self._key, strict=True) if key}
-        return sorted(keys - self._hidden)
-
     def runs(self, wanted: Iterable[int]) -> list[Run]:
         """The least packets to decode for the frames `wanted` (times out of `shown`).
 
@@ -118,7 +115,7 @@ class PacketIndex:
                 runs[-1] = (min(first, runs[-1][0]), place, runs[-1][2])
             else:
                 runs.append((first, place, [self._pts[place]]))
-        return [Run(self._pts[first], last - first + 1, tuple(sorted(pts))) for first, last, pts in runs]
+        return [Run(self._pts[first], self._pts[last], tuple(sorted(pts))) for first, last, pts in runs]
 
     def _places(self, wanted: set[int]) -> list[int]:
         found: dict[int, int] = {}
@@ -157,9 +154,12 @@ class VideoReader:
         context.thread_count = threads
         if light:
             context.options = {"skip_loop_filter": "all"}
-        self._can_skip = self.video.codec in _SKIPPING_CODECS
+        # AVI has no presentation times: those of reordered pictures are made up by the demuxer, and wrong.
+        self._counts = facts.container.startswith("avi") and self.video.codec in {"h264", "hevc"}
+        self._can_skip = self.video.codec in _SKIPPING_CODECS and not self._counts
         self._packets: Iterator[VideoPacket] = iter(())
         self._held: VideoPacket | None = None
+        self._at = 0  # the time of the packet that was read last
 
     def _choose(self, index: int) -> VideoStream:
         chosen = next((s for s in self._container.streams.video if s.index == index), None)
@@ -190,7 +190,7 @@ class VideoReader:
     def index(self, first: int | None = None, until: int | None = None) -> PacketIndex:
         """Read packets, no pictures: all, or from the key frame at `first` to the last that is shown by `until`."""
         found = PacketIndex()
-        if not self._enter(self.video.keyframes[0].pts if first is None and self.video.keyframes else first):
+        if not self._enter(self.video.start_pts if first is None else first):
             return found
         late = 0
         for packet in self._rest():
@@ -201,7 +201,7 @@ class VideoReader:
             # No packet has a time before its decoding time, and decoding times only grow.
             if late > (0 if packet.dts is not None and packet.dts > (until or 0) else _LATE_PACKETS):
                 break
-            found.add(pts, key=packet.is_keyframe, shown=not packet.is_discard)
+            found.add(pts, key=packet.is_keyframe, shown=pts >= self.video.start_pts and not packet.is_discard)
         return found
 
     def keyframe_at(self, pts: int) -> int:
@@ -238,7 +238,7 @@ class VideoReader:
             groups.setdefault(self.keyframe_at(pts), []).append(pts)
         for key, members in groups.items():
             if members == [key] and key in exact:
-                yield from self.decode([Run(key, 1, (key,))])
+                yield from self.decode([Run(key, key, (key,))])
                 continue
             index = self.index(key, members[-1])
             if len(index):
@@ -252,19 +252,37 @@ class VideoReader:
     def decode(self, runs: Iterable[Run]) -> Iterator[Picture]:
         """The wanted pictures of some runs, in order; in place of one that is damaged, the one before it."""
         for run in runs:
-            if not self._enter(run.key_pts):
-                raise refused("frame_unreadable", f"Nothing can be read at {self.time_ms(run.key_pts) / 1000:.3f} s.")
-            yield from _choose_pictures(self._decode(self._take(run.packets), set(run.wanted)), run.wanted)
+            yield from self._decode_run(run, _TRIES)
 
-    def _enter(self, key: int | None) -> bool:
+    def _decode_run(self, run: Run, tries: int) -> Iterator[Picture]:
+        if not self._enter(run.key_pts):
+            raise refused("frame_unreadable", f"Nothing can be read at {self.time_ms(run.key_pts) / 1000:.3f} s.")
+        pictures = self._decode(self._until(run.last_pts), set(run.wanted))
+        if self._counts:
+            pictures = (Picture(run.key_pts + n, p.frame) for n, p in enumerate(pictures))
+        first = next(pictures, None)
+        earlier = self._keyframe_before(run.key_pts)
+        if (first is None or first.pts > run.wanted[0]) and tries > 0 and earlier is not None:
+            # A damaged key frame, or one that is whole only some pictures later (gradual refresh).
+            del pictures
+            yield from self._decode_run(Run(earlier, run.last_pts, run.wanted), tries - 1)
+        elif first is not None:
+            yield from _choose_pictures(chain([first], pictures), run.wanted)
+
+    def _keyframe_before(self, pts: int) -> int | None:
+        place = bisect_left(self.video.keyframes, pts, key=lambda point: point.pts)
+        return self.video.keyframes[place - 1].pts if place > 0 else None
+
+    def _enter(self, key: int) -> bool:
         """Go to where the next packet is the one at `key`: by reading on, by seeks from further and further back.
 
-        None means the very beginning of the file. False: there is no such packet.
+        False: there is no such packet. Where the stream begins amid a GOP whose first part an edit list cuts off, it
+        is the key frame before it.
         """
-        if key is None:
-            self._seek(None)
-            return True
-        if self._read_to(key, _READ_THROUGH_PACKETS):
+        if key <= self.video.start_pts:
+            return self._begin()
+        ahead = (key - self._at) * self.video.time_base * self.video.frame_rate
+        if -_LATE_PACKETS <= ahead <= _READ_THROUGH_PACKETS and self._read_to(key, _READ_THROUGH_PACKETS):
             return True
         for margin in _SEEK_MARGINS_S:
             self._seek(key - int(margin / self.video.time_base))
@@ -272,6 +290,16 @@ class VideoReader:
                 return True
         self._seek(None)
         return self._read_to(key)
+
+    def _begin(self) -> bool:
+        for pts in (self.video.start_pts, None):
+            self._seek(pts)
+            packet = next((p for p in self._rest() if p.is_keyframe), None)
+            at = None if packet is None else _time_of(packet)
+            if at is not None and (pts is None or at <= pts):
+                self._held = packet
+                return True
+        return False
 
     def _seek(self, pts: int | None) -> None:
         self._stream.codec_context.flush_buffers()
@@ -309,12 +337,16 @@ class VideoReader:
                     return
             if packet is None or packet.size == 0:
                 return
+            self._at = packet.dts if packet.dts is not None else self._at
             yield packet
 
-    def _take(self, count: int) -> Iterator[VideoPacket]:
-        for number, packet in enumerate(self._rest(), 1):
+    def _until(self, last: int) -> Iterator[VideoPacket]:
+        """The packets from here on up to the one at `last`; where times are made up, some more."""
+        if self._counts:
+            last += _LATE_PACKETS
+        for packet in self._rest():
             yield packet
-            if number >= count:
+            if _time_of(packet) == last or (packet.dts is not None and packet.dts > last):
                 return
 
     def _decode(self, packets: Iterable[VideoPacket], wanted: set[int] | None) -> Iterator[Picture]:

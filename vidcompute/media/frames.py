@@ -46,6 +46,11 @@ def every(index: PacketIndex, within: Range, step: int) -> list[int]:
     return within.of(index.shown)[::step]
 
 
+def keyframes(index: PacketIndex, video: VideoFacts, within: Range) -> list[int]:
+    """The random access points that the probe found in a range."""
+    return within.of(sorted({index.on_screen(point.pts) for point in video.keyframes}))
+
+
 def at_rate(index: PacketIndex, reader: VideoReader, within: Range, start_s: Fraction, rate: Fraction) -> list[int]:
     """The frames that are on screen at `start_s`, `start_s` + 1/`rate`, and so on.
 

@@ -48,7 +48,7 @@ class _Scorer:
         )
 
     def best(self, start: Fraction, end: Fraction) -> Fraction | None:
-        """The time of the key frame between two times that scores highest, None where all are black or none is there."""
+        """The time of the best key frame between two times; None where none is there, or all are black."""
         low, high = self._reader.ticks(start), self._reader.ticks(end)
         keys = [p.pts for p in self._reader.video.keyframes if low <= p.pts < high]
         step = max(1, len(keys) // _CANDIDATES)

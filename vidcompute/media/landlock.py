@@ -26,7 +26,7 @@ _SCOPE_ABSTRACT_UNIX_SOCKET, _SCOPE_SIGNAL = 1 << 0, 1 << 1  # since ABI 6
 READ = _READ_FILE | _READ_DIR
 EXECUTE = READ | _EXECUTE
 # Writing makes plain files and folders only: a symbolic link, a device or a socket has no place in an output.
-WRITE = READ | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _MAKE_FIFO | _REFER | _TRUNCATE
+WRITE = READ | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _REFER | _TRUNCATE
 DEVICE = _READ_FILE | _WRITE_FILE
 
 # What the kernel accepts for something that is not a folder.

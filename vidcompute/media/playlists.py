@@ -126,7 +126,8 @@ def track_bandwidth(track: Track, target_s: int) -> Bandwidth:
 def media_playlist(track: Track, target_s: int, *, query: str = "") -> str:
     """The media playlist of a track that is complete, or whose whole timeline is promised.
 
-    `target_s` is the asset's `target_duration_s`. `query` (without "?") is added to every URI.
+    `target_s` is the asset's `target_duration_s`. `query` (URL-encoded, without "?") is added to every URI. That
+    segments are independent is said in the multivariant playlist alone (4.4.2.1).
     """
     lines = _head(target_s)
     lines.append(f'#EXT-X-MAP:URI="{_uri("", INIT_NAME, query)}"')
@@ -246,8 +247,10 @@ def _uri(folder: str, name: str, query: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A quoted-string (4.2): no double quotes, no line breaks or other control characters, in NFC (4.1)."""
-    kept = "".join(c for c in unicodedata.normalize("NFC", text) if unicodedata.category(c) not in {"Cc", "Cs"})
+    """A quoted-string (4.2): no double quotes, no line breaks of any kind or control characters, in NFC (4.1)."""
+    kept = "".join(
+        c for c in unicodedata.normalize("NFC", text) if unicodedata.category(c) not in {"Cc", "Cs", "Zl", "Zp"}
+    )
     return '"' + kept.replace('"', "'") + '"'
 
 

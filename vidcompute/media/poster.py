@@ -10,6 +10,7 @@ from vidcompute.media.decode import Picture, VideoReader
 _USUAL_S = Fraction(2)
 _LOOK_WIDTH = 160
 _KEYFRAMES_MAX = 300  # looked at behind a black picture, at least a second apart
+_FADE_A_SECOND = 0.1  # a picture that gets brighter faster than this, of full luma, is still fading in
 _FRAMES_MAX = 1800  # decoded one by one between the last black key frame and the first that isn't
 
 
@@ -19,7 +20,7 @@ def usual_time(duration: Fraction) -> Fraction:
 
 
 class PosterChooser:
-    """Looks for the first picture, from a time on, that isn't black (see images.Light); the brightest seen, failing that."""
+    """Looks for the first picture from a time on that isn't black (see images.Light); else takes the brightest seen."""
 
     def __init__(self, reader: VideoReader) -> None:
         self._reader = reader
@@ -38,10 +39,26 @@ class PosterChooser:
             if not self._black(self._reader.at(key)):
                 break
             start = key
-        for picture in islice(self._reader.from_keyframe(start), _FRAMES_MAX):
-            if picture.pts > first.pts and not self._black(picture):
-                return picture
-        return self._brightest or first
+        return self._first_clear(start, first.pts) or self._brightest or first
+
+    def _first_clear(self, key: int, after: int) -> Picture | None:
+        """The first picture behind `after` that isn't black; where it fades in, the one where that is done."""
+        found: Picture | None = None
+        brightness = 0.0
+        for picture in islice(self._reader.from_keyframe(key), _FRAMES_MAX):
+            if picture.pts <= after:
+                continue
+            light = images.light(self._renderer.image(picture.frame))
+            if found is not None and self._done(found, picture, light.mean - brightness):
+                return found
+            if found is not None or not light.black:
+                found, brightness = picture, light.mean
+            self._keep(picture, light)
+        return found
+
+    def _done(self, found: Picture, picture: Picture, rise: float) -> bool:
+        length = (picture.pts - found.pts) * self._reader.video.time_base
+        return rise < _FADE_A_SECOND * length
 
     def _later_keyframes(self, pts: int) -> Iterator[int]:
         last = None
@@ -52,7 +69,10 @@ class PosterChooser:
                 yield point.pts
 
     def _black(self, picture: Picture) -> bool:
-        found = images.light(self._renderer.image(picture.frame))
-        if found.mean > self._brightness:
-            self._brightest, self._brightness = picture, found.mean
-        return found.black
+        light = images.light(self._renderer.image(picture.frame))
+        self._keep(picture, light)
+        return light.black
+
+    def _keep(self, picture: Picture, light: images.Light) -> None:
+        if light.mean > self._brightness:
+            self._brightest, self._brightness = picture, light.mean

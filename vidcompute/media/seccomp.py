@@ -22,7 +22,7 @@ _CLONE_NEW = 0x7E020000  # every CLONE_NEW… flag that clone(2) knows: new name
 _AF_INET, _AF_INET6, _AF_NETLINK = 2, 10, 16  # netlink: name resolution asks it for the machine's addresses
 
 # name: (number on x86_64, number on aarch64). From 424 on, all architectures share their numbers.
-_DENIED: dict[str, tuple[int | None, int | None]] = {
+DENIED: dict[str, tuple[int | None, int | None]] = {
     # other processes' memory and tracing
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
@@ -131,8 +131,6 @@ _MACHINES = {
 }
 _CLONE3 = 435
 
-DENIED_CALLS = tuple(_DENIED)
-
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -168,7 +166,7 @@ def program(machine: str, *, network: bool) -> bytes:
     ]
     if machine == "x86_64":
         code += [_instruction(_JUMP_GREATER_EQUAL, _X32, 0, 1), _answer(errno.EPERM)]
-    for numbers in _DENIED.values():
+    for numbers in DENIED.values():
         number = numbers[known.column]
         if number is not None:
             code += _when_call(number, [_answer(errno.EPERM)])

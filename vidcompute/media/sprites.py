@@ -80,13 +80,10 @@ class Storyboard:
         shown = Image.new("RGB", (self.tile_width, self.tile_height))
         found = self._reader.pick(times)
         ahead: Picture | None = next(found, None)
-        for number, pts in enumerate(times):
-            following = times[number + 1] if number + 1 < len(times) else None
+        for pts in times:
             while ahead is not None and ahead.pts <= pts:
                 shown = self._renderer.image(ahead.frame)
                 ahead = next(found, None)
-                if following is not None and ahead is not None and ahead.pts > pts:
-                    break
             yield shown
 
     def _place(self, place: int) -> tuple[int, int]:

@@ -46,7 +46,8 @@ def spec_from_json(data: Mapping[str, Any]) -> AttemptSpec:
 def call_to_json(call: Call) -> dict[str, Any]:
     """A call as plain JSON values."""
     inputs = {name: list(paths) for name, paths in call.inputs.items()}
-    return {f.name: getattr(call, f.name) for f in fields(call)} | {"options": dict(call.options), "inputs": inputs}
+    plain = {"options": dict(call.options), "inputs": inputs, "facts": {k: dict(v) for k, v in call.facts.items()}}
+    return {f.name: getattr(call, f.name) for f in fields(call)} | plain
 
 
 def call_from_json(data: Mapping[str, Any]) -> Call:

@@ -1,6 +1,6 @@
 """What starts attempts on nodes. Results are told as events; the dispatcher alone records them."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -110,7 +110,8 @@ AttemptEvent = Progress | LogLine | Finished
 class Call:
     """A short run for somebody who waits: a thumbnail, a probe before submit, a fast rung's segments.
 
-    It is no attempt: nothing of it is recorded. Inputs and output are local paths on this machine.
+    It is no attempt: nothing of it is recorded. Inputs and output are local paths on this machine. `facts` are what
+    the stages said that made some of the inputs, by the input's name; such an input needs no path.
     """
 
     stage: str
@@ -119,12 +120,13 @@ class Call:
     inputs: Mapping[str, tuple[str, ...]]
     output: str
     timeout_s: float
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class Interactive(Protocol):
     """Runs stages at once on this machine."""
 
-    def call(self, call: Call) -> AsyncIterator[Mapping[str, Any]]:
+    def call(self, call: Call) -> AsyncGenerator[Mapping[str, Any]]:
         """What the stage emits, as it emits it; last `{"facts": …}`. Closing the iterator ends its processes."""
         ...
 

@@ -57,9 +57,13 @@ def _stage_run(call: Call, context: Context, folder_name: str) -> StageRun:
     folder = make_folder(context.work_root, folder_name)
     output = Path(call.output)
     output.mkdir(parents=True, exist_ok=True)
+    paths = dict.fromkeys(call.facts, ()) | dict(call.inputs)
     inputs = {
-        name: tuple(LocalInput(Path(path), InputRef(path, is_tree=False)) for path in paths)
-        for name, paths in call.inputs.items()
+        name: tuple(
+            LocalInput(Path(path), InputRef(path, is_tree=False, facts=call.facts.get(name, {})))
+            for path in given or (call.output,)
+        )
+        for name, given in paths.items()
     }
     return StageRun(
         stage=call.stage,

@@ -285,7 +285,10 @@ class AudioCutter:
 class Cutter(Protocol):
     """What `SegmentCutter` and `AudioCutter` have in common."""
 
-    timescale: int
+    @property
+    def timescale(self) -> int:
+        """Ticks a second."""
+        ...
 
     def push(self, sample: Sample) -> Iterator[Segment]:
         """Take the next frame in decode order."""

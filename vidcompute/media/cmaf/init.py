@@ -13,6 +13,7 @@ MOVIE_TIMESCALE = 1000
 _VISUAL_HEADER = 78  # bytes of a VisualSampleEntry before its child boxes (14496-12, 12.1.3)
 _AUDIO_HEADER = 28  # bytes of an AudioSampleEntry of version 0 (12.2.3)
 _UNITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+_NO_COLOUR = codecs.Colour()
 _DROPPED = frozenset({b"btrt"})  # a bitrate differs between encodes that are otherwise interchangeable
 
 
@@ -146,6 +147,10 @@ def _need(data: Data, parent: Box, *path: bytes) -> Box:
     return found
 
 
+def _version(data: Data, box: Box) -> int:
+    return unpack(">B", data, box.body, box.end)[0]
+
+
 def _read_moov(data: Data, moov: Box, brands: tuple[str, ...]) -> InitSegment:
     tracks = [box for box in boxes(data, moov.body, moov.end) if box.kind == b"trak"]
     if len(tracks) != 1:
@@ -159,19 +164,19 @@ def _read_moov(data: Data, moov: Box, brands: tuple[str, ...]) -> InitSegment:
     _check_own_data(data, _need(data, trak, b"mdia", b"minf", b"dinf", b"dref"))
     entry = _read_stsd(data, _need(data, trak, b"mdia", b"minf", b"stbl", b"stsd"), handler)
     mvhd = _need(data, moov, b"mvhd")
-    (movie_timescale,) = unpack(">I", data, mvhd.body + (20 if data[mvhd.body] == 1 else 12), mvhd.end)
+    (movie_timescale,) = unpack(">I", data, mvhd.body + (20 if _version(data, mvhd) == 1 else 12), mvhd.end)
     return InitSegment(
         track_id=track_id,
         handler=handler,
         timescale=timescale,
         sample_entry=entry.kind,
         config=entry.config,
-        codec_string=codecs.codec_string(entry.kind, entry.config),
+        codec_string=codecs.codec_string(entry.kind, entry.config, entry.colour),
         width=entry.width,
         height=entry.height,
         sample_rate=entry.sample_rate,
         channels=entry.channels,
-        transfer=entry.transfer,
+        transfer=entry.colour.transfer,
         defaults=_read_trex(data, moov, track_id),
         edit=_read_edit(data, trak, movie_timescale),
         brands=brands,
@@ -183,7 +188,7 @@ def _read_moov(data: Data, moov: Box, brands: tuple[str, ...]) -> InitSegment:
 
 
 def _read_tkhd(data: Data, box: Box) -> tuple[int, bytes, bytes]:
-    times = 32 if data[box.body] == 1 else 20
+    times = 32 if _version(data, box) == 1 else 20
     unpack(f">4x{times}x60x", data, box.body, box.end)
     (track_id,) = unpack(">I", data, box.body + 4 + (16 if times == 32 else 8), box.end)
     start = box.body + 4 + times + 16
@@ -191,7 +196,7 @@ def _read_tkhd(data: Data, box: Box) -> tuple[int, bytes, bytes]:
 
 
 def _read_mdhd(data: Data, box: Box) -> tuple[int, int]:
-    form, skip = (">IQ2H", 16) if data[box.body] == 1 else (">2I2H", 8)
+    form, skip = (">IQ2H", 16) if _version(data, box) == 1 else (">2I2H", 8)
     timescale, _, language, _ = unpack(form, data, box.body + 4 + skip, box.end)
     if timescale == 0:
         raise container_invalid("The track's timescale is 0.")
@@ -221,7 +226,7 @@ def _read_edit(data: Data, trak: Box, movie_timescale: int) -> Edit:
     elst = child(data, trak, b"edts", b"elst")
     if elst is None or movie_timescale == 0:
         return Edit()
-    form, size = (">Qq", 20) if data[elst.body] == 1 else (">Ii", 12)
+    form, size = (">Qq", 20) if _version(data, elst) == 1 else (">Ii", 12)
     (count,) = unpack(">I", data, elst.body + 4, elst.end)
     delay = Fraction(0)
     for index in range(count):
@@ -241,7 +246,7 @@ class _Entry:
     height: int = 0
     sample_rate: int = 0
     channels: int = 0
-    transfer: int = 2
+    colour: codecs.Colour = _NO_COLOUR
 
 
 def _read_stsd(data: Data, stsd: Box, handler: str) -> _Entry:
@@ -278,10 +283,12 @@ def _read_visual(data: Data, entry: Box) -> _Entry:
     head = bytearray(data[entry.body : entry.body + _VISUAL_HEADER])
     head[42:74] = bytes(32)  # compressorname: the encoder's build
     colr = inner.get(b"colr", b"")
-    nclx = len(colr) >= 18 and colr[8:12] == b"nclx"
-    transfer = int.from_bytes(colr[14:16], "big") if nclx else 2
+    colour = _NO_COLOUR
+    if len(colr) >= 19 and colr[8:12] == b"nclx":
+        primaries, transfer, matrix, flags = struct.unpack_from(">3HB", colr, 12)
+        colour = codecs.Colour(primaries, transfer, matrix, bool(flags & 0x80))
     kept = (body for name, body in inner.items() if name not in _DROPPED)
-    return _Entry(kind, _config(kind, inner), make(entry.kind, head, *kept), width, height, transfer=transfer)
+    return _Entry(kind, _config(kind, inner), make(entry.kind, head, *kept), width, height, colour=colour)
 
 
 def _read_audio(data: Data, entry: Box) -> _Entry:

@@ -8,10 +8,18 @@ from urllib.parse import urljoin
 
 from vidcompute.errors import VidComputeError
 from vidcompute.media.cmaf import InitSegment, scan_segment
-from vidcompute.media.cmaf.boxes import boxes
+from vidcompute.media.cmaf.boxes import boxes, container_invalid
 from vidcompute.media.hls_check.parse import ByteRange, Playlist, SegmentEntry, Variant, parse
 
 Fetch = Callable[[str], bytes]
+
+
+def joined(base: str, uri: str) -> str:
+    """A URI made absolute; one that can't be is left as it is, and can't be fetched."""
+    try:
+        return urljoin(base, uri)
+    except ValueError:
+        return uri
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ class Stream:
 
     def resolve(self, uri: str) -> Media | None:
         """The media playlist that a URI of the multivariant playlist names."""
-        return self.media.get(urljoin(self.master.url, uri)) if self.master else None
+        return self.media.get(joined(self.master.url, uri)) if self.master else None
 
     def variants(self) -> list[tuple[Variant, Media | None]]:
         """Each variant with its media playlist."""
@@ -145,7 +153,7 @@ def load(start: str, fetch: Fetch) -> Stream:
     else:
         stream.master = top
         for uri in _playlist_uris(top):
-            address = urljoin(url, uri)
+            address = joined(url, uri)
             if address not in stream.media:
                 body = _fetched(stream, fetch, address)
                 if body is not None:
@@ -180,12 +188,12 @@ def _load_media(stream: Stream, fetch: Fetch) -> None:
         for index, entry in enumerate(media.playlist.segments):
             init = None
             if entry.map_uri and not encrypted:
-                key = (urljoin(media.url, entry.map_uri), entry.map_range)
+                key = (joined(media.url, entry.map_uri), entry.map_range)
                 if key not in inits:
                     inits[key] = _read_init(stream, fetch, *key)
                 init = inits[key]
             media.inits.append(init)
-            wanted.setdefault(urljoin(media.url, entry.uri), []).append((media, index))
+            wanted.setdefault(joined(media.url, entry.uri), []).append((media, index))
         media.facts = [None] * len(media.playlist.segments)
         media.sizes = [None] * len(media.playlist.segments)
     for url, uses in wanted.items():
@@ -246,12 +254,12 @@ def _offset(media: Media, index: int) -> int:
     return place
 
 
-def _facts(data: bytes, init: InitSegment, *, whole: bool) -> SegmentFacts | None:
+def _facts(data: bytes, init: InitSegment, *, whole: bool) -> SegmentFacts:
     """What a segment holds. An I-frame's byte range (not `whole`) may end in the middle of its mdat."""
     scan = scan_segment(data, init, partial=not whole)
     samples = [s for s in scan.samples if s.track_id == init.track_id]
     if not samples:
-        return None
+        raise container_invalid("The segment holds no frames.")
     first = samples[0]
     ticks = sum(s.duration for s in samples)
     start = min(s.pts for s in samples)

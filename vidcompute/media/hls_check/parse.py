@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 _ATTRIBUTE = re.compile(r'\s*([A-Z0-9-]+)=("[^"\r\n]*"|[^",\s][^",]*)(,|$)')
-_NUMBER = re.compile(r"\d+(\.\d+)?")
-_RANGE = re.compile(r"(\d+)(?:@(\d+))?")
+_NUMBER = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
+_WHOLE = re.compile(r"[0-9]{1,18}")
+_RANGE = re.compile(r"([0-9]{1,18})(?:@([0-9]{1,18}))?")
 
 LISTS = frozenset(
     {
@@ -110,13 +111,13 @@ class Playlist:
     def version(self) -> int:
         """The version it declares; 1 where it does not."""
         tag = self.first("EXT-X-VERSION")
-        return int(tag.value) if tag and tag.value.isdecimal() else 1
+        return int(tag.value) if tag and _WHOLE.fullmatch(tag.value) else 1
 
     @property
     def target_s(self) -> int | None:
         """The target duration, where it has one that is a number."""
         tag = self.first("EXT-X-TARGETDURATION")
-        return int(tag.value) if tag and tag.value.isdecimal() else None
+        return int(tag.value) if tag and _WHOLE.fullmatch(tag.value) else None
 
     @property
     def duration_s(self) -> Fraction:
@@ -156,7 +157,7 @@ def _tag(line: int, text: str) -> Tag:
     attributes: dict[str, str] = {}
     quoted = set()
     place, problem = 0, ""
-    while place < len(value) and not problem:
+    while place < len(value):
         match = _ATTRIBUTE.match(value, place)
         if match is None:
             problem = f"The attribute list can't be read from {value[place : place + 30]!r} on."

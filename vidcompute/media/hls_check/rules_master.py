@@ -16,8 +16,9 @@ AUDIO_CODECS = frozenset({"aac", "ac3", "eac3", "alac", "flac", "opus"})
 CELLULAR_BPS = 192_000
 
 _LANGUAGE = re.compile(r"(?:[A-Za-z]{2,3}(?:-[A-Za-z]{3}){0,3}|[A-Za-z]{4,8})(?:-[A-Za-z0-9]{1,8})*|[xX](?:-\w{1,8})+")
-_RESOLUTION = re.compile(r"(\d+)x(\d+)")
-_FRAME_RATE = re.compile(r"\d+(\.\d{1,3})?")
+_RESOLUTION = re.compile(r"([0-9]{1,6})x([0-9]{1,6})")
+_WHOLE = re.compile(r"[0-9]{1,18}")
+_FRAME_RATE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?")
 _GROUP_KINDS = ("AUDIO", "VIDEO", "SUBTITLES", "CLOSED-CAPTIONS")
 _SAME_IN_GROUPS = ("LANGUAGE", "ASSOC-LANGUAGE", "NAME", "DEFAULT", "AUTOSELECT", "FORCED", "CHARACTERISTICS")
 
@@ -56,14 +57,14 @@ def _variant_uri(stream: Stream) -> Breaches:
 @TABLE.must("bandwidth", "RFC 8216bis 4.4.6.2, 4.4.6.3")
 def _bandwidth(stream: Stream) -> Breaches:
     for where, tag in _tags(stream, "EXT-X-STREAM-INF", "EXT-X-I-FRAME-STREAM-INF"):
-        if not tag.attributes.get("BANDWIDTH", "").isdecimal():
+        if not _WHOLE.fullmatch(tag.attributes.get("BANDWIDTH", "")):
             yield where, "There is no BANDWIDTH in whole bits a second."
 
 
 @TABLE.must("average-bandwidth", "Apple HLS Authoring 9.14")
 def _average_bandwidth(stream: Stream) -> Breaches:
     for where, tag in _tags(stream, "EXT-X-STREAM-INF"):
-        if not tag.attributes.get("AVERAGE-BANDWIDTH", "").isdecimal():
+        if not _WHOLE.fullmatch(tag.attributes.get("AVERAGE-BANDWIDTH", "")):
             yield where, "There is no AVERAGE-BANDWIDTH in whole bits a second."
 
 
@@ -295,7 +296,7 @@ def _h264_level(stream: Stream) -> Breaches:
 def _hevc_level(stream: Stream) -> Breaches:
     for where, tag in _tags(stream, "EXT-X-STREAM-INF"):
         for codec in codec_list(tag):
-            match = re.fullmatch(r"h(?:vc|ev)1\.[ABC]?(\d+)\.[0-9A-Fa-f]+\.[LH](\d+)(\..*)?", codec)
+            match = re.fullmatch(r"h(?:vc|ev)1\.[ABC]?([0-9]{1,4})\.[0-9A-Fa-f]+\.[LH]([0-9]{1,4})(\..*)?", codec)
             if match and (int(match[1]) > 2 or int(match[2]) > 153):
                 yield where, f"{codec} is above Main 10 profile, level 5.1."
 

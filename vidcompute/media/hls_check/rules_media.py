@@ -171,7 +171,7 @@ def _sound_and_picture(stream: Stream) -> list[tuple[str, Variant, list[Media]]]
     rows = []
     for variant, media in stream.variants():
         own, sound = stream.parts(variant, media)
-        if stream.master:
+        if stream.master and media is not None:
             rows.append((at(stream.master, variant.tag), variant, own + sound))
     return rows
 
@@ -246,7 +246,7 @@ def _combined(stream: Stream, variant: Variant, media: Media | None) -> Bandwidt
     own, sound = stream.parts(variant, media)
     rates = [_rates(m) for m in own], [_rates(m) for m in sound]
     known = [[r for r in group if r is not None] for group in rates]
-    if (not own and not sound) or [len(g) for g in known] != [len(g) for g in rates]:
+    if media is None or [len(g) for g in known] != [len(g) for g in rates]:
         return None
     return Bandwidth(
         sum(max((r.peak_bps for r in group), default=0) for group in known),

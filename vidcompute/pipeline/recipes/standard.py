@@ -102,8 +102,8 @@ def _video(
 ) -> Iterator[PlanNode]:
     if made.copied:
         whole = timeline.stretch(line, video, 0, len(line.segments))
-        stage = Remux(made.copied.name, encode.cut(line, video, facts.container, whole))
-        yield _node("remux", stage, {"source": (SOURCE,)}, cost.copy(line.duration))
+        remux = Remux(made.copied.name, encode.cut(line, video, facts.container, whole))
+        yield _node("remux", remux, {"source": (SOURCE,)}, cost.copy(line.duration))
     if not made.encoded:
         return
     parts = timeline.chunks(line, video, capacity.cores)
@@ -128,7 +128,7 @@ def _output(job: _Job, number: int, output: Any) -> list[PlanNode]:
         case Audio():
             return [_audio_file(job)]
         case Thumbnail():
-            return [_node("thumbnail", Poster(output.time), _IMAGES, Cost(0.5, 0.4))]
+            return [_node("poster", Poster(output.time), _IMAGES, Cost(0.5, 0.4))]
         case Storyboard() | Preview() if facts.video is None:
             return []
         case Storyboard():

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from vidcompute.media import tracks
 from vidcompute.media.audio import AudioCut, audio_args, audio_input, cutter
-from vidcompute.media.cmaf import SegmentInfo
+from vidcompute.media.cmaf import Cutter, SegmentInfo
 from vidcompute.media.encode import VideoCut, command, copy_args, encode_args, video_input
 from vidcompute.media.ladder import Rung
 from vidcompute.pipeline.stage import Work
@@ -69,7 +69,7 @@ class FirstPlay:
     def _to_the_end(self) -> bool:
         return self.video is None or self.end >= max(part.segments for part in self.audio)
 
-    def _writer(self, work: Work, track: str, made: tracks.Cutter) -> tracks.TrackWriter:
+    def _writer(self, work: Work, track: str, made: Cutter) -> tracks.TrackWriter:
         def tell(info: SegmentInfo) -> None:
             work.emit({"track": track, "number": info.number})
 

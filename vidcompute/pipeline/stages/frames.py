@@ -93,7 +93,7 @@ class Frames:
             case FramePick.RATE:
                 return frames.at_rate(index, reader, within, start_s, _fraction(self.rate))
             case FramePick.KEYFRAMES:
-                return within.of(index.keyframes())
+                return frames.keyframes(index, reader.video, within)
             case FramePick.TIMES:
                 return frames.at_times(index, reader, within, map(_fraction, self.times))
             case FramePick.SCENES:

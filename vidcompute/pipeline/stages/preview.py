@@ -25,7 +25,8 @@ class Preview:
     def run(self, work: Work) -> dict[str, Any]:
         """Writes preview.webp: about 5 s, 12 frames a second, 320 pixels on the longer side.
 
-        Returns `width`, `height`, `frames`, `duration_ms`, `starts_ms` (where its parts come from), `size_bytes`, `files`.
+        Returns `width`, `height`, `frames`, `duration_ms`, `starts_ms` (where its parts come from), `size_bytes` and
+        `files`.
         """
         from vidcompute.media import highlights
         from vidcompute.media.decode import VideoReader

@@ -12,6 +12,8 @@ const BUFFER_BEFORE_PLAY_S = 8;
 const BUFFER_S = 24;
 // What is made on demand is not asked for far ahead, which would only make the maker work for nobody.
 const BUFFER_MOST_WHEN_COMPLETE_S = 60;
+// What the network is taken to carry before anything was measured: enough to begin with a decent picture.
+const FIRST_ESTIMATE_BPS = 3_000_000;
 const RESTARTS = 8;
 const RESTART_DELAY_MS = 1_500;
 const MEDIA_RECOVERY_PAUSE_MS = 3_000;
@@ -55,6 +57,7 @@ export class HlsEngine implements Engine {
       maxBufferLength: BUFFER_BEFORE_PLAY_S,
       maxMaxBufferLength: BUFFER_BEFORE_PLAY_S,
       backBufferLength: 60,
+      abrEwmaDefaultEstimate: FIRST_ESTIMATE_BPS,
       capLevelToPlayerSize: options.capToSize,
       lowLatencyMode: false,
       // fMP4 is passed through, not transmuxed: a worker would cost a download and gain nothing.
@@ -70,7 +73,8 @@ export class HlsEngine implements Engine {
   }
 
   get frameRate(): number {
-    const level = this.hls.levels[this.hls.currentLevel];
+    const { levels, currentLevel, loadLevel } = this.hls;
+    const level = levels[currentLevel] ?? levels[loadLevel];
     return level && level.frameRate > 0 ? level.frameRate : USUAL_FRAME_RATE;
   }
 

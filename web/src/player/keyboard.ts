@@ -20,27 +20,27 @@ export interface KeyPress {
   metaKey?: boolean;
 }
 
-const ACTIONS: Record<string, KeyAction> = {
-  ' ': { kind: 'toggle-play' },
-  k: { kind: 'toggle-play' },
-  j: { kind: 'seek-by', seconds: -10 },
-  l: { kind: 'seek-by', seconds: 10 },
-  arrowleft: { kind: 'seek-by', seconds: -5 },
-  arrowright: { kind: 'seek-by', seconds: 5 },
-  arrowup: { kind: 'volume-by', delta: 0.05 },
-  arrowdown: { kind: 'volume-by', delta: -0.05 },
-  home: { kind: 'seek-to', fraction: 0 },
-  end: { kind: 'seek-to', fraction: 1 },
-  m: { kind: 'toggle-mute' },
-  f: { kind: 'toggle-fullscreen' },
-  c: { kind: 'toggle-captions' },
-  p: { kind: 'toggle-pip' },
-  ',': { kind: 'step-frame', frames: -1 },
-  '.': { kind: 'step-frame', frames: 1 },
-  '<': { kind: 'change-speed', steps: -1 },
-  '>': { kind: 'change-speed', steps: 1 },
-  '?': { kind: 'help' },
-};
+const ACTIONS = new Map<string, KeyAction>([
+  [' ', { kind: 'toggle-play' }],
+  ['k', { kind: 'toggle-play' }],
+  ['j', { kind: 'seek-by', seconds: -10 }],
+  ['l', { kind: 'seek-by', seconds: 10 }],
+  ['arrowleft', { kind: 'seek-by', seconds: -5 }],
+  ['arrowright', { kind: 'seek-by', seconds: 5 }],
+  ['arrowup', { kind: 'volume-by', delta: 0.05 }],
+  ['arrowdown', { kind: 'volume-by', delta: -0.05 }],
+  ['home', { kind: 'seek-to', fraction: 0 }],
+  ['end', { kind: 'seek-to', fraction: 1 }],
+  ['m', { kind: 'toggle-mute' }],
+  ['f', { kind: 'toggle-fullscreen' }],
+  ['c', { kind: 'toggle-captions' }],
+  ['p', { kind: 'toggle-pip' }],
+  [',', { kind: 'step-frame', frames: -1 }],
+  ['.', { kind: 'step-frame', frames: 1 }],
+  ['<', { kind: 'change-speed', steps: -1 }],
+  ['>', { kind: 'change-speed', steps: 1 }],
+  ['?', { kind: 'help' }],
+]);
 
 /** The list that the help dialog shows. */
 export const KEY_HELP: readonly (readonly [keys: string[], does: string])[] = [
@@ -62,7 +62,7 @@ export const KEY_HELP: readonly (readonly [keys: string[], does: string])[] = [
 export function actionFor(press: KeyPress): KeyAction | null {
   if (press.ctrlKey || press.altKey || press.metaKey) return null;
   if (/^[0-9]$/.test(press.key)) return { kind: 'seek-to', fraction: Number(press.key) / 10 };
-  return ACTIONS[press.key.toLowerCase()] ?? null;
+  return ACTIONS.get(press.key.toLowerCase()) ?? null;
 }
 
 const TYPING = 'input, textarea, select, [contenteditable], dialog, [role="menu"], [role="dialog"]';

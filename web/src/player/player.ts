@@ -64,6 +64,7 @@ export class Player extends EventTarget {
     this.video = video;
     this.lists = attachTrackLists(video);
     root.replaceChildren(template.content);
+    this.nameBackButtons();
     this.video.loop = options.loop;
     this.video.muted = options.muted;
     this.video.toggleAttribute('muted', options.muted);
@@ -91,6 +92,12 @@ export class Player extends EventTarget {
       image.hidden = true;
     };
     image.src = url;
+  }
+
+  /** Says that there is no picture to expect: the controls then stay. */
+  setSoundOnly(soundOnly: boolean): void {
+    this.root.toggleAttribute('data-sound-only', soundOnly);
+    this.part('media-controller').setAttribute('autohide', soundOnly ? '-1' : '2.5');
   }
 
   /** Shows the title over the picture, as a link; for embeds. */
@@ -150,6 +157,13 @@ export class Player extends EventTarget {
     const found = this.root.querySelector<T>(selector);
     if (!found) throw new Error(`the player's markup has no ${selector}`);
     return found;
+  }
+
+  /** Media Chrome leaves the way back out of a submenu a plain button, which a menu must not contain. */
+  private nameBackButtons(): void {
+    for (const menu of this.root.querySelectorAll('.vc-menu, [slot="submenu"]')) {
+      menu.shadowRoot?.querySelector('button[part~="back"]')?.setAttribute('role', 'menuitem');
+    }
   }
 
   private async startEngine(streamUrl: string): Promise<void> {

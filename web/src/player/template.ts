@@ -7,7 +7,6 @@ const icon = (slot: string, path: string) =>
 const PLAY = '<path d="M8 5.6v12.8a.8.8 0 0 0 1.22.68l10.3-6.4a.8.8 0 0 0 0-1.36L9.22 4.92A.8.8 0 0 0 8 5.6Z"/>';
 const PAUSE =
   '<rect x="6.5" y="5" width="4" height="14" rx="1.2"/><rect x="13.5" y="5" width="4" height="14" rx="1.2"/>';
-const REPLAY = '<path d="M12 5V2.2L7.4 6.4 12 10.6V7a5.5 5.5 0 1 1-5.5 5.5h-2A7.5 7.5 0 1 0 12 5Z"/>';
 const GEAR =
   '<path d="m19.4 13 .1-1-.1-1 2-1.6-2-3.4-2.4 1a7.4 7.4 0 0 0-1.7-1L15 3.4h-4L10.6 6a7.4 7.4 0 0 0-1.7 1l-2.4-1-2 3.4 2 1.6a7.6 7.6 0 0 0 0 2l-2 1.6 2 3.4 2.4-1c.5.4 1.1.8 1.7 1l.4 2.6h4l.4-2.6a7.4 7.4 0 0 0 1.7-1l2.4 1 2-3.4ZM13 15.2a3.2 3.2 0 1 1 0-6.4 3.2 3.2 0 0 1 0 6.4Z" transform="translate(-1)"/>';
 
@@ -35,7 +34,7 @@ export const PLAYER_HTML = `
   <media-loading-indicator slot="centered-chrome" noautohide loadingdelay="600">
     <div slot="icon" class="vc-spinner"></div>
   </media-loading-indicator>
-  <media-play-button slot="centered-chrome" class="vc-big" notooltip aria-hidden="true" tabindex="-1">
+  <media-play-button slot="centered-chrome" class="vc-big" notooltip>
     ${icon('play', PLAY)}${icon('pause', PAUSE)}
   </media-play-button>
   <div class="vc-toast" aria-hidden="true" noautohide></div>
@@ -89,6 +88,3 @@ export const PLAYER_HTML = `
   </form>
 </dialog>
 `;
-
-/** What stands in the big button when the video has ended. */
-export const REPLAY_ICON = icon('play', REPLAY);

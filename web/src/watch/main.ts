@@ -47,6 +47,7 @@ function showState(state: AssetState): void {
     html.style.setProperty('--ratio', `${state.width / state.height}`);
   }
   player.setPoster(state.poster_url);
+  player.setSoundOnly(!state.has_video);
   html.dataset.complete = `${state.complete}`;
   if (isPlayable(state) && state.stream_url !== null) {
     player.setSource({ streamUrl: state.stream_url, ready: readyTracks(state) });

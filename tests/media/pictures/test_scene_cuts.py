@@ -1,0 +1,105 @@
+"""Hard cuts are all found, and nothing else is taken for one."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fixtures.clips import ClipMaker
+from tests.media.pictures.local_work import Studio
+from vidcompute.media.decode import VideoReader
+from vidcompute.media.facts import SourceFacts, from_json
+from vidcompute.media.scenes import Small, cuts, reduced
+
+_SIZE = "size=320x180:rate=25"
+_NORMAL = "format=yuv420p,setsar=1"
+_MANDELBROT = "mandelbrot=size=640x360:rate=25:start_scale=2,select='eq(n,0)',loop=loop=-1:size=1"
+
+# Each part: its source, and the frames in it (from its own 0) where cuts lie inside.
+_PARTS: list[tuple[str, int]] = [
+    (f"testsrc2={_SIZE}", 50),
+    ("smptehdbars=size=320x180:rate=25", 40),
+    (f"{_MANDELBROT},scroll=h=0.03:v=0.01,crop=320:180", 60),  # a fast pan
+    ("gradients=size=320x180:rate=25:speed=0.05:seed=3,drawbox=c=white:t=fill:enable='between(mod(n,23),10,11)'", 60),
+    ("rgbtestsrc=size=320x180:rate=25,fade=in:0:15,fade=out:25:15", 40),  # a fade from and to black
+    (f"testsrc2={_SIZE},negate,hue=h='4*n'", 40),
+    ("cellauto=rule=110:size=320x180:rate=25", 40),
+    (f"testsrc2={_SIZE},zoompan=z='1+0.03*on':d=1:s=320x180:fps=25", 40),  # a fast zoom
+    (f"smptebars={_SIZE},drawbox=c=white@0.6:t=fill:enable='eq(n,20)'", 40),  # a flash that lets the picture through
+]
+
+
+def _cut_times(path: Path, studio: Studio) -> list[int]:
+    facts: SourceFacts = from_json(studio.work(path).facts_json)
+    assert facts.video is not None
+    with VideoReader(path, facts, light=True) as reader:
+        pictures = reader.decode(reader.index().runs(reader.index().shown))
+        rate = facts.video.frame_rate
+        return [
+            round((pts - facts.video.start_pts) * facts.video.time_base * rate) for pts in cuts(reduced(pictures), rate)
+        ]
+
+
+def _concatenated(parts: list[tuple[str, int]]) -> list[str]:
+    chains = [
+        f"{source},trim=end_frame={frames},setpts=N/25/TB,{_NORMAL}[p{n}]" for n, (source, frames) in enumerate(parts)
+    ]
+    names = "".join(f"[p{n}]" for n in range(len(parts)))
+    graph = ";".join([*chains, f"{names}concat=n={len(parts)}"])
+    return ["-filter_complex", graph, "-c:v", "libx264", "-preset", "veryfast", "-g", "250", "-r", "25"]
+
+
+def test_all_cuts_are_found_and_no_flash_pan_zoom_or_fade_is_one(clip: ClipMaker, studio: Studio) -> None:
+    source = clip("scenes", _concatenated(_PARTS))
+    expected = [sum(frames for _, frames in _PARTS[:n]) for n in range(1, len(_PARTS))]
+    assert _cut_times(source, studio) == expected
+
+
+def test_a_dissolve_is_no_cut(clip: ClipMaker, studio: Studio) -> None:
+    graph = f"testsrc2={_SIZE}:duration=2,{_NORMAL}[a];{_MANDELBROT},crop=320:180,trim=duration=2,setpts=N/25/TB,{_NORMAL}[b]"
+    source = clip("dissolve", ["-filter_complex", f"{graph};[a][b]xfade=duration=0.6:offset=1", "-r", "25"])
+    assert _cut_times(source, studio) == []
+
+
+def test_ffmpegs_own_measure_agrees_that_there_is_a_cut(clip: ClipMaker, studio: Studio) -> None:
+    source = clip("two-scenes", _concatenated([_PARTS[0], _PARTS[2]]))
+    frames = studio.frames(source, 64, 36)
+    steps = np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3))
+    assert _cut_times(source, studio) == [int(steps.argmax()) + 1]
+
+
+def test_quick_shots_count_and_torn_pictures_do_not() -> None:
+    random = np.random.default_rng(1)
+    shots = [random.integers(0, 255, (36, 64), dtype=np.int16) for _ in range(4)]
+    frames = [shots[0]] * 30 + [shots[1]] * 6 + [shots[2]] * 30 + [shots[3]] * 2 + [shots[1]] * 30
+    found = list(cuts((Small(n, luma) for n, luma in enumerate(frames)), Fraction(25)))
+    assert found == [30, 36, 68]  # the two pictures from 66 on are a flash on top of the cut behind them
+
+
+def test_threshold_moves_the_bar() -> None:
+    random = np.random.default_rng(2)
+    before = random.integers(0, 255, (36, 64)).astype(np.int16)
+    after = np.where(random.random((36, 64)) < 0.5, before, random.integers(0, 255, (36, 64))).astype(np.int16)
+    frames = [Small(n, luma) for n, luma in enumerate([before] * 12 + [after] * 12)]
+    assert list(cuts(frames, Fraction(25), 0.2)) == [12]
+    assert list(cuts(frames, Fraction(25), 3.0)) == []
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(8, 30), min_size=1, max_size=5), st.integers(0, 2**32))
+def test_shots_of_still_pictures(lengths: list[int], seed: int) -> None:
+    random = np.random.default_rng(seed)
+    frames: list[Small] = []
+    for length in lengths:
+        shot = random.integers(0, 255, (36, 64)).astype(np.int16)
+        frames += [Small(len(frames) + n, shot) for n in range(length)]
+    starts = [sum(lengths[:n]) for n in range(1, len(lengths))]
+    assert list(cuts(frames, Fraction(25))) == starts
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_next_to_nothing(count: int) -> None:
+    assert list(cuts((Small(n, np.zeros((36, 64), np.int16)) for n in range(count)), Fraction(25))) == []

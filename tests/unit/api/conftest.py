@@ -1,0 +1,154 @@
+"""The application over a real database and a real folder, and a client that speaks to it in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.unit.engine import toys
+from vidcompute.adapters.storage_folder import FolderStorage
+from vidcompute.api.app import Application, create_app
+from vidcompute.api.deps import Build, Deps, Limits
+from vidcompute.db.engine import Database
+from vidcompute.services import accounts, jobs
+
+MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(range(256)) * 8_000  # 2 MB
+URL = "https://example.com/films/clip.mp4"
+
+
+@dataclass
+class Platform:
+    """The parts, and shortcuts for what the dispatcher and the runner would do."""
+
+    app: Application
+    deps: Deps
+    key: str
+    storage: FolderStorage
+
+    async def finish_all(self) -> None:
+        """Carry every job to its end."""
+        await self.deps.db.write(toys.run_everything)
+
+    async def run_until(self, stage: str) -> list[Any]:
+        """Carry jobs on until attempts of this stage are placed; their specs."""
+        return await self.deps.db.write(toys.run_until, stage)
+
+    async def end(self, result: Any) -> None:
+        """Record how an attempt ended."""
+        await self.deps.db.write(jobs.finish, result, toys.AT_ONCE)
+
+
+@pytest.fixture
+async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
+    db = Database.open(f"sqlite:///{tmp_path / 'test.db'}")
+    key_file = await db.write(accounts.ensure_local, tmp_path)
+    storage = FolderStorage(tmp_path / "objects")
+    deps = Deps(
+        db=db,
+        storage=storage,
+        incoming=tmp_path / "incoming",
+        base_url="https://video.test",
+        limits=Limits(max_upload_bytes=3 * 2**20, max_json_bytes=4096),
+        build=Build("1.2.3", "abc", "9.0"),
+        cors_origins=("https://app.test",),
+    )
+    app = create_app(deps)
+    async with app.router.lifespan_context(app):
+        yield Platform(app, deps, key_file.read_text().strip(), storage)
+    await db.close()
+
+
+@pytest.fixture
+async def client(platform: Platform) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(platform.app)
+    headers = {"Authorization": f"Bearer {platform.key}"}
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as made:
+        yield made
+
+
+@pytest.fixture
+async def stranger(platform: Platform) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client without a key."""
+    transport = httpx2.ASGITransport(platform.app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as made:
+        yield made
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait, giving way to all others, until `condition` holds."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+class Stream:
+    """One GET that is read while it is answered: ASGI without a transport that would collect the answer first."""
+
+    def __init__(self, platform: Platform, path: str, query: str = "", **headers: str) -> None:
+        named = {"authorization": f"Bearer {platform.key}", "accept": "text/event-stream", **headers}
+        self.scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "server": ("test", 80),
+            "client": ("127.0.0.1", 1),
+            "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in named.items()],
+        }
+        self.app = platform.app
+        self.status = 0
+        self.text = ""
+        self.ended = asyncio.Event()
+        self._some = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Stream":
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._gone.set()
+        assert self._task is not None
+        async with asyncio.timeout(10):
+            await self._task
+
+    async def _run(self) -> None:
+        await self.app(self.scope, self._receive, self._send)
+        self.ended.set()
+        self._some.set()
+
+    async def _receive(self) -> dict[str, Any]:
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        self.text += message.get("body", b"").decode()
+        self._some.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until what came makes `condition` hold."""
+        async with asyncio.timeout(10):
+            while not condition():
+                self._some.clear()
+                await self._some.wait()
+
+    def events(self) -> list[tuple[str, str, str]]:
+        """The whole events that came: id, type, data."""
+        found = []
+        for block in self.text.split("\n\n")[:-1]:
+            fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+            if fields:
+                found.append((fields.get("id", ""), fields["event"], fields["data"]))
+        return found

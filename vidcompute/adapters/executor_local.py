@@ -1,0 +1,370 @@
+"""Runs attempts and calls as processes of this machine, forked from one warm child (see `runner.forkserver`)."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from vidcompute.adapters.capacity import cpu_cores, memory_bytes
+from vidcompute.errors import Kind, VidComputeError
+from vidcompute.ids import new_id
+from vidcompute.media.failures import failure
+from vidcompute.media.run import Service, kill_group, start_service
+from vidcompute.ports.attempt_wire import call_to_json, error_from_json, event_from_json, spec_to_json
+from vidcompute.ports.executor import AttemptEvent, AttemptSpec, Call, Finished, NodeInfo, Outcome
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_LINE_BYTES = 64 * 2**20
+_PACKET_BYTES = 4096
+_CANCEL_S = 1.7  # the forkserver has killed the group by then, or can't: then it is done from here
+_KILLED_S = 0.2
+_BIRTH_S = 30.0
+_END_S = 5.0
+
+# What the forkserver gets of our environment: where programs and the home are, how text is written. No secrets.
+_PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SSL_CERT_FILE")
+_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # what has threads can't be forked safely
+
+
+@dataclass
+class _Child:
+    """One process group that the forkserver runs for us. `exited` has its status, or None when it was lost."""
+
+    id: str
+    exited: asyncio.Future[int | None]
+    pid: int | None = None
+    cancelled: bool = False
+
+
+class _Server:
+    """The forkserver as seen from here: one process, its control socket, its children."""
+
+    def __init__(self, service: Service, control: socket.socket, on_lost: "_OnLost") -> None:
+        self._service = service
+        self._control = control
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+        self.children: dict[str, _Child] = {}
+        self.ready: asyncio.Future[tuple[str, ...]] = self._loop.create_future()
+        self.alive = True
+        control.setblocking(False)
+        self._loop.add_reader(control.fileno(), self._receive)
+
+    def _receive(self) -> None:
+        try:
+            packet = self._control.recv(_PACKET_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            packet = b""
+        if not packet:
+            self._lost()
+            return
+        message = json.loads(packet)
+        if message["event"] == "ready":
+            self.ready.set_result(tuple(message["missing"]))
+            return
+        child = self.children.get(message["id"])
+        if child is None:
+            return
+        if message["event"] == "started":
+            child.pid = message["pid"]
+        elif message["event"] == "exited":
+            del self.children[child.id]
+            child.exited.set_result(message["status"])
+
+    def _lost(self) -> None:
+        self._close()
+        self._service.kill()
+        if not self.ready.done():
+            self.ready.set_exception(VidComputeError(Kind.UNAVAILABLE, "runner_failed", "The runner did not start."))
+            self.ready.exception()  # looked at here: nobody may be waiting
+        for child in self.children.values():
+            child.exited.set_result(None)
+        self.children.clear()
+        self._on_lost()
+
+    def _close(self) -> None:
+        self.alive = False
+        self._loop.remove_reader(self._control.fileno())
+        self._control.close()
+
+    async def send(self, message: Mapping[str, Any], connection: socket.socket | None = None) -> None:
+        """Send one message; silently nothing when the forkserver has gone, for its children's ends tell of it."""
+        data = json.dumps(message).encode()
+        fds = [] if connection is None else [connection.fileno()]
+        while self.alive:
+            try:
+                socket.send_fds(self._control, [data], fds)
+            except BlockingIOError:
+                await asyncio.sleep(0.001)  # its queue is full; it empties it as fast as it forks
+            except OSError:
+                return
+            else:
+                return
+
+    async def begin(self, message: Mapping[str, Any], connection: socket.socket) -> _Child:
+        """Ask for a child; the caller's end of `connection` is its own affair."""
+        child = _Child(str(message["id"]), self._loop.create_future())
+        self.children[child.id] = child
+        await self.send(message, connection)
+        if not self.alive and not child.exited.done():
+            child.exited.set_result(None)
+        return child
+
+    async def stop(self) -> None:
+        """Let go of it: it ends with its control socket, and its children with it."""
+        if self.alive:
+            self._close()
+            for child in self.children.values():
+                child.exited.set_result(None)
+            self.children.clear()
+        if not await asyncio.to_thread(self._service.wait, _END_S):
+            self._service.kill()
+
+
+class _OnLost:
+    """What to do when a forkserver ends of itself."""
+
+    def __init__(self, executor: "LocalExecutor") -> None:
+        self._executor = executor
+
+    def __call__(self) -> None:
+        self._executor.forkserver_lost()
+
+
+@dataclass
+class _Running:
+    """An attempt between its start and its `Finished`."""
+
+    spec: AttemptSpec
+    child: _Child | None = None
+    cancelled: bool = False
+    task: asyncio.Task[None] | None = field(default=None, repr=False)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class LocalExecutor:
+    """Implements `ports.executor.Executor` and `Interactive`.
+
+    `argv` starts the forkserver; the number of its control socket's descriptor is added to it. It gets `env` and a
+    few plain variables of ours as its environment. Use it from one event loop, whose thread must live as long as
+    the executor (the kernel ties the forkserver to it); `open` it first.
+    """
+
+    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, node: str = "local") -> None:
+        self._argv = tuple(argv)
+        self._environment = {name: os.environ[name] for name in _PASSED if name in os.environ} | _THREADS
+        self._environment |= dict(env or {})
+        self._node = node
+        self._server: _Server | None = None
+        self._running: dict[str, _Running] = {}
+        self._events: asyncio.Queue[AttemptEvent | None] = asyncio.Queue()
+        self._held = False
+        self._closing = False
+        self.missing: tuple[str, ...] = ()  # what this machine's sandbox can't enforce, in plain words
+
+    async def open(self) -> None:
+        """Start the forkserver and wait until it is warm; `runner_failed` (kind unavailable)."""
+        await self._ready_server()
+
+    def _started_server(self) -> _Server:
+        if self._server is None or not self._server.alive:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                argv = [*self._argv, str(theirs.fileno())]
+                service = start_service(argv, pass_fds=[theirs.fileno()], env=self._environment)
+            self._server = _Server(service, ours, _OnLost(self))
+        return self._server
+
+    async def _ready_server(self) -> _Server:
+        server = self._started_server()
+        try:
+            self.missing = await asyncio.wait_for(asyncio.shield(server.ready), _BIRTH_S)
+        except TimeoutError as error:
+            raise VidComputeError(Kind.UNAVAILABLE, "runner_failed", "The runner did not start in time.") from error
+        return server
+
+    def forkserver_lost(self) -> None:
+        """The forkserver ended of itself: start another, unless that one could not even begin."""
+        _log.error("the forkserver ended; what it ran is lost")
+        server = self._server
+        born = server is not None and server.ready.done() and server.ready.exception() is None
+        if born and not self._closing:
+            fresh = self._started_server()
+            if self._held:
+                asyncio.ensure_future(fresh.send({"op": "hold", "held": True})).add_done_callback(_look_at)
+
+    async def start(self, spec: AttemptSpec) -> None:
+        """See `Executor.start`. Raises `executor_closing`, `attempt_exists`, `runner_failed`."""
+        if self._closing:
+            raise VidComputeError(Kind.UNAVAILABLE, "executor_closing", "No new work: the server is shutting down.")
+        if spec.attempt_id in self._running:
+            raise VidComputeError(Kind.CONFLICT, "attempt_exists", f"Attempt {spec.attempt_id} runs already.")
+        running = _Running(spec)
+        self._running[spec.attempt_id] = running
+        try:
+            server = await self._ready_server()
+            ours, theirs = socket.socketpair()
+            message = {"op": "start", "id": spec.attempt_id, "background": spec.background}
+            with theirs:
+                running.child = await server.begin(message, theirs)
+            if running.cancelled:
+                await server.send({"op": "cancel", "id": spec.attempt_id})
+        except BaseException:
+            del self._running[spec.attempt_id]
+            raise
+        running.task = asyncio.create_task(self._follow(running, running.child, ours))
+
+    async def _follow(self, running: _Running, child: _Child, connection: socket.socket) -> None:
+        finished: Finished | None = None
+        try:
+            finished = await self._listen(running, connection)
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            _log.warning("attempt %s: its events broke off: %r", running.spec.attempt_id, problem)
+        status = await child.exited
+        del self._running[running.spec.attempt_id]
+        self._events.put_nowait(_conclusion(running, finished, status))
+        running.done.set()
+
+    async def _listen(self, running: _Running, connection: socket.socket) -> Finished | None:
+        reader, writer = await asyncio.open_unix_connection(sock=connection, limit=_LONGEST_LINE_BYTES)
+        try:
+            writer.write(json.dumps(spec_to_json(running.spec)).encode() + b"\n")
+            while line := await reader.readline():
+                event = event_from_json(json.loads(line))
+                if isinstance(event, Finished):
+                    return event
+                self._events.put_nowait(event)
+        finally:
+            writer.close()
+        return None
+
+    async def cancel(self, attempt_id: str) -> None:
+        """See `Executor.cancel`; returns when nothing of its process group is left."""
+        running = self._running.get(attempt_id)
+        if running is None:
+            return
+        running.cancelled = True
+        if self._server is not None:
+            await self._server.send({"op": "cancel", "id": attempt_id})
+        if running.child is not None and not await _within(running.done, _CANCEL_S):
+            if running.child.pid is not None:
+                kill_group(running.child.pid)
+            await _within(running.done, _KILLED_S)
+
+    async def hold(self, *, held: bool) -> None:
+        """See `Executor.hold`. Background attempts that are started meanwhile wait."""
+        self._held = held
+        if self._server is not None:
+            await self._server.send({"op": "hold", "held": held})
+
+    async def events(self) -> AsyncIterator[AttemptEvent]:
+        """See `Executor.events`; ends after `close`."""
+        while (event := await self._events.get()) is not None:
+            yield event
+
+    async def nodes(self) -> list[NodeInfo]:
+        """See `Executor.nodes`: this machine."""
+        return [NodeInfo(self._node, cpu_cores(), memory_bytes())]
+
+    async def close(self, grace_s: float) -> None:
+        """See `Executor.close`. Then the forkserver is ended."""
+        self._closing = True
+        await self.hold(held=False)
+        tasks = [running.task for running in self._running.values() if running.task is not None]
+        if tasks and grace_s > 0:
+            await asyncio.wait(tasks, timeout=grace_s)
+        await asyncio.gather(*(self.cancel(attempt_id) for attempt_id in list(self._running)))
+        if self._server is not None:
+            await self._server.stop()
+        self._events.put_nowait(None)
+
+    async def call(self, call: Call) -> AsyncGenerator[Mapping[str, Any]]:
+        """See `Interactive.call`. Raises the stage's own error, or `stage_timeout` after `timeout_s`."""
+        if self._closing:
+            raise VidComputeError(Kind.UNAVAILABLE, "executor_closing", "No new work: the server is shutting down.")
+        server = await self._ready_server()
+        identifier = new_id("call")
+        ours, theirs = socket.socketpair()
+        with theirs:
+            child = await server.begin({"op": "call", "id": identifier}, theirs)
+        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_LONGEST_LINE_BYTES)
+        try:
+            writer.write(json.dumps(call_to_json(call)).encode() + b"\n")
+            async with contextlib.aclosing(_answers(reader, call, child)) as answers:
+                async for answer in answers:
+                    yield answer
+        finally:
+            writer.close()
+            if not child.exited.done():
+                await server.send({"op": "kill", "id": identifier})
+                await asyncio.wait([child.exited], timeout=_CANCEL_S)
+
+
+def _look_at(task: "asyncio.Future[None]") -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.error("hold was not passed on: %r", task.exception())
+
+
+async def _within(event: asyncio.Event, timeout_s: float) -> bool:
+    try:
+        await asyncio.wait_for(event.wait(), timeout_s)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _conclusion(running: _Running, finished: Finished | None, status: int | None) -> Finished:
+    """The one `Finished` of an attempt, whatever became of its processes."""
+    attempt_id = running.spec.attempt_id
+    if finished is not None:
+        # A stage that was told to end may say that it failed before its parent hears of it.
+        dying = running.cancelled and finished.outcome is Outcome.FAILED
+        return replace(finished, outcome=Outcome.CANCELLED) if dying else finished
+    if running.cancelled:
+        return Finished(attempt_id, Outcome.CANCELLED)
+    if status is None:
+        return _unfinished(attempt_id, Outcome.LOST, "runner_lost", "The runner ended while it was at work.")
+    return _unfinished(
+        attempt_id, Outcome.LOST, "attempt_lost", f"Its process ended (status {status}) and said nothing."
+    )
+
+
+def _unfinished(attempt_id: str, outcome: Outcome, code: str, detail: str) -> Finished:
+    return Finished(attempt_id, outcome, error_kind=Kind.UNAVAILABLE, error_code=code, error_detail=detail)
+
+
+async def _answers(reader: asyncio.StreamReader, call: Call, child: _Child) -> AsyncGenerator[Mapping[str, Any]]:
+    """What a call emits, then its facts; its error raised."""
+    deadline_s = asyncio.get_running_loop().time() + call.timeout_s
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                line = await reader.readline()
+        except TimeoutError as error:
+            detail = f"Stage {call.stage} took more than {call.timeout_s:g} s."
+            raise VidComputeError(Kind.TIMEOUT, "stage_timeout", detail) from error
+        if not line:
+            break
+        message = json.loads(line)
+        kind = message["event"]
+        if kind == "emit":
+            yield message["data"]
+        elif kind == "result":
+            yield {"facts": message["facts"]}
+            return
+        elif kind == "error":
+            raise error_from_json(message)
+        elif kind == "log" and message["level"] in {"warning", "error"}:
+            _log.warning("call of %s: %s", call.stage, message["message"])
+    status = await child.exited
+    if status is None:
+        raise VidComputeError(Kind.UNAVAILABLE, "runner_lost", "The runner ended while it was at work.")
+    raise failure(status, (), program="stage")

@@ -1,0 +1,96 @@
+"""The application: every route, around them the middleware, and the follower that feeds the metrics."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from vidcompute.api import (
+    assets,
+    docs,
+    events,
+    health,
+    joblogs,
+    jobs,
+    openapi,
+    pictures,
+    problems,
+    streams,
+    submit,
+    watch,
+)
+from vidcompute.api.deps import Build, Deps
+from vidcompute.api.metrics import Metrics, follow
+from vidcompute.api.middleware import Around
+
+_OWN = (submit.router, jobs.router, events.router, joblogs.router, assets.router, health.router, docs.router)
+_PUBLIC = (streams.router, pictures.router, watch.router)
+
+
+class Application(FastAPI):
+    """FastAPI with our OpenAPI document."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = openapi.document(self)
+        return self.openapi_schema
+
+
+def create_app(deps: Deps, routers: Iterable[APIRouter] = (), *, metrics: Metrics | None = None) -> "Application":
+    """The application over these parts. `routers` are further routes, such as those of playback."""
+    kept = metrics or Metrics()
+    kept.build.labels(deps.build.version, deps.build.ffmpeg).set(1)
+    app = Application(
+        title=openapi.TITLE,
+        version=deps.build.version,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+    )
+    app.state.deps = deps
+    app.state.metrics = kept
+    for router in (*_OWN, *_PUBLIC, *routers):
+        app.include_router(router)
+    problems.install(app)
+    if deps.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(deps.cors_origins),
+            allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "Last-Event-ID",
+                "X-Request-Id",
+                "Range",
+            ],
+            expose_headers=["Location", "X-Request-Id", "Retry-After", "Content-Range", "Idempotent-Replayed"],
+        )
+    app.add_middleware(Around, metrics=kept)  # the last one added is the outermost
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    started = asyncio.Event()
+    following = asyncio.create_task(follow(app.state.metrics, app.state.deps.db, started), name="metrics")
+    await started.wait()
+    yield
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
+def describe(build: Build, routers: Iterable[APIRouter] = ()) -> dict[str, Any]:
+    """The OpenAPI document of the application, made without a platform behind it."""
+    nothing = cast(Any, None)
+    parts = Deps(db=nothing, storage=nothing, incoming=Path(), base_url="", build=build)
+    return create_app(parts, routers).openapi()

@@ -1,0 +1,86 @@
+"""Assets: list, read, change, delete, and what each has."""
+
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Query
+from sqlalchemy import Connection
+from starlette.requests import Request
+
+from vidcompute.api import schemas
+from vidcompute.api.auth import Caller
+from vidcompute.api.body import parse, read_limited
+from vidcompute.api.declared import AssetId, Cursor, Limit, problems
+from vidcompute.api.deps import Given
+from vidcompute.api.views import asset_outputs, asset_view
+from vidcompute.services import assets
+from vidcompute.services.assets import Changes
+from vidcompute.services.states import AssetStatus
+
+router = APIRouter(prefix="/api/v1", tags=["assets"])
+
+
+@router.get("/assets", operation_id="list_assets", summary="List assets", responses=problems(400, 401, 422))
+async def list_assets(
+    caller: Caller,
+    deps: Given,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    status: Annotated[AssetStatus | None, Query(description="Only assets in this state.")] = None,
+) -> schemas.AssetPage:
+    """Assets, newest first."""
+    page = await deps.db.read(
+        assets.list_assets, caller.organization_id, limit=limit, cursor=cursor, status=status and status.value
+    )
+    items = [asset_view(asset, deps.base_url) for asset in page.items]
+    return schemas.AssetPage(items=items, next_cursor=page.next_cursor)
+
+
+@router.get("/assets/{asset_id}", operation_id="get_asset", summary="Read an asset", responses=problems(401, 404))
+async def get_asset(asset_id: AssetId, caller: Caller, deps: Given) -> schemas.Asset:
+    """The asset with what was found out about its source, and where it can be watched."""
+    return asset_view(await deps.db.read(assets.get, caller.organization_id, asset_id), deps.base_url)
+
+
+@router.patch(
+    "/assets/{asset_id}",
+    operation_id="update_asset",
+    summary="Change an asset",
+    responses=problems(400, 401, 404, 413, 422),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/AssetChanges"}}},
+        }
+    },
+)
+async def update_asset(request: Request, asset_id: AssetId, caller: Caller, deps: Given) -> schemas.Asset:
+    """Change the title, the passthrough text or the metadata; what is left out stays."""
+    wanted = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.AssetChanges)
+    changes = cast(Changes, wanted.model_dump(exclude_unset=True))
+    return asset_view(await deps.db.write(assets.change, caller.organization_id, asset_id, changes), deps.base_url)
+
+
+@router.delete(
+    "/assets/{asset_id}",
+    operation_id="delete_asset",
+    summary="Delete an asset",
+    status_code=204,
+    responses=problems(401, 404, own={204: {"description": "It is gone, with everything derived from it."}}),
+)
+async def delete_asset(asset_id: AssetId, caller: Caller, deps: Given) -> None:
+    """Delete an asset with its source, jobs and outputs, except what other assets share."""
+    removed = await deps.db.write(assets.remove, caller.organization_id, asset_id)
+    for prefix in removed.prefixes:
+        await deps.storage.delete_prefix(prefix)
+
+
+@router.get(
+    "/assets/{asset_id}/outputs", operation_id="list_outputs", summary="List outputs", responses=problems(401, 404)
+)
+async def list_outputs(asset_id: AssetId, caller: Caller, deps: Given) -> schemas.OutputList:
+    """What the asset has: streams, files and images, with sizes and addresses."""
+
+    def read(conn: Connection) -> schemas.OutputList:
+        return schemas.OutputList(items=asset_outputs(conn, caller.organization_id, asset_id, deps.base_url))
+
+    return await deps.db.read(read)

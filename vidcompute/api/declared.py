@@ -1,0 +1,37 @@
+"""Parts of the OpenAPI document that many routes share: parameters, and the answers that tell of errors."""
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+
+from vidcompute.api import schemas
+from vidcompute.api.problems import Problem
+
+JobId = Annotated[str, Path(description="A job's identifier.", examples=[schemas.JOB_ID], max_length=100)]
+AssetId = Annotated[str, Path(description="An asset's identifier.", examples=[schemas.ASSET_ID], max_length=100)]
+Limit = Annotated[int, Query(ge=1, le=100, description="How many items to send at most.")]
+Cursor = Annotated[
+    str | None, Query(max_length=200, description="`next_cursor` of the page before; left out for the first page.")
+]
+
+_MEANINGS = {
+    400: "The request can't be read.",
+    401: "The API key is missing or wrong.",
+    404: "There is nothing with this identifier, or it is not yours.",
+    409: "The state of things does not allow it.",
+    413: "The body is too large; `max_bytes` says what may be sent.",
+    415: "This content type, or this kind of file, is not taken.",
+    416: "The range lies outside the file.",
+    422: "Fields are wrong; `problems` names each.",
+    503: "Not now; try again later.",
+    507: "The server's disk is full.",
+}
+
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def problems(*statuses: int, own: Responses | None = None) -> Responses:
+    """The declared answers of a route: its own, and those that tell of errors with these statuses."""
+    told: Responses = {status: {"model": Problem, "description": _MEANINGS[status]} for status in statuses}
+    return {**(own or {}), **told}

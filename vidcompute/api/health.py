@@ -1,0 +1,92 @@
+"""Whether it lives, whether it can work, what it is, and its metrics: open to everybody who can reach the port."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from fastapi import APIRouter
+from sqlalchemy import Connection, select
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from vidcompute.api import schemas
+from vidcompute.api.auth import Caller
+from vidcompute.api.declared import problems
+from vidcompute.api.deps import Deps, Given
+from vidcompute.api.metrics import CONTENT_TYPE, Metrics
+
+router = APIRouter(tags=["platform"])
+
+_CHECK_S = 5.0
+
+
+@router.get("/health", operation_id="get_health", summary="Is it alive?")
+async def health() -> schemas.Health:
+    """The process answers. Nothing else is looked at."""
+    return schemas.Health(status="ok")
+
+
+@router.get(
+    "/ready",
+    operation_id="get_readiness",
+    summary="Can it work?",
+    response_class=Response,
+    responses={
+        200: {"model": schemas.Readiness, "description": "It can."},
+        503: {"model": schemas.Readiness, "description": "It can't; `checks` says why."},
+    },
+)
+async def ready(deps: Given) -> Response:
+    """Ask the database, the storage and the dispatcher."""
+    checks = {"database": lambda: _database(deps), **deps.checks}
+    names, found = list(checks), await asyncio.gather(*(_outcome(check) for check in checks.values()))
+    told = dict(zip(names, found, strict=True))
+    if deps.closing.is_set():
+        told["shutdown"] = "the server shuts down"
+    is_ready = all(outcome == "ok" for outcome in told.values())
+    view = schemas.Readiness(status="ready" if is_ready else "unready", checks=told)
+    return JSONResponse(view.model_dump(mode="json"), 200 if is_ready else 503)
+
+
+async def _outcome(check: Callable[[], Awaitable[str | None]]) -> str:
+    try:
+        async with asyncio.timeout(_CHECK_S):
+            return await check() or "ok"
+    except TimeoutError:
+        return f"no answer within {_CHECK_S:.0f} s"
+    except Exception as error:
+        return f"{type(error).__name__}"
+
+
+async def _database(deps: Deps) -> str | None:
+    def look(conn: Connection) -> None:
+        conn.execute(select(1))
+
+    await deps.db.read(look)
+    return None
+
+
+@router.get(
+    "/metrics",
+    operation_id="get_metrics",
+    summary="Metrics",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Metrics as Prometheus reads them.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def metrics(request: Request, deps: Given) -> Response:
+    """Counters, gauges and histograms in the text format of Prometheus."""
+    kept = cast(Metrics, request.app.state.metrics)
+    await kept.sample(deps.db)
+    return Response(kept.render(), media_type=CONTENT_TYPE)
+
+
+@router.get("/api/v1/version", operation_id="get_version", summary="What is running?", responses=problems(401))
+async def version(deps: Given, caller: Caller) -> schemas.Version:
+    """The versions of the platform and of ffmpeg."""
+    del caller
+    return schemas.Version(version=deps.build.version, commit=deps.build.commit, ffmpeg=deps.build.ffmpeg)

@@ -1,0 +1,157 @@
+"""Jobs: list, read, cancel, retry, plan, and the frames that one made."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from vidcompute.api import idempotency, schemas
+from vidcompute.api.auth import Caller
+from vidcompute.api.declared import Cursor, JobId, Limit, problems
+from vidcompute.api.deps import Given
+from vidcompute.api.files import file_response
+from vidcompute.api.views import job_view, plan_view, summary_view
+from vidcompute.errors import Kind, VidComputeError, not_found
+from vidcompute.services import assets, jobs
+from vidcompute.services.idempotency import Answer
+from vidcompute.services.jobs import JobFilter
+from vidcompute.services.states import JobStatus
+
+router = APIRouter(prefix="/api/v1", tags=["jobs"])
+
+Since = Annotated[
+    datetime | None,
+    Query(description="Only jobs created at this time or later (RFC 3339).", examples=["2026-11-21T00:00:00Z"]),
+]
+Before = Annotated[
+    datetime | None,
+    Query(description="Only jobs created before this time (RFC 3339).", examples=["2026-11-22T00:00:00Z"]),
+]
+
+
+def _milliseconds(time: datetime | None) -> int | None:
+    return None if time is None else round(time.timestamp() * 1000)
+
+
+async def _filter(
+    status: Annotated[JobStatus | None, Query(description="Only jobs in this state.")] = None,
+    kind: Annotated[str | None, Query(max_length=40, description='Only jobs of this kind, such as "media".')] = None,
+    asset_id: Annotated[str | None, Query(max_length=100, description="Only jobs of this asset.")] = None,
+    created_from: Since = None,
+    created_to: Before = None,
+) -> JobFilter:
+    return JobFilter(status, kind, _milliseconds(created_from), _milliseconds(created_to), asset_id)
+
+
+@router.get("/jobs", operation_id="list_jobs", summary="List jobs", responses=problems(400, 401, 422))
+async def list_jobs(
+    caller: Caller, deps: Given, only: Annotated[JobFilter, Depends(_filter)], limit: Limit = 20, cursor: Cursor = None
+) -> schemas.JobPage:
+    """Jobs, newest first."""
+
+    def read(conn: Connection) -> schemas.JobPage:
+        page = jobs.list_jobs(conn, caller.organization_id, only, limit=limit, cursor=cursor)
+        items = [
+            summary_view(job, assets.get(conn, caller.organization_id, job.asset_id).playback_id, deps.base_url)
+            for job in page.items
+        ]
+        return schemas.JobPage(items=items, next_cursor=page.next_cursor)
+
+    return await deps.db.read(read)
+
+
+@router.get("/jobs/{job_id}", operation_id="get_job", summary="Read a job", responses=problems(401, 404))
+async def get_job(job_id: JobId, caller: Caller, deps: Given) -> schemas.Job:
+    """The job with its stages, progress and outputs."""
+    return await deps.db.read(job_view, caller.organization_id, job_id, deps.hub, deps.base_url)
+
+
+@router.delete("/jobs/{job_id}", operation_id="cancel_job", summary="Cancel a job", responses=problems(401, 404, 409))
+async def cancel_job(job_id: JobId, caller: Caller, deps: Given) -> schemas.Job:
+    """Cancel a job that has not ended. Its processes are gone within 2 s; what is done stays."""
+
+    def work(conn: Connection) -> schemas.Job:
+        jobs.cancel(conn, caller.organization_id, job_id)
+        return job_view(conn, caller.organization_id, job_id, deps.hub, deps.base_url)
+
+    return await deps.db.write(work)
+
+
+@router.post(
+    "/jobs/{job_id}/retry",
+    operation_id="retry_job",
+    summary="Try a job again",
+    response_class=Response,
+    responses=problems(401, 404, 409, own={200: {"model": schemas.Job, "description": "The job is queued again."}}),
+)
+async def retry_job(job_id: JobId, caller: Caller, deps: Given, idempotency_key: idempotency.Key = None) -> Response:
+    """Queue a failed or cancelled job again. What is done is not done again."""
+
+    def work(conn: Connection) -> Answer:
+        jobs.retry(conn, caller.organization_id, job_id)
+        view = job_view(conn, caller.organization_id, job_id, deps.hub, deps.base_url)
+        return Answer(200, view.model_dump(mode="json"))
+
+    once = idempotency.request_of(caller, idempotency_key, "POST", f"/api/v1/jobs/{job_id}/retry")
+    return idempotency.response_of(await deps.db.write(idempotency.carry_out, once, work))
+
+
+@router.get(
+    "/jobs/{job_id}/plan", operation_id="get_job_plan", summary="Read a job's plan", responses=problems(401, 404, 409)
+)
+async def get_plan(job_id: JobId, caller: Caller, deps: Given) -> schemas.PlanView:
+    """The graph of tasks, with what each is expected to cost. There is none before the source was probed."""
+    plan = await deps.db.read(plan_view, caller.organization_id, job_id)
+    if plan is None:
+        raise VidComputeError(Kind.CONFLICT, "not_planned_yet", "The job has no plan before its source was probed.")
+    return plan
+
+
+@router.api_route(
+    "/jobs/{job_id}/frames.zip",
+    methods=["GET"],
+    operation_id="download_frames",
+    summary="Download frames",
+    response_class=Response,
+    responses=problems(
+        401,
+        404,
+        416,
+        422,
+        own={
+            200: {
+                "description": "A ZIP of pictures with `frames.json`, which names each with its index and time.",
+                "content": {"application/zip": {"schema": {"type": "string", "contentMediaType": "application/zip"}}},
+            },
+            206: {"description": "The range that was asked for."},
+        },
+    ),
+)
+@router.head("/jobs/{job_id}/frames.zip", include_in_schema=False)
+async def download_frames(
+    request: Request,
+    job_id: JobId,
+    caller: Caller,
+    deps: Given,
+    output: Annotated[
+        int | None, Query(ge=0, le=100, description="Which of the job's outputs; left out, its first one of frames.")
+    ] = None,
+) -> Response:
+    """The frames that a job took from its video; takes ranges, so that a download can be resumed."""
+    key, name = await deps.db.read(_frames, caller.organization_id, job_id, output)
+    cache = "private, max-age=31536000, immutable"
+    return await file_response(request, deps.storage, key, "application/zip", cache, download_name=name)
+
+
+def _frames(conn: Connection, organization_id: str, job_id: str, output: int | None) -> tuple[str, str]:
+    """Where the ZIP lies, and the name to save it under."""
+    job = jobs.get_job(conn, organization_id, job_id)
+    title = assets.get(conn, organization_id, job.asset_id).title or job.asset_id
+    for node_id, artifact in jobs.artifacts_of(conn, organization_id, job_id).items():
+        if artifact.stage == "frames" and output in {None, int(node_id.partition("/")[2] or 0)}:
+            name = next(name for name in artifact.facts["files"] if name.endswith(".zip"))
+            return f"{artifact.storage_prefix}/{name}", f"{title}-frames.zip"
+    raise not_found("frames", job_id)

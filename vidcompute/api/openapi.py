@@ -1,0 +1,119 @@
+"""The OpenAPI document: FastAPI's, completed with what all routes share."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from vidcompute.api.problems import MEDIA_TYPE, Problem
+from vidcompute.api.schemas import AssetChanges
+from vidcompute.pipeline.spec import JobOptions, JobSpec
+
+TITLE = "VidCompute"
+SUMMARY = "Self-hosted video infrastructure: a video goes in, adaptive streams, images and frames come out."
+DESCRIPTION = """\
+Submit a video by file or URL, watch it within seconds, and read what became of it.
+
+- **Keys.** Everything below `/api/v1` wants an API key: `Authorization: Bearer <key>`, or HTTP Basic with the key's id
+  as the user and the key as the password.
+- **Errors** are problem details (RFC 9457) with a stable `code`; `problems` names wrong fields by JSON pointer.
+- **Lists** have `items` and `next_cursor`; give the latter as `cursor` for what follows.
+- **Repeating.** A POST with an `Idempotency-Key` is carried out once, however often it is sent.
+- **Units** stand in names: `duration_ms`, `size_bytes`, `bitrate_bps`. Times of day are RFC 3339 in UTC.
+"""
+TAGS = [
+    {"name": "jobs", "description": "Requests: submit, follow, cancel, try again."},
+    {"name": "assets", "description": "Videos and everything derived from them."},
+    {
+        "name": "playback",
+        "description": "Streams, images and the watch page, open to everybody who has the playback ID.",
+    },
+    {"name": "platform", "description": "Health, metrics and versions."},
+]
+_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"basic": []}]
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+    "basic": {"type": "http", "scheme": "basic", "description": "The key's id as the user, the key as the password."},
+}
+
+
+def as_json(document: Mapping[str, Any]) -> str:
+    """The document as JSON text."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_yaml(document: Mapping[str, Any]) -> str:
+    """The document as YAML text: block style, and every text in quotes."""
+    return "\n".join(_yaml(document, "")) + "\n"
+
+
+def _yaml(value: Any, indent: str) -> Iterator[str]:
+    """The lines of a mapping or a list that has something in it."""
+    pairs = value.items() if isinstance(value, Mapping) else ((None, item) for item in value)
+    for key, item in pairs:
+        lead = f"{indent}-" if key is None else f"{indent}{_yaml_key(key)}:"
+        if isinstance(item, Mapping | list | tuple) and item:
+            yield lead
+            yield from _yaml(item, indent + "  ")
+        else:
+            yield f"{lead} {json.dumps(item, ensure_ascii=False)}"  # scalars of JSON are scalars of YAML
+
+
+def _yaml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z_$][A-Za-z0-9_$-]*", key) else json.dumps(key, ensure_ascii=False)
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the application's routes."""
+    made = get_openapi(
+        title=TITLE,
+        version=app.version,
+        summary=SUMMARY,
+        description=DESCRIPTION,
+        routes=app.routes,
+        tags=TAGS,
+        contact={"name": "The VidCompute authors"},
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": "/", "description": "This server."}],
+    )
+    components = made.setdefault("components", {})
+    components["securitySchemes"] = _SCHEMES
+    _add_bodies(components.setdefault("schemas", {}))
+    for path, item in made["paths"].items():
+        for operation in item.values():
+            _complete(operation, keyed=path.startswith("/api/"))
+    for name in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(name, None)
+    components["schemas"] = dict(sorted(components["schemas"].items()))
+    return made
+
+
+def _add_bodies(schemas: dict[str, Any]) -> None:
+    """Bodies that our handlers read themselves."""
+    models = (JobSpec, JobOptions, AssetChanges, Problem)
+    _, found = models_json_schema(
+        [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
+    )
+    for name, schema in found["$defs"].items():
+        schemas.setdefault(name, schema)
+
+
+def _complete(operation: dict[str, Any], *, keyed: bool) -> None:
+    answers = operation["responses"]
+    if keyed:
+        operation["security"] = _SECURITY
+    else:
+        operation.setdefault("security", [])
+    problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for status, answer in answers.items():
+        reference = answer.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
+        if reference.endswith(("/Problem", "/HTTPValidationError")):
+            answer["content"] = problem
+            if reference.endswith("/HTTPValidationError"):
+                answer["description"] = "Parameters are wrong; `problems` names each."
+        answer.setdefault("description", status)
+    answers.setdefault("500", {"description": "Something broke on our side.", "content": problem})

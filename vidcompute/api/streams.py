@@ -1,0 +1,155 @@
+"""Streams by playback ID: playlists, segments, progressive files, and the manifest of all of them."""
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from vidcompute.api.declared import problems
+from vidcompute.api.deps import Given
+from vidcompute.api.files import CORS_HEADERS, IMMUTABLE, NO_STORE, body_response, file_response
+from vidcompute.api.viewing import PlaybackId, Seen, TrackName, Viewing, public
+from vidcompute.errors import not_found
+from vidcompute.media.tracks import INIT_NAME
+from vidcompute.pipeline.stages import audio_file, mp4
+from vidcompute.services.playback import Presentation
+
+router = APIRouter(tags=["playback"])
+
+HLS_TYPE = "application/vnd.apple.mpegurl"
+DASH_TYPE = "application/dash+xml"
+# A playlist may change until all is complete; then only with a deletion.
+_GROWING, _SETTLED = "no-cache", "public, max-age=30"
+
+
+async def _settled(seen: Viewing, playback_id: str) -> str:
+    return _SETTLED if (await seen.playback.view(playback_id)).complete else _GROWING
+
+
+@public(
+    router,
+    "/stream/{playback_id}.m3u8",
+    operation_id="get_hls_stream",
+    summary="HLS multivariant playlist",
+    responses=problems(404, 503),
+)
+async def multivariant(request: Request, playback_id: PlaybackId, seen: Seen, *, planned: bool = False) -> Response:
+    """The playlist that players open. With `planned`, it names renditions that are still being made, too."""
+    text = await seen.playback.multivariant(playback_id, planned=planned)
+    return await body_response(request, text, HLS_TYPE, await _settled(seen, playback_id))
+
+
+@public(
+    router,
+    "/stream/{playback_id}.mpd",
+    operation_id="get_dash_stream",
+    summary="DASH manifest",
+    responses=problems(404),
+)
+async def dash(request: Request, playback_id: PlaybackId, seen: Seen) -> Response:
+    """The same segments for DASH players, once every rendition is complete."""
+    return await body_response(request, await seen.playback.dash(playback_id), DASH_TYPE, _SETTLED)
+
+
+@public(
+    router,
+    "/stream/{playback_id}.mp4",
+    operation_id="get_mp4",
+    summary="Progressive MP4",
+    responses=problems(404, 416),
+)
+async def progressive(
+    request: Request, playback_id: PlaybackId, seen: Seen, given: Given, height: int | None = None
+) -> Response:
+    """The whole video as one file, where the job asked for it; `height` chooses among several."""
+    view = await seen.playback.view(playback_id)
+    key = _artifact_file(view, mp4.ProgressiveMp4.name, mp4.FILE_NAME, None if height is None else f"mp4/{height}")
+    return await file_response(request, given.storage, key, "video/mp4", download_name=_file_name(view, ".mp4"))
+
+
+@public(
+    router,
+    "/stream/{playback_id}.m4a",
+    operation_id="get_m4a",
+    summary="The sound alone",
+    responses=problems(404, 416),
+)
+async def sound(request: Request, playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
+    """The sound as one file, where the job asked for it."""
+    view = await seen.playback.view(playback_id)
+    key = _artifact_file(view, audio_file.AudioFile.name, audio_file.FILE_NAME)
+    return await file_response(request, given.storage, key, "audio/mp4", download_name=_file_name(view, ".m4a"))
+
+
+@public(
+    router,
+    "/stream/{playback_id}/manifest.json",
+    operation_id="get_manifest",
+    summary="All outputs with sizes, bit rates, codecs and digests",
+    responses=problems(404),
+)
+async def manifest(request: Request, playback_id: PlaybackId, seen: Seen) -> Response:
+    """What was made of the source, once every rendition is complete."""
+    return await body_response(request, await seen.playback.manifest(playback_id), "application/json", _SETTLED)
+
+
+@public(
+    router,
+    "/stream/{playback_id}/{track}/index.m3u8",
+    operation_id="get_media_playlist",
+    summary="HLS media playlist",
+    responses=problems(404, 503),
+)
+async def media_playlist(request: Request, playback_id: PlaybackId, track: TrackName, seen: Seen) -> Response:
+    """The playlist of one track: its whole timeline, from the first second on."""
+    text = await seen.playback.media_playlist(playback_id, track)
+    return await body_response(request, text, HLS_TYPE, await _settled(seen, playback_id))
+
+
+@public(
+    router,
+    "/stream/{playback_id}/{track}/iframes.m3u8",
+    operation_id="get_iframe_playlist",
+    summary="HLS I-frame playlist",
+    responses=problems(404),
+)
+async def iframe_playlist(request: Request, playback_id: PlaybackId, track: TrackName, seen: Seen) -> Response:
+    """The key frames of one rendition, for fast winding."""
+    text = await seen.playback.iframe_playlist(playback_id, track)
+    return await body_response(request, text, HLS_TYPE, _SETTLED)
+
+
+@public(
+    router,
+    "/stream/{playback_id}/{track}/{file_name}",
+    operation_id="get_segment",
+    summary="Media segment, or the track's init segment",
+    responses=problems(404, 416, 503),
+)
+async def segment(
+    request: Request, playback_id: PlaybackId, track: TrackName, file_name: str, *, seen: Seen, given: Given
+) -> Response:
+    """`init.mp4`, or `0.m4s` and so on. A request for what isn't made yet waits until it is."""
+    media_type = "audio/mp4" if track.startswith("audio-") else "video/mp4"
+    media_type = media_type if file_name == INIT_NAME else media_type.replace("mp4", "iso.segment")
+    found = await seen.playback.file(playback_id, track, file_name)
+    if found.key is not None:
+        return await file_response(request, given.storage, found.key, media_type, IMMUTABLE)
+    if found.path is None:
+        raise not_found("segment", file_name)
+    # Bytes of the fast rung: the ladder's take their place under the same URL, so nobody may keep them.
+    data = await run_in_threadpool(found.path.read_bytes)
+    return Response(data, 200, {**CORS_HEADERS, "Cache-Control": NO_STORE}, media_type)
+
+
+def _artifact_file(view: Presentation, stage: str, file_name: str, node_id: str | None = None) -> str:
+    for node in view.snapshot.plan.nodes if view.snapshot.plan else ():
+        artifact = view.snapshot.artifacts.get(node.id)
+        if node.stage == stage and artifact is not None and node_id in {None, node.id}:
+            return f"{artifact.storage_prefix}/{file_name}"
+    raise not_found("file", file_name)
+
+
+def _file_name(view: Presentation, suffix: str) -> str:
+    title = view.snapshot.asset.title or view.snapshot.asset.playback_id
+    return title.rsplit(".", 1)[0][:150] + suffix

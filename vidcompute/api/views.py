@@ -1,0 +1,201 @@
+"""From the services' values to the wire's."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection
+
+from vidcompute.api import schemas
+from vidcompute.db.outbox import now_ms
+from vidcompute.pipeline.spec import JobSpec
+from vidcompute.services import assets, jobs
+from vidcompute.services.assets import Asset
+from vidcompute.services.jobs import Job, StageView
+from vidcompute.services.jobs.live import ProgressHub
+from vidcompute.services.states import AssetStatus, JobStatus, TaskStatus
+from vidcompute.services.tasks import Artifact
+
+_MEDIA_STAGES = frozenset({"encode", "remux", "audio", "package"})
+
+
+def at(time_ms: int | None) -> datetime | None:
+    """Unix milliseconds as a time of day in UTC."""
+    return None if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC)
+
+
+def _when(time_ms: int) -> datetime:
+    return datetime.fromtimestamp(time_ms / 1000, UTC)
+
+
+def _failure(code: str | None, detail: str | None) -> schemas.Failure | None:
+    return schemas.Failure(code=code, detail=detail or "") if code else None
+
+
+def links(base_url: str, playback_id: str) -> schemas.Links:
+    """Where an asset can be watched."""
+    handle = quote(playback_id)
+    return schemas.Links(
+        watch=f"{base_url}/watch/{handle}",
+        embed=f"{base_url}/embed/{handle}",
+        stream=f"{base_url}/stream/{handle}.m3u8",
+        dash=f"{base_url}/stream/{handle}.mpd",
+        thumbnail=f"{base_url}/image/{handle}/thumbnail.jpg",
+    )
+
+
+def asset_view(asset: Asset, base_url: str) -> schemas.Asset:
+    """An asset on the wire."""
+    return schemas.Asset(
+        id=asset.id,
+        status=AssetStatus(asset.status),
+        title=asset.title,
+        passthrough=asset.passthrough,
+        metadata=dict(asset.metadata),
+        playback_id=asset.playback_id,
+        job_id=asset.job_id,
+        source_id=asset.source_id,
+        duration_ms=asset.duration_ms,
+        width_px=asset.width,
+        height_px=asset.height,
+        frame_rate=asset.frame_rate,
+        facts=None if asset.facts is None else dict(asset.facts),
+        error=_failure(asset.error_code, asset.error_detail),
+        created_at=_when(asset.created_ms),
+        updated_at=_when(asset.updated_ms),
+        urls=links(base_url, asset.playback_id),
+    )
+
+
+def summary_view(job: Job, playback_id: str, base_url: str) -> schemas.JobSummary:
+    """A job as lists show it."""
+    return schemas.JobSummary(**_summary(job, playback_id, base_url))
+
+
+def _summary(job: Job, playback_id: str, base_url: str) -> dict[str, Any]:
+    ended_ms = job.ended_ms if job.ended_ms is not None else now_ms()
+    return {
+        "id": job.id,
+        "status": job.status,
+        "kind": job.kind,
+        "priority": job.priority,
+        "asset_id": job.asset_id,
+        "passthrough": job.passthrough,
+        "error": _failure(job.error_code, job.error_detail),
+        "created_at": at(job.created_ms),
+        "started_at": at(job.started_ms),
+        "ended_at": at(job.ended_ms),
+        "duration_ms": None if job.started_ms is None else max(0, ended_ms - job.started_ms),
+        "urls": links(base_url, playback_id),
+    }
+
+
+def stage_view(stage: StageView) -> schemas.Stage:
+    """A stage on the wire."""
+    return schemas.Stage(
+        name=stage.name,
+        status=TaskStatus(stage.status),
+        progress=schemas.Progress(**stage.progress),
+        tasks=stage.tasks,
+        tasks_done=stage.tasks_done,
+        reused=stage.reused,
+        attempts=stage.attempts,
+        started_at=at(stage.started_ms),
+        ended_at=at(stage.ended_ms),
+        duration_ms=stage.duration_ms,
+        eta_ms=stage.eta_ms,
+        error=_failure(stage.error_code, stage.error_detail),
+        cost=schemas.Effort(**stage.cost),
+        spent=schemas.Effort(**stage.spent),
+        logs_key=stage.logs_keys[-1] if stage.logs_keys else None,
+        logs_keys=list(stage.logs_keys),
+    )
+
+
+def job_progress(job: Job, stages: Sequence[StageView]) -> tuple[schemas.Progress, int | None]:
+    """How far a whole job is, weighted by what each stage was expected to cost, and how long it will go on (ms)."""
+    if job.status == JobStatus.DONE:
+        return schemas.Progress(fraction=1.0), 0
+    if job.plan is None or not stages:
+        return schemas.Progress(fraction=0.0), None
+    weights = [max(stage.cost.get("wall_s", 0.0), 1e-3) for stage in stages]
+    fractions = [float(stage.progress.get("fraction", 0.0)) for stage in stages]
+    fraction = sum(w * f for w, f in zip(weights, fractions, strict=True)) / sum(weights)
+    eta_ms = None
+    if job.status == JobStatus.RUNNING and job.started_ms is not None and fraction > 0.01:
+        eta_ms = round((now_ms() - job.started_ms) * (1 - fraction) / fraction)
+    return schemas.Progress(fraction=min(1.0, round(fraction, 4))), eta_ms
+
+
+def job_view(conn: Connection, organization_id: str, job_id: str, hub: ProgressHub, base_url: str) -> schemas.Job:
+    """All of a job on the wire: read in one snapshot."""
+    job = jobs.get_job(conn, organization_id, job_id)
+    asset = assets.get(conn, organization_id, job.asset_id)
+    task_ids = [task.id for task in jobs.tasks_of(conn, organization_id, job_id)]
+    stages = jobs.list_stages(conn, job, hub.latest(task_ids))
+    progress, eta_ms = job_progress(job, stages)
+    return schemas.Job(
+        **_summary(job, asset.playback_id, base_url),
+        spec=JobSpec.model_validate(job.spec),
+        progress=progress,
+        eta_ms=eta_ms,
+        stages=[stage_view(stage) for stage in stages],
+        outputs=outputs(job, asset, jobs.artifacts_of(conn, organization_id, job_id), base_url),
+        asset=asset_view(asset, base_url),
+    )
+
+
+def asset_outputs(conn: Connection, organization_id: str, asset_id: str, base_url: str) -> list[schemas.Output]:
+    """What an asset has, by its newest job."""
+    asset = assets.get(conn, organization_id, asset_id)
+    if asset.job_id is None:
+        return []
+    job = jobs.get_job(conn, organization_id, asset.job_id)
+    return outputs(job, asset, jobs.artifacts_of(conn, organization_id, job.id), base_url)
+
+
+def outputs(job: Job, asset: Asset, artifacts: Mapping[str, Artifact], base_url: str) -> list[schemas.Output]:
+    """What a job makes, as far as its plan says by now."""
+    nodes = (job.plan or {}).get("nodes", ())
+    streams, images = f"{base_url}/stream/{asset.playback_id}", f"{base_url}/image/{asset.playback_id}"
+    found: list[schemas.Output] = []
+    for node in nodes:
+        name, artifact = str(node["id"]), artifacts.get(str(node["id"]))
+        size_bytes = artifact.size_bytes if artifact else None
+        for kind, url in _addresses(node["stage"], name, streams, images, f"{base_url}/api/v1/jobs/{job.id}"):
+            if kind in {"hls", "dash"} and artifact is not None:
+                size_bytes = _ladder_bytes(nodes, artifacts)
+            found.append(schemas.Output(type=kind, url=url, ready=artifact is not None, size_bytes=size_bytes))
+    return found
+
+
+def _addresses(stage: str, node_id: str, streams: str, images: str, job_url: str) -> list[tuple[Any, str]]:
+    """The kinds and URLs of what a plan's node makes; nothing for those that only serve others."""
+    number = node_id.partition("/")[2]
+    return {
+        "package": [("hls", f"{streams}.m3u8"), ("dash", f"{streams}.mpd"), ("manifest", f"{streams}/manifest.json")],
+        "mp4": [("mp4", f"{streams}.mp4?height={number}")],
+        "audio_file": [("audio", f"{streams}.m4a")],
+        "thumbnail": [("thumbnail", f"{images}/thumbnail.jpg")],
+        "poster": [("thumbnail", f"{images}/thumbnail.jpg")],
+        "storyboard": [("storyboard", f"{images}/storyboard.vtt")],
+        "preview": [("preview", f"{images}/preview.webp")],
+        "frames": [("frames", f"{job_url}/frames.zip?output={number}")],
+    }.get(stage, [])
+
+
+def _ladder_bytes(nodes: Sequence[Mapping[str, Any]], artifacts: Mapping[str, Artifact]) -> int:
+    return sum(artifacts[n["id"]].size_bytes for n in nodes if n["stage"] in _MEDIA_STAGES and n["id"] in artifacts)
+
+
+def plan_view(conn: Connection, organization_id: str, job_id: str) -> schemas.PlanView | None:
+    """A job's plan on the wire; None while there is none."""
+    plan = jobs.plan_of(jobs.get_job(conn, organization_id, job_id))
+    if plan is None:
+        return None
+    total = schemas.Effort(
+        cpu_s=round(sum(node.cost.cpu_s for node in plan.nodes), 3),
+        wall_s=round(sum(node.cost.wall_s for node in plan.nodes), 3),
+    )
+    return schemas.PlanView.model_validate({**plan.to_json(), "cost": total})

@@ -1,0 +1,217 @@
+"""The watch page: its HTML, the state that it follows, and oEmbed for sites that want to show it."""
+
+import html
+import json
+import re
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote, urlsplit
+
+from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from vidcompute.api import sse
+from vidcompute.api.declared import problems
+from vidcompute.api.deps import Deps, Given
+from vidcompute.api.files import CORS_HEADERS, IMMUTABLE
+from vidcompute.api.viewing import PlaybackId, Seen, Viewing, public
+from vidcompute.errors import invalid, not_found
+from vidcompute.services import playback
+from vidcompute.services.playback import Presentation
+
+router = APIRouter(tags=["watching"])
+
+_ASSET_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
+_ASSET_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(\.[A-Za-z0-9_-]{1,40}){1,3}")
+_OEMBED_WIDTH = 640
+_FRESH_S = 1.0
+# A strict policy: nothing from elsewhere, nothing inline but the styles inside the player's shadow trees.
+_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors {ancestors}"
+)
+
+
+@public(router, "/watch/{playback_id}", operation_id="get_watch_page", summary="Watch page", responses=problems(404))
+async def watch_page(playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
+    """The page with the player; `start`, `autoplay`, `muted` and `loop` are read by the page itself."""
+    return await _page(seen, given, playback_id, ancestors="'self'")
+
+
+@public(router, "/embed/{playback_id}", operation_id="get_embed_page", summary="Player alone", responses=problems(404))
+async def embed_page(playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
+    """The player alone, for an iframe on the sites that the settings name."""
+    return await _page(seen, given, playback_id, ancestors=" ".join(seen.embed_sites) or "'none'")
+
+
+async def _page(seen: Viewing, given: Deps, playback_id: str, *, ancestors: str) -> Response:
+    view = await seen.playback.view(playback_id)
+    template = await run_in_threadpool(_template, seen.pages / "watch.html")
+    fields = {name: html.escape(value) for name, value in _fields(view, given.base_url).items()}
+    text = re.sub(r"\{\{(\w+)\}\}", lambda found: fields.get(found.group(1), ""), template)
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": _POLICY.format(ancestors=ancestors)}
+    return Response(text, 200, headers, "text/html; charset=utf-8")
+
+
+def _template(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        raise not_found("page", path.name) from None
+
+
+def _fields(view: Presentation, base_url: str) -> dict[str, str]:
+    asset = view.snapshot.asset
+    handle = quote(asset.playback_id)
+    watch_url = f"{base_url}/watch/{handle}"
+    return {
+        "title": asset.title or "Video",
+        "description": asset.title or "Video",
+        "watch_url": watch_url,
+        "embed_url": f"{base_url}/embed/{handle}",
+        "oembed_url": f"{base_url}/oembed?url={quote(watch_url, safe='')}",
+        "poster_url": f"{base_url}/image/{handle}/thumbnail.jpg",
+        "width": str(asset.width or 1280),
+        "height": str(asset.height or 720),
+    }
+
+
+@public(router, "/pages/assets/{file_name}", include_in_schema=False)
+async def page_asset(file_name: str, seen: Seen) -> Response:
+    """A script, style or font of the built pages; its name has its hash."""
+    path = seen.pages / "assets" / file_name
+    media_type = _ASSET_TYPES.get(path.suffix)
+    if media_type is None or not _ASSET_NAME.fullmatch(file_name) or not path.is_file():
+        raise not_found("file", file_name[:80])
+    return FileResponse(path, media_type=media_type, headers={"Cache-Control": IMMUTABLE})
+
+
+@public(
+    router,
+    "/watch/{playback_id}/state",
+    operation_id="get_watch_state",
+    summary="What the watch page shows",
+    responses=problems(404),
+)
+async def watch_state(playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
+    """Title, status, progress, and which tracks can be delivered now."""
+    return JSONResponse(await _state(seen, given, playback_id), headers={**CORS_HEADERS, "Cache-Control": "no-store"})
+
+
+@router.get(
+    "/watch/{playback_id}/events",
+    operation_id="follow_watch_state",
+    summary="The watch page's state as it changes (SSE)",
+    response_class=Response,
+    response_model=None,
+    responses=problems(404),
+)
+async def watch_events(playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
+    """Events `state` with the same JSON as the state, at most one a second, until all is there."""
+    first = await _state(seen, given, playback_id)
+    return sse.EventStream(_follow(seen, given, playback_id, first))
+
+
+async def _follow(seen: Viewing, given: Deps, playback_id: str, state: dict[str, Any]) -> AsyncGenerator[bytes]:
+    with given.db.subscribe() as subscription:
+        yield sse.event("state", state)
+        quiet_s = 0.0
+        while not given.closing.is_set():
+            await subscription.wait(timeout_s=_FRESH_S)
+            now = await _state(seen, given, playback_id)
+            if now != state:
+                state, quiet_s = now, 0.0
+                yield sse.event("state", state)
+                continue
+            quiet_s += _FRESH_S
+            if quiet_s >= sse.HEARTBEAT_S:
+                quiet_s = 0.0
+                yield sse.HEARTBEAT
+
+
+async def _state(seen: Viewing, given: Deps, playback_id: str) -> dict[str, Any]:
+    view = await seen.playback.view(playback_id, fresh=True)
+    asset, job = view.snapshot.asset, view.snapshot.job
+    images = f"/image/{quote(asset.playback_id)}"
+    told = None
+    if job is not None and job.status in {"queued", "running"}:
+        progress = await given.db.read(playback.progress, job, given.hub)
+        eta_s = None if progress.eta_ms is None else round(progress.eta_ms / 1000)
+        told = {"fraction": round(progress.fraction, 3), "eta_s": eta_s, "speed": progress.speed}
+    video = view.facts.video if view.facts else None
+    return {
+        "title": asset.title or "Video",
+        "status": asset.status,
+        "error": {"code": asset.error_code, "detail": asset.error_detail} if asset.error_code else None,
+        "duration_ms": asset.duration_ms,
+        "width": asset.width,
+        "height": asset.height,
+        "has_video": video is not None or view.facts is None,
+        "has_audio": bool(view.facts and view.facts.audio),
+        "stream_url": f"/stream/{quote(asset.playback_id)}.m3u8?planned=1" if view.playable else None,
+        "ready_tracks": view.ready_tracks,
+        "complete": view.complete,
+        "progress": told,
+        "poster_url": f"{images}/thumbnail.jpg" if "poster" in view.snapshot.artifacts else None,
+        "storyboard_url": f"{images}/storyboard.json" if "storyboard" in view.snapshot.artifacts else None,
+        "captions": [],
+    }
+
+
+@public(
+    router,
+    "/oembed",
+    operation_id="get_oembed",
+    summary="oEmbed description of a watch page",
+    responses=problems(404, 422),
+)
+async def oembed(
+    seen: Seen,
+    given: Given,
+    *,
+    url: Annotated[str, Query(max_length=2000, description="The address of a watch page.")],
+    maxwidth: Annotated[int | None, Query(ge=50, le=10_000)] = None,
+    maxheight: Annotated[int | None, Query(ge=50, le=10_000)] = None,
+    kind: Annotated[str, Query(alias="format", max_length=10, description='"json" is the only format.')] = "json",
+) -> Response:
+    """What a site needs to show the video in a frame of its own (oEmbed 1.0, type "video")."""
+    if kind != "json":
+        raise invalid("oembed_format", 'Only format "json" is offered.')
+    found = re.fullmatch(r"/(?:watch|embed)/([^/]+)/?", urlsplit(url).path)
+    if found is None or not url.startswith(given.base_url + "/"):
+        raise not_found("watch_page", url[:200])
+    view = await seen.playback.view(found.group(1))
+    width, height = _fitted(view, maxwidth, maxheight)
+    fields = _fields(view, given.base_url)
+    frame = (
+        f'<iframe src="{html.escape(fields["embed_url"])}" width="{width}" height="{height}" frameborder="0" '
+        f'allow="autoplay; fullscreen; picture-in-picture" allowfullscreen title="{html.escape(fields["title"])}">'
+        "</iframe>"
+    )
+    body: Mapping[str, Any] = {
+        "version": "1.0",
+        "type": "video",
+        "provider_name": "VidCompute",
+        "provider_url": given.base_url,
+        "title": fields["title"],
+        "html": frame,
+        "width": width,
+        "height": height,
+        "thumbnail_url": f"{fields['poster_url']}?width={width}",
+        "thumbnail_width": width,
+        "thumbnail_height": height,
+    }
+    headers = {**CORS_HEADERS, "Cache-Control": "public, max-age=300"}
+    return Response(json.dumps(body), 200, headers, "application/json")
+
+
+def _fitted(view: Presentation, max_width: int | None, max_height: int | None) -> tuple[int, int]:
+    asset = view.snapshot.asset
+    shape = (asset.height or 9) / (asset.width or 16)
+    width = min(_OEMBED_WIDTH, max_width or _OEMBED_WIDTH)
+    if max_height is not None:
+        width = min(width, int(max_height / shape))
+    return width, max(1, round(width * shape))

@@ -1,0 +1,108 @@
+"""Pictures of an asset by URL: the poster, any moment in any size, and a bounded cache of what was made."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from vidcompute.errors import not_found
+from vidcompute.ids import new_id
+from vidcompute.pipeline.stages.probe import Probe
+from vidcompute.pipeline.stages.thumbnail import Thumbnail
+from vidcompute.ports.executor import Call, Interactive
+from vidcompute.services.playback.presentation import Presentation
+
+SUFFIXES = {"jpeg": "jpg", "webp": "webp", "png": "png"}
+_TIMEOUT_S = 20.0
+_CACHED_MAX = 2000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A picture as a URL asks for it; `time_s` None is the poster's moment."""
+
+    time_s: float | None
+    width: int | None
+    height: int | None
+    fit: str
+    format: str
+    quality: int = 80
+
+    @property
+    def is_poster(self) -> bool:
+        """Whether the poster as it was made is just this."""
+        return self.time_s is None and self.width is None and self.height is None and self.format == "jpeg"
+
+
+class Thumbnails:
+    """Makes pictures at any moment, a few at a time, each once."""
+
+    def __init__(self, interactive: Interactive, folder: Path, *, at_once: int = 2) -> None:
+        self._interactive = interactive
+        self._folder = folder
+        self._slots = asyncio.Semaphore(at_once)
+        self._under_way: dict[str, asyncio.Task[Path]] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    async def picture(self, view: Presentation, source: Path, wanted: Wanted) -> Path:
+        """The file of a picture, from the cache or made now. Raises what the stage raises, `picture_not_found`."""
+        if view.facts is None or view.facts.video is None or view.snapshot.source is None:
+            raise not_found("picture", view.snapshot.asset.playback_id)
+        stage = Thumbnail(
+            time_s=self._moment(view, wanted),
+            width=wanted.width,
+            height=wanted.height,
+            fit=wanted.fit,
+            format=wanted.format,
+            quality=wanted.quality,
+        )
+        text = json.dumps([view.snapshot.source.digest, stage.version, asdict(stage)])
+        name = hashlib.sha256(text.encode()).hexdigest()
+        path = self._folder / f"{name}.{SUFFIXES[stage.format]}"
+        if path.exists():
+            return path
+        task = self._under_way.get(name)
+        if task is None:
+            task = asyncio.create_task(self._make(view, source, stage, path))
+            self._under_way[name] = task
+            task.add_done_callback(lambda _: self._under_way.pop(name, None))
+        return await asyncio.shield(task)
+
+    @staticmethod
+    def _moment(view: Presentation, wanted: Wanted) -> float:
+        if wanted.time_s is not None:
+            return wanted.time_s
+        poster = view.snapshot.artifacts.get("poster")
+        return float(poster.facts["time_ms"]) / 1000 if poster else 0.0
+
+    async def _make(self, view: Presentation, source: Path, stage: Thumbnail, path: Path) -> Path:
+        folder = self._folder / new_id("thumb")
+        call = Call(
+            stage=stage.name,
+            version=stage.version,
+            options=asdict(stage),
+            inputs={"source": (str(source),)},
+            output=str(folder),
+            timeout_s=_TIMEOUT_S,
+            facts={"probe": view.snapshot.artifacts[Probe.name].facts},
+        )
+        try:
+            async with self._slots, contextlib.aclosing(self._interactive.call(call)) as told:
+                async for _ in told:
+                    pass
+            made = folder / f"thumbnail.{SUFFIXES[stage.format]}"
+            await asyncio.to_thread(made.rename, path)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await asyncio.to_thread(self._trim)
+        return path
+
+    def _trim(self) -> None:
+        files = [entry for entry in self._folder.iterdir() if entry.is_file()]
+        if len(files) > _CACHED_MAX:
+            files.sort(key=lambda entry: entry.stat().st_mtime)
+            for entry in files[: len(files) - _CACHED_MAX]:
+                entry.unlink(missing_ok=True)

@@ -1,0 +1,297 @@
+"""Makers of the fast rung: one per asset, which makes the segments that a viewer waits for, ahead of need.
+
+The newest request wins: a seek ends the run under way and starts one where the viewer is. What a maker writes is
+provisional: it lies in a folder of its own, and is thrown away when the ladder is complete.
+"""
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from vidcompute.errors import Kind, VidComputeError
+from vidcompute.media import timeline
+from vidcompute.media.encode import cut
+from vidcompute.media.tracks import INIT_NAME, segment_name
+from vidcompute.pipeline.stages.first_play import FirstPlay
+from vidcompute.ports.executor import Call, Executor, Interactive
+from vidcompute.services.playback.presentation import Presentation, segment_number
+
+_COMING_SEGMENTS = 2  # a request so little ahead of the run waits for it; one further on starts a run of its own
+_RUN_SEGMENTS = 24
+_OPENING_SEGMENTS = 3
+
+
+@dataclass(frozen=True)
+class MakerLimits:
+    """`pace` is times real time after a first burst. A watcher is gone after `idle_s` without a request.
+
+    Starts of runs (seeks) are limited per asset: a burst, then so many a second. `hold_s` is how long a request waits.
+    """
+
+    pace: float = 1.25
+    idle_s: float = 20.0
+    hold_s: float = 8.0
+    seek_burst: int = 60
+    seeks_per_s: float = 1.0
+    run_timeout_s: float = 600.0
+
+
+class _Budget:
+    """A token bucket."""
+
+    def __init__(self, burst: int, per_s: float) -> None:
+        self._burst, self._per_s = burst, per_s
+        self._tokens, self._last = float(burst), time.monotonic()
+
+    def take(self) -> bool:
+        """Whether one more is allowed now."""
+        now = time.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._last) * self._per_s)
+        self._last = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class Makers:
+    """All makers of this process."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        interactive: Interactive,
+        folder: Path,
+        limits: MakerLimits | None = None,
+    ) -> None:
+        self._executor = executor
+        self.interactive = interactive
+        self.limits = limits or MakerLimits()
+        self._folder = folder
+        self._makers: dict[str, _Maker] = {}
+        self._urgent = 0
+        self.sources = folder / "sources"  # of stores that are not on this machine
+        shutil.rmtree(folder, ignore_errors=True)  # provisional bytes of an earlier life
+        self.sources.mkdir(parents=True)
+
+    async def file(self, view: Presentation, source: Path, track: str, file_name: str) -> Path:
+        """A file of the fast rung or of a sound track, made now if need be.
+
+        Raises `segment_not_ready` (kind unavailable) after `hold_s`, or `seeks_limited` (kind rate_limited).
+        """
+        maker = self._maker(view, source)
+        number = 0 if file_name == INIT_NAME else segment_number(file_name)
+        path = maker.folder / track / file_name
+        if not path.exists():
+            try:
+                async with asyncio.timeout(self.limits.hold_s):
+                    await maker.wait(view, track, number)
+            except TimeoutError:
+                detail = "This part of the video is still being made; ask again."
+                raise VidComputeError(
+                    Kind.UNAVAILABLE, "segment_not_ready", detail, extra={"retry_after_s": 1}
+                ) from None
+        maker.touch()
+        return path
+
+    async def open(self, view: Presentation, source: Path) -> None:
+        """Make the opening, so that the first viewer doesn't wait; returns when the first segments are there."""
+        maker = self._maker(view, source)
+        await asyncio.gather(*(maker.wait(view, track, 0) for track in view.ready_tracks))
+
+    def _maker(self, view: Presentation, source: Path) -> "_Maker":
+        asset_id = view.snapshot.asset.id
+        if asset_id not in self._makers:
+            self._makers[asset_id] = _Maker(self, self._folder / asset_id, source)
+        return self._makers[asset_id]
+
+    async def discard(self, asset_id: str) -> None:
+        """Stop an asset's maker and throw away what it made."""
+        maker = self._makers.pop(asset_id, None)
+        if maker is not None:
+            await maker.stop()
+            await asyncio.to_thread(shutil.rmtree, maker.folder, ignore_errors=True)
+
+    async def close(self) -> None:
+        """Stop all makers."""
+        await asyncio.gather(*(maker.stop() for maker in self._makers.values()))
+
+    @contextlib.asynccontextmanager
+    async def urgency(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """While somebody waits for a first segment, the ladder stands still; yields a function that ends it early."""
+        self._urgent += 1
+        if self._urgent == 1:
+            await self._executor.hold(held=True)
+        over = False
+
+        async def end() -> None:
+            nonlocal over
+            if not over:
+                over = True
+                self._urgent -= 1
+                if self._urgent == 0:
+                    await self._executor.hold(held=False)
+
+        try:
+            yield end
+        finally:
+            await asyncio.shield(end())
+
+
+class _Maker:
+    """The maker of one asset: at most one run at a time."""
+
+    def __init__(self, makers: Makers, folder: Path, source: Path) -> None:
+        self.folder = folder
+        self._makers = makers
+        self._source = source
+        self._made: dict[str, set[int]] = {}
+        self._waiters: dict[tuple[str, int], asyncio.Future[None]] = {}
+        self._run: asyncio.Task[None] | None = None
+        self._first = self._end = 0
+        self._reached: dict[str, int] = {}
+        self._asked = time.monotonic()
+        self._budget = _Budget(makers.limits.seek_burst, makers.limits.seeks_per_s)
+
+    def touch(self) -> None:
+        """Somebody watches."""
+        self._asked = time.monotonic()
+
+    async def wait(self, view: Presentation, track: str, number: int) -> None:
+        """Wait until a segment is made, starting a run for it unless one will soon come to it."""
+        self.touch()
+        if number in self._made.get(track, ()):
+            return
+        waiter = self._waiters.setdefault((track, number), asyncio.get_running_loop().create_future())
+        if not self._is_coming(track, number):
+            await self._start(view, number)
+        await asyncio.shield(waiter)
+
+    def _is_coming(self, track: str, number: int) -> bool:
+        if self._run is None or self._run.done():
+            return False
+        reached = self._reached.get(track, self._first - 1)
+        return self._first <= number < self._end and reached < number <= reached + _COMING_SEGMENTS
+
+    async def _start(self, view: Presentation, number: int) -> None:
+        if not self._budget.take():
+            raise VidComputeError(
+                Kind.RATE_LIMITED, "seeks_limited", "Too many jumps to parts that are not made yet; wait a moment."
+            )
+        await self.stop()
+        self._first, self._reached = number, {}
+        self._end = self._run_end(view, number)
+        self._run = asyncio.create_task(self._make(view, number, self._end))
+
+    def _run_end(self, view: Presentation, first: int) -> int:
+        """Where to stop: at what is there already, at the end of the track, or after a good while."""
+        total = max(len(edges) for edges in self._edges(view)) - 1
+        length = _OPENING_SEGMENTS if first == 0 else _RUN_SEGMENTS
+        end = first + 1
+        while end < min(first + length, total) and not self._is_there(view, end):
+            end += 1
+        return end
+
+    @staticmethod
+    def _edges(view: Presentation) -> list[tuple[int, ...]]:
+        layout = view.layout
+        assert layout is not None, "only what was planned is made"
+        lines = [layout.timeline.boundaries()] if layout.timeline else []
+        return lines + [part.boundaries for part in layout.audio]
+
+    def _is_there(self, view: Presentation, number: int) -> bool:
+        return all(self._has(view, track, number) for track in view.ready_tracks)
+
+    def _has(self, view: Presentation, track: str, number: int) -> bool:
+        if number in self._made.get(track, ()):
+            return True
+        try:
+            return view.stored(track, segment_name(number)) is not None
+        except VidComputeError:
+            return True  # a track that is over by then
+
+    async def _make(self, view: Presentation, first: int, end: int) -> None:
+        await asyncio.to_thread(self.folder.mkdir, parents=True, exist_ok=True)
+        stage = self._stage(view, first, end)
+        call = Call(
+            stage=stage.name,
+            version=stage.version,
+            options=asdict(stage),
+            inputs={"source": (str(self._source),)},
+            output=str(self.folder),
+            timeout_s=self._makers.limits.run_timeout_s,
+        )
+        try:
+            async with (
+                self._makers.urgency() as end_urgency,
+                contextlib.aclosing(self._makers.interactive.call(call)) as told,
+            ):
+                async for item in told:
+                    if "track" not in item:
+                        continue
+                    self._take(item["track"], item["number"])
+                    if len(self._reached) == len(writing(stage)):
+                        await end_urgency()
+                    if self._unwatched(first):
+                        return
+        except VidComputeError as error:
+            self._fail(error)
+            return
+        self._run = None
+        if not self._unwatched(first) and self._goes_on(view, end):
+            await self._start(view, end)
+
+    def _unwatched(self, first: int) -> bool:
+        gone = time.monotonic() - self._asked > self._makers.limits.idle_s
+        return gone and bool(self._reached) and min(self._reached.values()) >= first
+
+    def _goes_on(self, view: Presentation, end: int) -> bool:
+        total = max(len(edges) for edges in self._edges(view)) - 1
+        return end < total and not self._is_there(view, end) and end > _OPENING_SEGMENTS
+
+    def _stage(self, view: Presentation, first: int, end: int) -> FirstPlay:
+        layout, facts = view.layout, view.facts
+        assert layout is not None, "only what was planned is made"
+        assert facts is not None, "only what was planned is made"
+        video, rung = None, layout.fast
+        if layout.timeline and facts.video and first < len(layout.timeline.segments):
+            last = min(end, len(layout.timeline.segments))
+            video = cut(
+                layout.timeline,
+                facts.video,
+                facts.container,
+                timeline.stretch(layout.timeline, facts.video, first, last),
+            )
+        pace = self._makers.limits.pace if first else 0.0
+        return FirstPlay(video, rung if video else None, layout.copied is not None, layout.audio, first, end, pace)
+
+    def _take(self, track: str, number: int) -> None:
+        self._made.setdefault(track, set()).add(number)
+        self._reached[track] = number
+        waiter = self._waiters.pop((track, number), None)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _fail(self, error: VidComputeError) -> None:
+        for waiter in self._waiters.values():
+            if not waiter.done():
+                waiter.set_exception(error)
+        self._waiters.clear()
+
+    async def stop(self) -> None:
+        """End the run under way; who waits for what it would have made goes on waiting."""
+        run, self._run = self._run, None
+        if run is not None and run is not asyncio.current_task():
+            run.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await run
+
+
+def writing(stage: FirstPlay) -> list[str]:
+    """The tracks that a run makes."""
+    picture = [stage.rung.name] if stage.video and stage.rung else []
+    return picture + [part.track for part in stage.audio if stage.first < part.segments]

@@ -1,0 +1,195 @@
+"""An asset as players see it: which tracks there are, which can be delivered, and where each file lies. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from vidcompute.errors import Kind, VidComputeError, not_found
+from vidcompute.media import playlists, remux
+from vidcompute.media.audio import AudioCut
+from vidcompute.media.cmaf import SegmentInfo
+from vidcompute.media.facts import SourceFacts
+from vidcompute.media.ladder import Rung, h264_codec_string
+from vidcompute.media.playlists import AudioTrack, Bandwidth, VideoTrack
+from vidcompute.media.tracks import INIT_NAME, segment_name
+from vidcompute.pipeline.plan import PlanNode
+from vidcompute.pipeline.recipes.layout import Layout
+from vidcompute.pipeline.stages.audio import EncodeAudio
+from vidcompute.pipeline.stages.encode import Encode
+from vidcompute.pipeline.stages.package import FOLDER, Package
+from vidcompute.pipeline.stages.remux import Remux
+from vidcompute.services.playback.models import Snapshot
+
+_PACKAGE = Package.name
+_PEAK_MARGIN, _AVERAGE_SHARE = 1.1, 0.7  # what a rendition is said to need before it is measured
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """The segments `[first, end)` of a track, and the plan's node that makes them."""
+
+    first: int
+    end: int
+    node_id: str
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """One asset's streams now. `facts` and `layout` are None until the source was probed and streams were planned."""
+
+    snapshot: Snapshot
+    facts: SourceFacts | None
+    layout: Layout | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every rendition was made, checked and named by its playlists."""
+        return _PACKAGE in self.snapshot.artifacts
+
+    @property
+    def playable(self) -> bool:
+        """Whether there are streams that a viewer can start."""
+        return self.complete or (self.layout is not None and self.snapshot.asset.status in {"playable", "ready"})
+
+    @cached_property
+    def _stretches(self) -> Mapping[str, list[_Stretch]]:
+        found: dict[str, list[_Stretch]] = {}
+        for node in self.snapshot.plan.nodes if self.snapshot.plan else ():
+            for track, first, end in _made_by(node):
+                found.setdefault(track, []).append(_Stretch(first, end, node.id))
+        return found
+
+    @property
+    def tracks(self) -> list[str]:
+        """The names of all tracks of the plan."""
+        return list(self._stretches)
+
+    @cached_property
+    def ready_tracks(self) -> list[str]:
+        """The tracks of which every segment can be delivered within seconds."""
+        if self.complete:
+            return self.tracks
+        if self.layout is None:
+            return []
+        fast = [self.layout.fast.name] if self.layout.fast else []
+        return [*fast, *(cut.track for cut in self.layout.audio)]
+
+    def stored(self, track: str, file_name: str) -> str | None:
+        """Where a track's `init.mp4` or segment lies in storage for good; None while it is still to be made.
+
+        Raises `track_not_found` or `segment_not_found` for what will never be.
+        """
+        stretches = self._stretches.get(track)
+        if stretches is None:
+            raise not_found("track", track)
+        for stretch in stretches if file_name == INIT_NAME else (self._holding(stretches, track, file_name),):
+            artifact = self.snapshot.artifacts.get(stretch.node_id)
+            if artifact is not None:
+                return f"{artifact.storage_prefix}/{track}/{file_name}"
+        return None
+
+    def _holding(self, stretches: Sequence[_Stretch], track: str, file_name: str) -> _Stretch:
+        number = segment_number(file_name)
+        for stretch in stretches:
+            if stretch.first <= number < stretch.end:
+                return stretch
+        raise not_found("segment", f"{track}/{file_name}")
+
+    def packaged(self, name: str) -> str | None:
+        """Where a file of the package lies in storage; None until the package is made."""
+        artifact = self.snapshot.artifacts.get(_PACKAGE)
+        return None if artifact is None else f"{artifact.storage_prefix}/{name}"
+
+    def named(self, text: str) -> str:
+        """A packaged text with this asset's playback ID in its URIs."""
+        return text.replace(f"{FOLDER}/", f"{self.snapshot.asset.playback_id}/")
+
+    def multivariant(self, *, planned: bool) -> str:
+        """The multivariant playlist before the package is made: what can be delivered, or with `planned` all tracks."""
+        layout = self._promised()
+        rungs = [r for r in layout.rungs if r.codec == "h264"] if planned else [layout.fast] if layout.fast else []
+        folder = self.snapshot.asset.playback_id
+        videos = [self._video_track(r, f"{folder}/{r.name}") for r in rungs]
+        return playlists.multivariant_playlist(videos, [self._audio_track(cut, folder) for cut in layout.audio])
+
+    def media_playlist(self, track: str) -> str:
+        """A track's playlist before the package is made: its whole timeline, which is known from the probe."""
+        layout = self._promised()
+        for rung in layout.rungs:
+            if rung.name == track:
+                return playlists.media_playlist(self._video_track(rung, ""), self._target_s)
+        for cut in layout.audio:
+            if cut.track == track:
+                return playlists.media_playlist(self._audio_track(cut, ""), self._target_s)
+        raise not_found("track", track)
+
+    def _promised(self) -> Layout:
+        if self.layout is None:
+            detail = "The video is still being looked at; try again in a moment."
+            raise VidComputeError(Kind.UNAVAILABLE, "not_playable_yet", detail)
+        return self.layout
+
+    @cached_property
+    def _target_s(self) -> int:
+        layout = self._promised()
+        tracks = [self._video_track(r, "") for r in layout.rungs[:1]]
+        return playlists.target_duration_s([*tracks, *(self._audio_track(cut, "") for cut in layout.audio)])
+
+    def _video_track(self, rung: Rung, folder: str) -> VideoTrack:
+        layout, video = self._promised(), self.facts.video if self.facts else None
+        if layout.timeline is None or video is None:
+            raise not_found("track", rung.name)
+        copied = layout.copied is not None and rung.name == layout.copied.name
+        return VideoTrack(
+            name=rung.name,
+            codec_string=remux.codec_string(video) if copied else h264_codec_string(rung.level),
+            timescale=layout.timeline.timescale,
+            segments=tuple(_promise(layout.timeline.boundaries())),
+            folder=folder,
+            estimate=Bandwidth(int(rung.peak_bps * _PEAK_MARGIN), int(rung.peak_bps * _AVERAGE_SHARE)),
+            width=rung.width_px,
+            height=rung.height_px,
+            frame_rate=layout.timeline.frame_rate,
+        )
+
+    def _audio_track(self, cut: AudioCut, folder: str) -> AudioTrack:
+        facts = self.facts.audio[int(cut.track.rpartition("-")[2])] if self.facts else None
+        return AudioTrack(
+            name=cut.track,
+            codec_string="mp4a.40.2",
+            timescale=cut.sample_rate,
+            segments=tuple(_promise(cut.edges())),
+            folder=f"{folder}/{cut.track}",
+            estimate=Bandwidth(int(cut.bitrate_bps * _PEAK_MARGIN), cut.bitrate_bps),
+            language=facts.language if facts else "und",
+            title=facts.title if facts else "",
+            default=facts.default if facts else False,
+            sample_rate=cut.sample_rate,
+        )
+
+
+def segment_number(file_name: str) -> int:
+    """The number in a segment's file name. Raises `segment_not_found` for any other name."""
+    stem = file_name.removesuffix(".m4s")
+    if not stem.isdecimal() or len(stem) > 9 or segment_name(int(stem)) != file_name:
+        raise not_found("segment", file_name)
+    return int(stem)
+
+
+def _promise(edges: Sequence[int]) -> Iterator[SegmentInfo]:
+    for number, (start, end) in enumerate(pairwise(edges)):
+        yield SegmentInfo(number, start, end - start, 0, 0, "")
+
+
+def _made_by(node: PlanNode) -> Iterator[tuple[str, int, int]]:
+    """The tracks that a node makes, and which segments of each."""
+    options: Mapping[str, Any] = node.options
+    if node.stage == EncodeAudio.name:
+        yield options["cut"]["track"], 0, len(options["cut"]["boundaries"]) - 1
+    elif node.stage in {Encode.name, Remux.name}:
+        first = options["cut"]["first_segment"]
+        names = [options["track"]] if node.stage == Remux.name else [rung["name"] for rung in options["rungs"]]
+        for name in names:
+            yield name, first, first + len(options["cut"]["gops"])

@@ -1,0 +1,38 @@
+"""What is read for playback."""
+
+from sqlalchemy import Connection
+
+from vidcompute.pipeline.plan import Plan
+from vidcompute.services import assets, jobs
+from vidcompute.services.assets.models import Asset
+from vidcompute.services.jobs.live import ProgressHub
+from vidcompute.services.jobs.models import Job
+from vidcompute.services.playback.models import Progress, Snapshot
+
+
+def by_playback_id(conn: Connection, playback_id: str) -> Snapshot:
+    """The asset of a playback ID as it is now; `playback_id_not_found` where there is none."""
+    return _snapshot(conn, assets.by_playback_id(conn, playback_id))
+
+
+def by_asset(conn: Connection, organization_id: str, asset_id: str) -> Snapshot:
+    """An organization's asset as it is now; `asset_not_found` where there is none."""
+    return _snapshot(conn, assets.get(conn, organization_id, asset_id))
+
+
+def _snapshot(conn: Connection, asset: Asset) -> Snapshot:
+    job = jobs.get_job(conn, asset.organization_id, asset.job_id) if asset.job_id else None
+    plan = Plan.from_json(job.plan) if job and job.plan else None
+    artifacts = jobs.artifacts_of(conn, asset.organization_id, job.id) if job else {}
+    return Snapshot(asset, jobs.source_of_asset(conn, asset.id), job, plan, artifacts)
+
+
+def progress(conn: Connection, job: Job, hub: ProgressHub) -> Progress:
+    """How far a job is over all its stages."""
+    task_ids = [task.id for task in jobs.tasks_of(conn, job.organization_id, job.id)]
+    stages = jobs.list_stages(conn, job, hub.latest(task_ids))
+    weights = [max(0.05, float(stage.cost.get("cpu_s", 0.0))) for stage in stages]
+    done = sum(w * float(s.progress.get("fraction", 0.0)) for w, s in zip(weights, stages, strict=True))
+    etas = [stage.eta_ms for stage in stages if stage.eta_ms is not None]
+    speeds = [float(s.progress["speed"]) for s in stages if s.status == "running" and s.progress.get("speed")]
+    return Progress(done / sum(weights) if weights else 0.0, max(etas, default=None), sum(speeds) or None)

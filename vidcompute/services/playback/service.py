@@ -1,0 +1,193 @@
+"""Playback: what a playback ID stands for now, its playlists, and where each of its files is."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vidcompute.db.engine import Database
+from vidcompute.errors import Kind, VidComputeError, not_found
+from vidcompute.ids import is_playback_id
+from vidcompute.media import facts as source_facts
+from vidcompute.media.facts import SourceFacts
+from vidcompute.media.playlists import IFRAMES_NAME, PLAYLIST_NAME
+from vidcompute.pipeline.recipes.layout import Layout, layout
+from vidcompute.pipeline.spec import Hls, MediaSpec
+from vidcompute.pipeline.stages.audio import EncodeAudio
+from vidcompute.pipeline.stages.encode import Encode
+from vidcompute.pipeline.stages.package import DASH, MANIFEST, MULTIVARIANT, Package
+from vidcompute.pipeline.stages.probe import Probe
+from vidcompute.pipeline.stages.remux import Remux
+from vidcompute.ports.storage import Storage
+from vidcompute.services.playback import queries
+from vidcompute.services.playback.makers import Makers
+from vidcompute.services.playback.models import Snapshot
+from vidcompute.services.playback.presentation import Presentation
+
+# How long a view is taken for true: an unfinished one changes with every chunk, a complete one with a deletion only.
+_FRESH_S, _FRESH_COMPLETE_S = 0.4, 5.0
+_VIEWS_MAX = 512
+_HOLD_STEP_S = 0.25
+
+
+@dataclass(frozen=True)
+class File:
+    """Where a file is: `key` in storage for good, or `path` on this machine for now."""
+
+    key: str | None = None
+    path: Path | None = None
+
+
+@dataclass
+class _View:
+    presentation: Presentation
+    until: float
+
+
+class Playback:
+    """What the HTTP edge asks for streams: a short-lived cache of views, and the makers of fast rungs."""
+
+    def __init__(self, db: Database, storage: Storage, makers: Makers) -> None:
+        self._db = db
+        self._storage = storage
+        self.makers = makers
+        self._views: dict[str, _View] = {}
+
+    async def view(self, playback_id: str, *, fresh: bool = False) -> Presentation:
+        """The presentation of a playback ID; `playback_id_not_found` where there is none."""
+        if not is_playback_id(playback_id):
+            raise not_found("playback_id", playback_id[:80])
+        known = self._views.get(playback_id)
+        if known is not None and known.until > time.monotonic() and not fresh:
+            return known.presentation
+        presentation = present(await self._db.read(queries.by_playback_id, playback_id))
+        if len(self._views) >= _VIEWS_MAX:
+            self._views.pop(next(iter(self._views)))
+        fresh_s = _FRESH_COMPLETE_S if presentation.complete else _FRESH_S
+        self._views[playback_id] = _View(presentation, time.monotonic() + fresh_s)
+        return presentation
+
+    async def playable(self, playback_id: str) -> Presentation:
+        """The presentation once a viewer can start; one that comes to it within the holding time is waited for."""
+        view = await self.view(playback_id)
+        deadline = time.monotonic() + self.makers.limits.hold_s
+        while view.layout is None and not view.complete and time.monotonic() < deadline:
+            if view.snapshot.asset.status == "errored":
+                break
+            await asyncio.sleep(_HOLD_STEP_S)
+            view = await self.view(playback_id)
+        return view
+
+    async def multivariant(self, playback_id: str, *, planned: bool) -> str:
+        """The multivariant playlist as text."""
+        view = await self.playable(playback_id)
+        return await self._packaged(view, MULTIVARIANT) or view.multivariant(planned=planned)
+
+    async def dash(self, playback_id: str) -> str:
+        """The DASH manifest as text; `dash_not_ready` until every rendition is complete."""
+        text = await self._packaged(await self.view(playback_id), DASH)
+        if text is None:
+            raise not_found("dash_manifest", playback_id)
+        return text
+
+    async def media_playlist(self, playback_id: str, track: str) -> str:
+        """The playlist of one track as text."""
+        view = await self.playable(playback_id)
+        if view.complete and track not in view.tracks:
+            raise not_found("track", track)
+        return await self._packaged(view, f"{track}/{PLAYLIST_NAME}") or view.media_playlist(track)
+
+    async def iframe_playlist(self, playback_id: str, track: str) -> str:
+        """The I-frame playlist of one rendition as text, once all are complete."""
+        view = await self.view(playback_id)
+        text = await self._packaged(view, f"{track}/{IFRAMES_NAME}") if track in view.tracks else None
+        if text is None:
+            raise not_found("iframe_playlist", track)
+        return text
+
+    async def manifest(self, playback_id: str) -> str:
+        """All outputs as JSON: tracks as they were packaged, and the files and images beside them."""
+        view = await self.view(playback_id)
+        text = await self._packaged(view, MANIFEST)
+        if text is None:
+            raise not_found("manifest", playback_id)
+        return json.dumps({"playback_id": playback_id, **json.loads(text), "files": _files(view)}, indent=1)
+
+    async def _packaged(self, view: Presentation, name: str) -> str | None:
+        key = view.packaged(name)
+        if key is None:
+            return None
+        return view.named(b"".join([piece async for piece in self._storage.read(key)]).decode())
+
+    async def file(self, playback_id: str, track: str, file_name: str) -> File:
+        """A track's `init.mp4` or segment: from storage for good, else made now or waited for.
+
+        Raises `track_not_found`, `segment_not_found`, `segment_not_ready`, `seeks_limited`.
+        """
+        view = await self.playable(playback_id)
+        key = view.stored(track, file_name)
+        if key is None and track in view.ready_tracks:
+            return File(path=await self.makers.file(view, await self.source(view.snapshot), track, file_name))
+        deadline = time.monotonic() + self.makers.limits.hold_s
+        while key is None and time.monotonic() < deadline:
+            await asyncio.sleep(_HOLD_STEP_S)
+            key = (await self.view(playback_id)).stored(track, file_name)
+        if key is None:
+            raise not_ready(track)
+        return File(key=key)
+
+    async def source(self, snapshot: Snapshot) -> Path:
+        """The source's file on this machine."""
+        if snapshot.source is None:
+            raise not_found("source", snapshot.asset.id)
+        path = self._storage.local_path(snapshot.source.storage_key)
+        if path is None:
+            target = self.makers.sources / snapshot.source.id
+            path = target if target.exists() else await self._storage.fetch(snapshot.source.storage_key, target)
+        return path
+
+
+_TRACK_STAGES = frozenset({Encode.name, Remux.name, EncodeAudio.name, Package.name, Probe.name})
+
+
+def _files(view: Presentation) -> list[dict[str, Any]]:
+    nodes = view.snapshot.plan.nodes if view.snapshot.plan else ()
+    made = ((node, view.snapshot.artifacts.get(node.id)) for node in nodes if node.stage not in _TRACK_STAGES)
+    return [
+        {"output": node.id, "size_bytes": artifact.size_bytes, "sha256": artifact.digest, "facts": dict(artifact.facts)}
+        for node, artifact in made
+        if artifact is not None
+    ]
+
+
+def not_ready(track: str) -> VidComputeError:
+    """A rendition is not made that far yet."""
+    return VidComputeError(Kind.UNAVAILABLE, "segment_not_ready", f"{track} is still being made; ask again.")
+
+
+def present(snapshot: Snapshot) -> Presentation:
+    """The presentation of a snapshot: its layout is worked out again from what was probed and asked for."""
+    artifact = snapshot.artifacts.get(Probe.name)
+    if snapshot.job is None or snapshot.plan is None or artifact is None:
+        return Presentation(snapshot, None, None)
+    known = _LAID_OUT.get(snapshot.job.id)
+    if known is None:
+        known = _lay_out(artifact.facts, snapshot.job.spec)
+        if len(_LAID_OUT) >= _VIEWS_MAX:
+            _LAID_OUT.pop(next(iter(_LAID_OUT)))
+        _LAID_OUT[snapshot.job.id] = known
+    return Presentation(snapshot, *known)
+
+
+# By job: what a job was given never changes, and laying out an hour of video takes milliseconds.
+_LAID_OUT: dict[str, tuple[SourceFacts, Layout | None]] = {}
+
+
+def _lay_out(facts_json: Mapping[str, Any], spec_json: Mapping[str, Any]) -> tuple[SourceFacts, Layout | None]:
+    facts = source_facts.from_json(dict(facts_json))
+    spec = MediaSpec.model_validate({name: spec_json[name] for name in MediaSpec.model_fields})
+    has_streams = any(isinstance(output, Hls) for output in spec.outputs)
+    return facts, layout(facts, spec) if has_streams else None
