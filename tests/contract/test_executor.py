@@ -104,6 +104,13 @@ async def test_an_artifact_can_be_an_input(bench: Bench) -> None:
     assert await bench.read(f"{spec.output_prefix}/made/copy") == b"ONE TWOSOME MEDIA"
 
 
+async def test_an_artifact_without_files_is_an_input_too(bench: Bench) -> None:
+    facts_alone = InputRef("orgs/org_1/artifacts/probe/1", is_tree=True, facts={"height": 480})
+    spec = attempt(inputs={"source": (facts_alone,)})
+    await bench.executor.start(spec)
+    assert (await bench.events.finished(spec.attempt_id)).facts["known"] == [{"height": 480}]
+
+
 @pytest.mark.parametrize(
     ("way", "kind", "code"),
     [
@@ -343,6 +350,15 @@ async def test_a_call_answers_with_facts_and_files(bench: Bench) -> None:
     assert answers == [{"facts": {"pieces": 1, "known": [{}], "greeting": "hello"}}]
     assert (bench.folder / "answer" / "made" / "copy").read_bytes() == b"MEDIA"
     await eventually(lambda: not list((bench.folder / "work").glob("call_*")))
+
+
+async def test_a_call_brings_facts(bench: Bench) -> None:
+    wanted = call("copying", bench, facts={"source": {"width": 640}})
+    (answer,) = [a async for a in bench.executor.call(wanted)]
+    assert answer["facts"]["known"] == [{"width": 640}]
+    alone = replace(wanted, inputs={}, output=str(bench.folder / "second"))
+    (answer,) = [a async for a in bench.executor.call(alone)]
+    assert answer["facts"] == {"pieces": 0, "known": [{"width": 640}], "greeting": "hello"}
 
 
 async def test_closing_a_call_ends_its_processes(bench: Bench) -> None:

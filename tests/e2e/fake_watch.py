@@ -1,4 +1,4 @@
-"""A small server that plays the platform's part towards the watch page: the real pages, a real stream, a scripted asset.
+"""A small server in the platform's place towards the watch page: the real pages, a real stream, a scripted asset.
 
 What can be delivered is decided by the test: requests for other tracks are held and then refused, as the platform does.
 """
@@ -93,20 +93,25 @@ def _storyboard(duration_s: int) -> str:
     return "\n".join(lines)
 
 
-def multivariant(tracks: list[str]) -> str:
-    """The multivariant playlist of these video tracks, in this order."""
+def multivariant(tracks: list[str], *, declared_times: int = 1) -> str:
+    """The multivariant playlist of these video tracks, in order; bitrates are declared so many times their size."""
     lines = [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
         "#EXT-X-INDEPENDENT-SEGMENTS",
-        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="English",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,'
-        f'CHANNELS="2",URI="/stream/{PLAYBACK_ID}/{AUDIO}/index.m3u8"',
+        (
+            '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="English",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,'
+            f'CHANNELS="2",URI="/stream/{PLAYBACK_ID}/{AUDIO}/index.m3u8"'
+        ),
     ]
     for track in tracks:
-        width, height, bitrate_bps = RUNGS[track]
+        width, height, encoded_bps = RUNGS[track]
+        bitrate_bps = encoded_bps * declared_times
         lines += [
-            f'#EXT-X-STREAM-INF:BANDWIDTH={bitrate_bps * 3 // 2},AVERAGE-BANDWIDTH={bitrate_bps},AUDIO="audio",'
-            f'CODECS="avc1.42c01e,mp4a.40.2",RESOLUTION={width}x{height},FRAME-RATE=24.000',
+            (
+                f'#EXT-X-STREAM-INF:BANDWIDTH={bitrate_bps * 3 // 2},AVERAGE-BANDWIDTH={bitrate_bps},AUDIO="audio",'
+                f'CODECS="avc1.42c01e,mp4a.40.2",RESOLUTION={width}x{height},FRAME-RATE=24.000'
+            ),
             f"/stream/{PLAYBACK_ID}/{track}/index.m3u8",
         ]
     return "\n".join([*lines, ""])
@@ -129,6 +134,7 @@ class FakeWatch:
     stream: Path
     hold_s: float = 8.0
     making_s: float = 0.0  # how long the first request for a segment of the first ready rung takes
+    declared_times: int = 1  # how many times their real bitrate the rungs are said to have
     state: dict[str, Any] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -193,6 +199,10 @@ class FakeWatch:
         """The requests for media segments of a track, in order."""
         return [r for r in self.requests if r.track == track and r.name.endswith(".m4s")]
 
+    def pictures(self) -> list[Request]:
+        """The requests for media segments of any video track, in the order in which they were answered."""
+        return [r for r in self.requests if r.track != AUDIO and r.name.endswith(".m4s")]
+
 
 def preparing_state() -> dict[str, Any]:
     """The state of an asset that was submitted a moment ago."""
@@ -243,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     asset: FakeWatch
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         """Says nothing: a test reads `requests`."""
 
     def do_GET(self) -> None:
@@ -308,7 +318,8 @@ class _Handler(BaseHTTPRequestHandler):
         seen = -1
         while True:
             with self.asset.changed:
-                self.asset.changed.wait_for(lambda: self.asset.closed or self.asset.version != seen)
+                while self.asset.version == seen and not self.asset.closed:
+                    self.asset.changed.wait()
                 if self.asset.closed:
                     return
                 seen, state = self.asset.version, self.asset.state
@@ -317,7 +328,8 @@ class _Handler(BaseHTTPRequestHandler):
     def master(self) -> None:
         planned = "planned=1" in self.path
         tracks = [track for track in RUNGS if planned or self.asset.is_ready(track)]
-        self.reply(200, multivariant(tracks).encode(), _TYPES[".m3u8"])
+        text = multivariant(tracks, declared_times=self.asset.declared_times)
+        self.reply(200, text.encode(), _TYPES[".m3u8"])
 
     def part(self, track: str, name: str) -> None:
         asset = self.asset

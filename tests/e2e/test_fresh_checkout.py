@@ -66,6 +66,7 @@ def test_a_bare_machine_is_set_up_once(checkout: Path, bare: dict[str, str]) -> 
             "import av, imageio_ffmpeg, vidcompute; print(vidcompute.__file__, imageio_ffmpeg.get_ffmpeg_exe())",
         ],
         env=bare,
+        cwd=checkout.parent,
         capture_output=True,
         text=True,
         check=True,

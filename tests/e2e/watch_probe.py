@@ -1,4 +1,4 @@
-"""What a test measures in the watch page: standstills of the picture, silence in the sound, the states that it shows."""
+"""What a test measures in the watch page: standstills of the picture, silence in the sound, the states it shows."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any

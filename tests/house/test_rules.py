@@ -34,6 +34,12 @@ def _python(*, below: str = "", apart: frozenset[str] = frozenset()) -> list[Pat
         (rules.selects, "import sqlalchemy as sa\nsa.select(x)", "import select\nselect.poll()"),
         (rules.selects, "from sqlalchemy import Table\njobs.select()", "import select\nselect.select()"),
         (rules.sleeps, "import time\ntime.sleep(1)", "import time\ntime.monotonic()"),
+        (
+            rules.sleeps,
+            "import asyncio\nasyncio.sleep(0.01)",
+            "import asyncio\nwhile not x():\n    asyncio.sleep(0.01)",
+        ),
+        (rules.sleeps, "import asyncio\nwhile not x():\n    asyncio.sleep(1)", "import asyncio\nasyncio.Event()"),
         (rules.sleeps, "from asyncio import sleep", "from asyncio import Event"),
         (
             rules.skipped_tests,

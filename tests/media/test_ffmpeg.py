@@ -15,7 +15,7 @@ from vidcompute.media.run import run
 def test_the_wheels_ffmpeg_is_found_and_known_safe(ffmpeg: str) -> None:
     path = ff.locate()
     assert path == Path(ffmpeg)
-    assert ff.version_numbers(ff.version(path)) >= ff.FLOOR  # type: ignore[operator]
+    assert (ff.version_numbers(ff.version(path)) or (0,)) >= ff.FLOOR
     assert ff.safety_warning(path) is None
     assert ff.build_id(path).startswith(ff.version(path) + "+")
     assert {"libx264", "libx265", "libsvtav1", "aac", "libwebp"} <= ff.encoders(path)
@@ -88,7 +88,7 @@ def test_a_source_is_decoded(ffmpeg: str, clip: ClipMaker, container: str | None
     [
         "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nclip.mp4\n#EXT-X-ENDLIST\n",
         "ffconcat version 1.0\nfile clip.mp4\n",
-        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 26\n",
         ";FFMETADATA1\ntitle=x\n",
         '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"></MPD>',
     ],

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.clips import ClipMaker
+from tests.fixtures.waiting import wait_until
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.media import ffmpeg as ff
 from vidcompute.media.run import FfmpegProgress, capture, end_descendants, fork, run, start
@@ -74,7 +75,8 @@ def test_stdout_goes_to_a_callback_or_a_file(tmp_path: Path) -> None:
 
 def test_stderr_is_passed_on_line_by_line_and_kept_within_bounds() -> None:
     lines: list[str] = []
-    script = "i=0; while [ $i -lt 500 ]; do echo line $i >&2; i=$((i+1)); done; printf 'a\\rb' >&2; head -c 9000 /dev/zero >&2"
+    counting = "i=0; while [ $i -lt 500 ]; do echo line $i; i=$((i+1)); done"
+    script = f"{{ {counting}; printf 'a\\rb'; head -c 9000 /dev/zero; }} >&2"
     done = run([SHELL, "-c", script], timeout_s=20, on_line=lines.append)
     assert lines[:2] == ["line 0", "line 1"]
     assert "a" in lines
@@ -201,14 +203,15 @@ def test_an_error_in_a_callback_ends_it() -> None:
 
 
 def test_terminate_asks_before_it_kills() -> None:
-    polite = start([SHELL, "-c", "trap 'exit 7' TERM; printf x; while :; do sleep 0.05; done"], outputs=(1,))
-    assert next(polite.chunks()) == (1, b"x")
-    polite.terminate(grace_s=5.0)
-    deaf = start([SHELL, "-c", "trap '' TERM; printf x; while :; do sleep 0.05; done"], outputs=(1,))
-    assert next(deaf.chunks()) == (1, b"x")
-    deaf.terminate(grace_s=0.2)
-    assert polite.returncode in {7, -signal.SIGKILL}
-    assert deaf.returncode == -signal.SIGKILL
+    def ended_with(script: str, grace_s: float) -> int | None:
+        running = start([SHELL, "-c", f"{script}; printf x; while :; do sleep 0.05; done"], outputs=(1,))
+        chunks = running.chunks()
+        assert next(chunks) == (1, b"x")
+        running.terminate(grace_s)
+        return running.returncode
+
+    assert ended_with("trap 'exit 7' TERM", 5.0) == 7
+    assert ended_with("trap '' TERM", 0.2) == -signal.SIGKILL
 
 
 def test_descendants_are_ended_with_all_their_children(tmp_path: Path) -> None:
@@ -218,8 +221,7 @@ def test_descendants_are_ended_with_all_their_children(tmp_path: Path) -> None:
         adopt_orphans()
         script = f"(sleep 60 & echo $! >> {left}; sleep 60 & echo $! >> {left}) & wait; echo x >> {left}; sleep 60"
         pid = os.spawnv(os.P_NOWAIT, SHELL, [SHELL, "-c", script])
-        while not left.exists() or "x" not in left.read_text():
-            time.sleep(0.01)
+        wait_until(lambda: left.exists() and "x" in left.read_text())
         end_descendants()
         return 0 if _gone(pid) and all(_gone(int(p)) for p in left.read_text().split("\n") if p.isdigit()) else 1
 

@@ -44,7 +44,7 @@ def test_a_failing_command_shows_its_last_lines_and_a_hint(capsys: pytest.Captur
 
 
 def test_a_missing_command_and_one_that_hangs_are_told_apart() -> None:
-    with pytest.raises(console.SetupError, match="^No tool$"):
+    with pytest.raises(console.SetupError, match=r"^No tool$"):
         console.run(["/nowhere/tool"], problem="No tool")
     with pytest.raises(console.SetupError, match="no end after"):
         console.run(["tail", "-f", "/dev/null"], problem="Slow", timeout_s=0.2)

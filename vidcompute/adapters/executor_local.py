@@ -154,15 +154,26 @@ class LocalExecutor:
     """Implements `ports.executor.Executor` and `Interactive`.
 
     `argv` starts the forkserver; the number of its control socket's descriptor is added to it. It gets `env` and a
-    few plain variables of ours as its environment. Use it from one event loop, whose thread must live as long as
+    few plain variables of ours as its environment. `cores` and `memory` (bytes) say what attempts may fill in all;
+    left out, it is what this machine has. Use it from one event loop, whose thread must live as long as
     the executor (the kernel ties the forkserver to it); `open` it first.
     """
 
-    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, node: str = "local") -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        node: str = "local",
+        cores: float | None = None,
+        memory: int | None = None,
+    ) -> None:
         self._argv = tuple(argv)
         self._environment = {name: os.environ[name] for name in _PASSED if name in os.environ} | _THREADS
         self._environment |= dict(env or {})
         self._node = node
+        self._cores = cores
+        self._memory = memory
         self._server: _Server | None = None
         self._running: dict[str, _Running] = {}
         self._events: asyncio.Queue[AttemptEvent | None] = asyncio.Queue()
@@ -272,7 +283,7 @@ class LocalExecutor:
 
     async def nodes(self) -> list[NodeInfo]:
         """See `Executor.nodes`: this machine."""
-        return [NodeInfo(self._node, cpu_cores(), memory_bytes())]
+        return [NodeInfo(self._node, self._cores or cpu_cores(), self._memory or memory_bytes())]
 
     async def close(self, grace_s: float) -> None:
         """See `Executor.close`. Then the forkserver is ended."""

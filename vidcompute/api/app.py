@@ -26,6 +26,7 @@ from vidcompute.api import (
 from vidcompute.api.deps import Build, Deps
 from vidcompute.api.metrics import Metrics, follow
 from vidcompute.api.middleware import Around
+from vidcompute.api.viewing import Viewing
 
 _OWN = (submit.router, jobs.router, events.router, joblogs.router, assets.router, health.router, docs.router)
 _PUBLIC = (streams.router, pictures.router, watch.router)
@@ -41,8 +42,14 @@ class Application(FastAPI):
         return self.openapi_schema
 
 
-def create_app(deps: Deps, routers: Iterable[APIRouter] = (), *, metrics: Metrics | None = None) -> "Application":
-    """The application over these parts. `routers` are further routes, such as those of playback."""
+def create_app(
+    deps: Deps,
+    routers: Iterable[APIRouter] = (),
+    *,
+    viewing: Viewing | None = None,
+    metrics: Metrics | None = None,
+) -> "Application":
+    """The application over these parts. `viewing` is what the public routes need; `routers` are further routes."""
     kept = metrics or Metrics()
     kept.build.labels(deps.build.version, deps.build.ffmpeg).set(1)
     app = Application(
@@ -56,6 +63,7 @@ def create_app(deps: Deps, routers: Iterable[APIRouter] = (), *, metrics: Metric
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.deps = deps
+    app.state.viewing = viewing
     app.state.metrics = kept
     for router in (*_OWN, *_PUBLIC, *routers):
         app.include_router(router)

@@ -86,12 +86,11 @@ async def _read(
         if attempt.id <= position.all_to:
             continue
         seen = position.lines.get(attempt.id, 0)
-        wanted = stage in {None, attempt.task.stage}
-        lines = await _lines(deps, attempt) if wanted else []
+        lines, over = await _lines(deps, attempt) if stage in {None, attempt.task.stage} else ([], attempt.over)
         taken = [line for line in lines if line.line > seen][: limit - len(entries)]
         entries += taken
         last = taken[-1].line if taken else seen
-        if whole and attempt.over and (not lines or last >= lines[-1].line):
+        if whole and over and (not lines or last >= lines[-1].line):
             position.all_to = attempt.id
             position.lines.pop(attempt.id, None)
             continue
@@ -103,17 +102,18 @@ async def _read(
     return entries
 
 
-async def _lines(deps: Deps, attempt: _Attempt) -> list[schemas.LogEntry]:
+async def _lines(deps: Deps, attempt: _Attempt) -> tuple[list[schemas.LogEntry], bool]:
+    """The lines of an attempt so far, and whether these are all that there will be."""
     live = [line for line in deps.hub.backlog([attempt.task.id]) if line.attempt_id == attempt.id]
-    if live:
-        return [_entry(attempt, line.line, at(line.at_ms), line.level, line.message) for line in live]
+    if live:  # its end may be recorded already: what it stored is read once the hub has let go of it
+        return [_entry(attempt, line.line, at(line.at_ms), line.level, line.message) for line in live], False
     try:
         data = b"".join([piece async for piece in deps.storage.read(attempt.logs_key)])
     except VidComputeError as error:
         if error.kind is Kind.NOT_FOUND:
-            return []
+            return [], attempt.over
         raise
-    return list(_parsed(attempt, data.decode("utf-8", "replace")))
+    return list(_parsed(attempt, data.decode("utf-8", "replace"))), attempt.over
 
 
 def _parsed(attempt: _Attempt, text: str) -> Iterator[schemas.LogEntry]:
@@ -204,7 +204,7 @@ async def _follow(
                     yield _event(entry, "")
                 yield _event(entries[-1], position.text())
                 sent_s = time.monotonic()
-            if status in ENDED_JOBS:
+            if status in ENDED_JOBS and not deps.hub.backlog([attempt.task.id for attempt in attempts]):
                 yield sse.event("end", {"job_id": job_id, "status": status})
                 return
             if time.monotonic() - sent_s >= sse.HEARTBEAT_S:

@@ -275,7 +275,6 @@ class PlanView(_Wire):
     nodes: list[PlanStep]
     notes: list[str]
     """What was chosen, and why."""
-    first_play: dict[str, Any] | None
     cost: Effort
     """The sum over all nodes; wall_s as if they ran one after the other."""
 

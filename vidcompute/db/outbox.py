@@ -73,7 +73,7 @@ def events_since(
 
 
 def all_since(conn: Connection, seq: int, *, limit: int = 500) -> list[Event]:
-    """Up to `limit` events after `seq` of every organization, oldest first: for what serves them all, such as metrics."""
+    """Up to `limit` events after `seq` of every organization, oldest first: for what serves all, such as metrics."""
     query = select(events).where(events.c.seq > seq).order_by(events.c.seq).limit(limit)
     return [Event(**row._mapping) for row in conn.execute(query)]
 

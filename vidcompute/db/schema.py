@@ -177,6 +177,7 @@ tasks = Table(
         sqlite_where=READY,
         postgresql_where=READY,
     ),
+    Index("ix_tasks_postponed", "ready_ms", sqlite_where=READY, postgresql_where=READY),
     Index("ix_tasks_status", "status"),
 )
 

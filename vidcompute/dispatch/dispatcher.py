@@ -124,6 +124,13 @@ class Dispatcher:
         """Why a ready task isn't placed, in plain words, as of the last round."""
         return self._reasons.get(task_id)
 
+    async def trouble(self) -> str | None:
+        """What is wrong with the dispatcher, in words, for readiness; None while it works."""
+        ended = [loop.get_name() for loop in self._loops if loop.done()]
+        if self._draining:
+            return "it takes no new work: the server shuts down"
+        return f"it stopped: {', '.join(ended)}" if ended or not self._loops else None
+
     @property
     def running_attempts(self) -> int:
         """How many attempts the executor has."""

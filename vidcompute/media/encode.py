@@ -19,6 +19,7 @@ _X264_PARAMS = (
 _X265_PARAMS = (
     "keyint=-1:min-keyint=1:scenecut=0:open-gop=0:bframes=4:b-adapt=0:repeat-headers=0:info=0:log-level=error"
 )
+_REORDERED_FRAMES = 2  # three B-frames, one of them a reference
 _BUFFER_S = Fraction(3, 2)
 
 FRAGMENTED = "+frag_keyframe+frag_discont+empty_moov+default_base_moof+negative_cts_offsets"
@@ -40,6 +41,7 @@ class VideoCut:
 
     `zero_pts` becomes 0 of the output. `gops` has the frame counts of each GOP for each segment, so their sum is
     exactly how many frames come out. `start_ticks` and `end_ticks` are output times in 1/`timescale` s.
+    `delay_ticks` is how much later than in decoding order frames may be shown, at the most.
     """
 
     stream: int
@@ -56,6 +58,7 @@ class VideoCut:
     first_segment: int
     start_ticks: int
     end_ticks: int
+    delay_ticks: int
     gops: tuple[tuple[int, ...], ...]
     display_size: tuple[int, int]
     deinterlace: bool
@@ -91,11 +94,16 @@ def cut(timeline: Timeline, video: VideoFacts, container: str, chunk: Chunk) -> 
         first_segment=chunk.segments[0].number,
         start_ticks=chunk.segments[0].start_ticks,
         end_ticks=timeline.end_ticks if last else timeline.segments[following].start_ticks,
+        delay_ticks=_REORDERED_FRAMES * _longest_frame_ticks(timeline, video),
         gops=tuple(s.gops for s in chunk.segments),
         display_size=(video.display_width, video.display_height),
         deinterlace=video.interlaced,
         hdr=video.hdr,
     )
+
+
+def _longest_frame_ticks(timeline: Timeline, video: VideoFacts) -> int:
+    return timeline.frame_ticks or -(-video.longest_gap_ms * timeline.timescale // 1000)
 
 
 def seconds(ticks: int, time_base: tuple[int, int]) -> str:
@@ -107,8 +115,9 @@ def video_input(part: VideoCut, source: Path, *, pace: float | None = None, deco
     """Arguments that open the source where a stretch begins; `pace` limits reading to so many times real time."""
     # Half a frame is added because the time is written in microseconds and must not fall before the key frame.
     seek = part.seek_pts * Fraction(*part.time_base) + 1 / part.frame_rate / 2
+    lead = (part.start_pts - part.seek_pts) * Fraction(*part.time_base)
     return [
-        *paced(pace),
+        *paced(pace, lead),
         "-noaccurate_seek",
         "-ss",
         f"{float(seek):.6f}",
@@ -116,9 +125,9 @@ def video_input(part: VideoCut, source: Path, *, pace: float | None = None, deco
     ]
 
 
-def paced(pace: float | None) -> list[str]:
-    """Arguments that keep reading at a pace, after a first burst of two segments."""
-    return [] if pace is None else ["-readrate", f"{pace:g}", "-readrate_initial_burst", "9"]
+def paced(pace: float | None, lead: Fraction = Fraction(0)) -> list[str]:
+    """Arguments that read at a pace, after a first burst: `lead` seconds that are only read over, and two segments."""
+    return [] if pace is None else ["-readrate", f"{pace:g}", "-readrate_initial_burst", f"{float(lead) + 9:.3f}"]
 
 
 def encode_args(

@@ -17,10 +17,12 @@ class FramePoint:
 class VideoFacts:
     """One video stream.
 
-    `width` and `height` are coded; `display_width` and `display_height` are what a viewer sees, square pixels and
-    rotation applied. `frame_rate` is frames a second over the whole length. `steady` says that frames are evenly
-    spaced (within a tick of rounding). `grid` has the first frame at or after every 2 s of media, `keyframes` every
-    random access point; both begin with frame 0. `frame_count` counts frames that are presented.
+    `width` and `height` are the decoder's, cropping applied; `display_width` and `display_height` are what a viewer
+    sees, square pixels and rotation applied. `frame_rate` is frames a second over the whole length. `steady` says that
+    frames are evenly spaced (within a tick of rounding). `grid` has the first frame at or after every 2 s of media,
+    once where it stands for longer; `keyframes` every random access point; both begin with frame 0. `frame_count`
+    counts frames that are presented: from the first that can be decoded on, without those that an edit list hides.
+    Colours have ffmpeg's names, or "unknown". A source without timestamps has even ones, counted from 0.
     """
 
     index: int
@@ -103,9 +105,9 @@ class AudioFacts:
 class SourceFacts:
     """A source as probed: at least one of `video` and `audio` is there. `warnings` are in plain words, for people."""
 
-    container: str  # the demuxer's name: "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", …
+    container: str  # the demuxer's short name, as sniff() gives it: "mov" (MP4 too), "matroska" (WebM too), "mpegts"…
     size_bytes: int
-    duration_ms: int
+    duration_ms: int  # from `start` to the latest end of any stream
     bitrate_bps: int
     video: VideoFacts | None
     audio: tuple[AudioFacts, ...]

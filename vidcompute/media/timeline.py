@@ -7,6 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from itertools import pairwise
 
 from vidcompute.media.facts import FramePoint, VideoFacts
 
@@ -156,8 +157,8 @@ def _is_segment_point(point: FramePoint, video: VideoFacts) -> bool:
 def _keyframe_cuts(video: VideoFacts) -> list[FramePoint]:
     """Key frames that begin segments: the first one at or behind 4 s, earlier where the next would make it over 6 s."""
     cuts = [video.keyframes[0]]
-    following = [*video.keyframes[2:], FramePoint(video.frame_count, video.end_pts)]
-    for point, next_point in zip(video.keyframes[1:], following, strict=True):
+    points = [*video.keyframes[1:], FramePoint(video.frame_count, video.end_pts)]
+    for point, next_point in pairwise(points):
         length = (point.pts - cuts[-1].pts) * video.time_base
         length_with_next = (next_point.pts - cuts[-1].pts) * video.time_base
         if length >= SEGMENT_S or length_with_next > LONGEST_SEGMENT_S:
@@ -233,7 +234,7 @@ def _ends_here(
         return True
     wasted = (following.source_pts - seek_pts(timeline, video, following)) * video.time_base
     near_key = wasted <= Fraction(1, 2)
-    return length >= wanted or (near_key and length >= max(_CHUNK_S_MIN, wanted - 2 * SEGMENT_S))
+    return length >= wanted - SEGMENT_S / 2 or (near_key and length >= max(_CHUNK_S_MIN, wanted - 2 * SEGMENT_S))
 
 
 def first_pts(timeline: Timeline, video: VideoFacts, segment: Segment) -> int:

@@ -28,15 +28,25 @@ def segment_name(number: int) -> str:
     return f"{number}.m4s"
 
 
-def video_cutter(cut: VideoCut) -> SegmentCutter:
-    """The cutter that holds an encode of this stretch to its promise."""
-    return SegmentCutter(
+def video_writer(
+    folder: Path,
+    cut: VideoCut,
+    *,
+    codec: str = "h264",
+    copy: bool = False,
+    on_segment: Callable[[SegmentInfo], None] | None = None,
+) -> "TrackWriter":
+    """The writer that holds an encode (or a copy) of this stretch to its promise."""
+    delay = 0 if codec == "av1" else cut.delay_ticks  # AV1 hides its reordering inside of its frames
+    cutter = SegmentCutter(
         cut.timescale,
         _plans(cut),
         first_number=cut.first_segment,
         start_time=cut.start_ticks,
         frame_duration=None if cut.rule == RateRule.VARIABLE else cut.frame_ticks,
+        composition_delay=delay,
     )
+    return TrackWriter(folder, CopiedVideo(cut, cutter) if copy else cutter, delay_ticks=delay, on_segment=on_segment)
 
 
 def _plans(cut: VideoCut) -> Iterator[SegmentPlan]:
@@ -48,8 +58,8 @@ def _plans(cut: VideoCut) -> Iterator[SegmentPlan]:
 class CopiedVideo:
     """Takes exactly the promised frames out of a copy that begins a key frame early or ends a few frames late."""
 
-    def __init__(self, cut: VideoCut) -> None:
-        self._cutter = video_cutter(cut)
+    def __init__(self, cut: VideoCut, cutter: SegmentCutter) -> None:
+        self._cutter = cutter
         self._left = cut.frames
         start = COPY_SHIFT_S * cut.timescale + cut.start_ticks
         self._begin = start - round(cut.timescale / cut.frame_rate / 2)
@@ -71,17 +81,23 @@ class CopiedVideo:
 
 
 class TrackWriter:
-    """Writes one track into a folder, from bytes of fragmented MP4 that arrive in pieces.
+    """Writes one track into a folder, from bytes of fragmented MP4 that arrive in pieces; see also `video_writer`.
 
     A file appears under its name only when it is whole, so that others may read while the track grows.
     """
 
     def __init__(
-        self, folder: Path, cutter: Cutter, *, on_segment: Callable[[SegmentInfo], None] | None = None
+        self,
+        folder: Path,
+        cutter: Cutter,
+        *,
+        delay_ticks: int = 0,
+        on_segment: Callable[[SegmentInfo], None] | None = None,
     ) -> None:
         self.name = folder.name
         self._folder = folder
         self._stream = CutStream(cutter)
+        self._delay_ticks = delay_ticks
         self._on_segment = on_segment
         self._init: InitSegment | None = None
         self._segments: list[SegmentInfo] = []
@@ -92,7 +108,7 @@ class TrackWriter:
         for item in self._stream.feed(data):
             if isinstance(item, InitSegment):
                 self._init = item
-                self._write(INIT_NAME, item.to_bytes())
+                self._write(INIT_NAME, item.to_bytes(self._delay_ticks))
             else:
                 self._take(item)
 

@@ -27,11 +27,15 @@ class NodeInfo:
 
 @dataclass(frozen=True)
 class InputRef:
-    """Where an input lies in storage: one object (a source), or a prefix that holds an artifact's files."""
+    """Where an input lies in storage: one object (a source), or a prefix that holds an artifact's files.
+
+    `is_empty` says that the artifact has no files (its facts are all of it): then nothing lies there.
+    """
 
     key: str
     is_tree: bool
     facts: Mapping[str, Any] = field(default_factory=dict)
+    is_empty: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import selectors
 import signal
 import socket
@@ -32,7 +33,18 @@ from vidcompute.runner.inner import Context, StageRun, error_of, run_stage
 from vidcompute.runner.work import LocalInput
 
 # What stages import as they begin to work: loaded here, once, for all of them.
-_PRELOADED = ("av", "numpy", "PIL.Image", "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "PIL.WebPImagePlugin", "asyncio")
+_PRELOADED_PACKAGES = ("vidcompute.media",)
+_PRELOADED = (
+    "asyncio",
+    "av",
+    "av.subtitles.stream",  # PyAV imports it with the first container it opens
+    "numpy",
+    "numpy.ma",
+    "PIL.Image",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "PIL.WebPImagePlugin",
+)
 _PACKET_BYTES = 4096
 _GRACE_S = 1.0  # from asking to killing; with the rest it stays well within the 2 s that are promised
 _GROUP_TICK_S = 0.005
@@ -264,6 +276,9 @@ def warm_up() -> None:
     """Load what stages use and settle the heap, so that a fork has nothing to do but begin."""
     for name in _PRELOADED:
         importlib.import_module(name)
+    for package in map(importlib.import_module, _PRELOADED_PACKAGES):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
     sandbox.system_read_paths()
     gc.collect()
     gc.freeze()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidcompute.errors import Kind, VidComputeError, not_found
+from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.executor import AttemptSpec, InputRef
 from vidcompute.ports.storage import Storage
 from vidcompute.runner.work import LocalInput
@@ -52,10 +52,11 @@ def describe(folder: Path) -> Tree:
 
 
 async def _fetch_tree(storage: Storage, ref: InputRef, destination: Path) -> Path:
-    found = await storage.list(ref.key)
-    if not found:
-        raise not_found("object", ref.key)
-    for item in found:
+    if ref.is_empty:
+        destination.mkdir(parents=True)
+        return destination
+    destination.mkdir(exist_ok=True)
+    for item in await storage.list(ref.key):  # none is fine: some stages find out facts and make no files
         path = destination / item.key.removeprefix(f"{ref.key}/")
         path.parent.mkdir(parents=True, exist_ok=True)
         await storage.fetch(item.key, path)

@@ -1,19 +1,23 @@
 """The application over a real database and a real folder, and a client that speaks to it in this process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+import structlog
 
 from tests.unit.engine import toys
+from vidcompute import logs
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.api.app import Application, create_app
 from vidcompute.api.deps import Build, Deps, Limits
 from vidcompute.db.engine import Database
+from vidcompute.ports.executor import AttemptSpec, Finished
 from vidcompute.services import accounts, jobs
 
 MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(range(256)) * 8_000  # 2 MB
@@ -28,18 +32,44 @@ class Platform:
     deps: Deps
     key: str
     storage: FolderStorage
+    placed: dict[str, AttemptSpec] = field(default_factory=dict)
 
     async def finish_all(self) -> None:
-        """Carry every job to its end."""
+        """Carry every job to its end; attempts that are placed by now succeed."""
+        for spec in list(self.placed.values()):
+            await self.end(toys.done(spec))
         await self.deps.db.write(toys.run_everything)
 
-    async def run_until(self, stage: str) -> list[Any]:
-        """Carry jobs on until attempts of this stage are placed; their specs."""
-        return await self.deps.db.write(toys.run_until, stage)
+    async def run_until(self, stage: str) -> list[AttemptSpec]:
+        """Carry jobs on until attempts of this stage are placed; those."""
+        while True:
+            moved = await self.deps.db.write(toys.advance)
+            ready = await self.deps.db.read(toys.ready)
+            specs = await self.deps.db.write(toys.place, *(task.id for task in ready))
+            self.placed |= {spec.attempt_id: spec for spec in specs}
+            wanted = [spec for spec in specs if spec.stage == stage]
+            if wanted:
+                return wanted
+            assert moved or specs, f"{stage} never came"
+            for spec in specs:
+                await self.end(toys.done(spec))
 
-    async def end(self, result: Any) -> None:
+    async def end(self, result: Finished) -> None:
         """Record how an attempt ended."""
+        self.placed.pop(result.attempt_id, None)
         await self.deps.db.write(jobs.finish, result, toys.AT_ONCE)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Errors alone are logged: hundreds of requests are made here."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    logs.configure("error")
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

@@ -41,8 +41,9 @@ class SegmentCutter:
     is the time of its first frame, composition offsets may be negative, and durations add up exactly.
 
     `composition_delay` (ticks) is added to every composition offset, and is to be given to `InitSegment.to_bytes`
-    as well: with the encoder's reordering depth there, no offset is negative. (Every FFmpeg up to 9 shows all frames
-    of a track with negative offsets and no edit list late, by the most negative one; browsers read both forms right.)
+    as well: with the encoder's reordering depth there (the composition offset of its very first frame), no offset is
+    negative. FFmpeg, 9 included, shows all frames of a track with negative offsets late, by the most negative one;
+    with the delay and its edit list it is exact, and Chromium reads both forms right (tests/media/test_cmaf*.py).
 
     Raises encode_mismatch when a segment does not begin with a sync frame that is shown first, has another number
     of frames than planned, shows two frames at one time, or has a frame that strays from the steady step.

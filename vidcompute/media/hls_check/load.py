@@ -144,7 +144,7 @@ def load(start: str, fetch: Fetch) -> Stream:
     """
     text, url = (start, "") if "\n" in start or start.startswith("#EXT") else ("", start)
     stream = Stream(None, {})
-    data = text.encode() if text else _fetched(stream, fetch, url)
+    data = text or _fetched(stream, fetch, url)
     if data is None:
         return stream
     top = parse(data, url)

@@ -24,11 +24,16 @@ from vidcompute.media.probe.names import INTERLACED_FIELD_ORDERS
 from vidcompute.media.probe.timeline import Flags, Ticks
 
 NO_TIME = -(2**63)
+_FARTHEST = 2**56  # ticks: two years of nanoseconds; beyond is damage, and sums of it would overflow
 _MOST_TRIES = 400  # packets that a decoder may be fed before it must have given a frame
 _FIRST_PACKETS = 24  # show whether the presentation times lie on the grid of the decoding times
 _FIELD_CODECS = frozenset(("h264", "mpeg2video"))
 _FIELD_FRAMES = 6  # decoded frames that show whether packets are fields
 _MOST_KEYS_INSPECTED = 64
+
+
+def _sane(time: int | None) -> int:
+    return NO_TIME if time is None or abs(time) > _FARTHEST else time
 
 
 @dataclass
@@ -46,9 +51,9 @@ class Rows:
         self.size_bytes += packet.size
         if packet.is_discard:
             return
-        self.pts.append(NO_TIME if packet.pts is None else packet.pts)
-        self.dts.append(NO_TIME if packet.dts is None else packet.dts)
-        self.durations.append(packet.duration or 0)
+        self.pts.append(_sane(packet.pts))
+        self.dts.append(_sane(packet.dts))
+        self.durations.append(min(max(packet.duration or 0, 0), _FARTHEST))
         self.keys.append(packet.is_keyframe)
 
     def times(self) -> Ticks:
@@ -170,7 +175,8 @@ def read(container: InputContainer, readers: Sequence[Reader], budget: Budget, *
     by_index: dict[int, Reader] = {reader.stream.index: reader for reader in readers}
     for packet in _packets(container, readers):
         budget.spend(packet.pos)
-        by_index[packet.stream_index].take(packet)
+        # The empty packets that PyAV ends with know their stream, but not its index.
+        by_index[packet.stream.index].take(packet)
         if beginning and all(reader.settled for reader in readers):
             return
 
@@ -182,8 +188,8 @@ def _packets(container: InputContainer, readers: Sequence[Reader]) -> Iterator[P
             packet = next(packets, None)
         except av.error.ExitError as error:
             raise timed_out() from error
-        except (av.error.FFmpegError, ValueError, MemoryError):
-            return
+        except (av.error.FFmpegError, ValueError, MemoryError, IndexError):
+            return  # an IndexError comes after the last packet, of streams that turned up late
         if packet is None:
             return
         yield packet

@@ -15,6 +15,7 @@ Ticks = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 GRID_S = 2
+_MOST_GRID_POINTS = 500_000  # twelve days: longer ones are refused elsewhere, and must not cost memory before
 HOLE = Fraction(20, 1000)  # seconds between sound packets that can be heard
 RESTART_S = 10  # a clock that goes back by more than any reordering of frames explains
 
@@ -124,7 +125,8 @@ def _longest_gap(times: Ticks, end: int) -> tuple[int, int]:
 def _grid_indexes(times: Ticks, end: int, time_base: Fraction) -> Ticks:
     """The frames at or after every 2 s; a frame that stands for longer is listed once."""
     ticks = GRID_S / time_base
-    targets = np.arange((end - int(times[0])) // ticks + 1, dtype=np.int64)
+    wanted = (end - int(times[0])) // ticks + 1
+    targets = np.arange(min(wanted, _MOST_GRID_POINTS), dtype=np.int64)
     targets = int(times[0]) - (-(targets * ticks.numerator) // ticks.denominator)
     found = np.unique(np.searchsorted(times, targets))
     return found[found < len(times)].astype(np.int64)

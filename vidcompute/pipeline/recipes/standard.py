@@ -51,7 +51,7 @@ def plan(facts: SourceFacts, spec: MediaSpec, capacity: Capacity, probe: PlanNod
     Raises refused errors for what can't be made of this source, such as streams of a file without a track.
     """
     made = layout(facts, spec)
-    nodes = [probe]
+    nodes: list[PlanNode] = []
     makers: Mapping[str, tuple[str, ...]] = {}
     if any(isinstance(o, Hls | Mp4 | Audio) for o in spec.outputs):
         tracks, makers = _tracks(facts, made, spec, capacity)
@@ -61,8 +61,15 @@ def plan(facts: SourceFacts, spec: MediaSpec, capacity: Capacity, probe: PlanNod
         nodes += _output(job, number, output)
     if spec.vmaf:
         nodes += _vmaf(job)
-    distinct = {n.id: n for n in nodes}
+    distinct = {n.id: n for n in (probe, *sorted(nodes, key=_turn))}
     return Plan(tuple(distinct.values()), tuple(_notes(facts, made)))
+
+
+def _turn(node: PlanNode) -> int:
+    """What is quick and soon looked at comes before the long encodes; who needs others comes behind them."""
+    if len(node.needs_nodes) > (PROBE in node.needs_nodes):
+        return 3
+    return 2 if node.stage in {Encode.name, FramesStage.name} else 1
 
 
 def _node(

@@ -45,7 +45,7 @@ class Encode:
     def _encode(self, work: Work, *, fill: bool) -> dict[str, Any]:
         outputs = [(rung, f"pipe:{_FIRST_PIPE + n}") for n, rung in enumerate(self.rungs)]
         writers = {
-            _FIRST_PIPE + n: tracks.TrackWriter(work.output / rung.name, tracks.video_cutter(self.cut))
+            _FIRST_PIPE + n: tracks.video_writer(work.output / rung.name, self.cut, codec=rung.codec)
             for n, rung in enumerate(self.rungs)
         }
         line = command(

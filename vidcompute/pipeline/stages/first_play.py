@@ -1,11 +1,12 @@
 """Stage `first_play`: segments for a viewer who waits, made from any place on and told of one by one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from vidcompute.media import tracks
 from vidcompute.media.audio import AudioCut, audio_args, audio_input, cutter
-from vidcompute.media.cmaf import Cutter, SegmentInfo
+from vidcompute.media.cmaf import SegmentInfo
 from vidcompute.media.encode import VideoCut, command, copy_args, encode_args, video_input
 from vidcompute.media.ladder import Rung
 from vidcompute.pipeline.stage import Work
@@ -47,8 +48,8 @@ class FirstPlay:
             inputs.append(video_input(self.video, source, pace=pace, decode=not self.copy))
             encoded = encode_args(self.video, [(self.rung, url)], fast=True) if not self.copy else None
             outputs.append(encoded or copy_args(self.video, url))
-            made = tracks.CopiedVideo(self.video) if self.copy else tracks.video_cutter(self.video)
-            writers[_FIRST_PIPE] = self._writer(work, self.rung.name, made)
+            folder, tell = work.output / self.rung.name, _telling(work, self.rung.name)
+            writers[_FIRST_PIPE] = tracks.video_writer(folder, self.video, copy=self.copy, on_segment=tell)
         heard = [part for part in self.audio if self.first < part.segments]
         if heard:
             start = heard[0].first_frame(self.first)
@@ -57,7 +58,8 @@ class FirstPlay:
             number = _FIRST_PIPE + len(writers)
             last = part.segments if self._to_the_end() else min(self.end, part.segments)
             outputs.append(self._sound(part, number, len(inputs) - 1, last))
-            writers[number] = self._writer(work, part.track, cutter(part, self.first, last))
+            folder, tell = work.output / part.track, _telling(work, part.track)
+            writers[number] = tracks.TrackWriter(folder, cutter(part, self.first, last), on_segment=tell)
         tracks.make(command(work.ffmpeg, *inputs, *outputs), writers, on_line=work.log)
         return {}
 
@@ -69,8 +71,6 @@ class FirstPlay:
     def _to_the_end(self) -> bool:
         return self.video is None or self.end >= max(part.segments for part in self.audio)
 
-    def _writer(self, work: Work, track: str, made: Cutter) -> tracks.TrackWriter:
-        def tell(info: SegmentInfo) -> None:
-            work.emit({"track": track, "number": info.number})
 
-        return tracks.TrackWriter(work.output / track, made, on_segment=tell)
+def _telling(work: Work, track: str) -> Callable[[SegmentInfo], None]:
+    return lambda info: work.emit({"track": track, "number": info.number})

@@ -20,7 +20,7 @@ _FINEST = 1_000_000  # rates and times are taken as the fractions that people me
 
 @dataclass(frozen=True)
 class Frames:
-    """Options: those of the output `frames` in pipeline/spec.py; `threshold` is for scene cuts, 1 is usual."""
+    """Options: those of the output `frames` in pipeline/spec.py; `threshold` is that of scene cuts."""
 
     pick: str = FramePick.RATE.value
     every: int = 1
@@ -32,7 +32,7 @@ class Frames:
     height: int | None = None
     format: str = "jpeg"
     quality: int = 85
-    threshold: float = 1.0
+    threshold: float = 0.9
 
     name: ClassVar[str] = "frames"
     version: ClassVar[int] = 1

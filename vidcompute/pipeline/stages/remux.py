@@ -25,7 +25,7 @@ class Remux:
 
     def run(self, work: Work) -> dict[str, Any]:
         """Copy packets into segments; nothing of the picture is touched."""
-        writer = tracks.TrackWriter(work.output / self.track, tracks.CopiedVideo(self.cut))
+        writer = tracks.video_writer(work.output / self.track, self.cut, copy=True)
         line = command(
             work.ffmpeg, video_input(self.cut, work.path("source"), decode=False), copy_args(self.cut, "pipe:3")
         )

@@ -113,7 +113,9 @@ def _resolve(conn: Connection, organization_id: str, inputs: list[Any]) -> dict[
             return InputRef(source_key(conn, organization_id, key.removeprefix(f"{SOURCE}:")), is_tree=False)
         if key not in found:
             raise VidComputeError(Kind.INTERNAL, "artifact_missing", f"The artifact {key} of an earlier stage is gone.")
-        return InputRef(found[key].storage_prefix, is_tree=True, facts=found[key].facts)
+        artifact = found[key]
+        empty = artifact.size_bytes == 0
+        return InputRef(artifact.storage_prefix, is_tree=True, facts=artifact.facts, is_empty=empty)
 
     return {name: tuple(ref(key) for key in refs) for name, refs in inputs}
 

@@ -1,9 +1,9 @@
 """What is read about jobs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select
 
 from vidcompute.db import schema
 from vidcompute.db.outbox import Event
@@ -54,15 +54,14 @@ def list_jobs(
     return page_of([_job(row) for row in rows], [row.id for row in rows], limit)
 
 
-def _conditions(only: JobFilter) -> list[Any]:
-    pairs = [
-        (only.status, jobs.c.status == only.status),
-        (only.kind, jobs.c.kind == only.kind),
-        (only.asset_id, jobs.c.asset_id == only.asset_id),
-        (only.created_from_ms, jobs.c.created_ms >= only.created_from_ms),
-        (only.created_to_ms, jobs.c.created_ms < only.created_to_ms),
-    ]
-    return [condition for value, condition in pairs if value is not None]
+def _conditions(only: JobFilter) -> Iterator[ColumnElement[bool]]:
+    for name in ("status", "kind", "asset_id"):
+        if getattr(only, name) is not None:
+            yield jobs.c[name] == getattr(only, name)
+    if only.created_from_ms is not None:
+        yield jobs.c.created_ms >= only.created_from_ms
+    if only.created_to_ms is not None:
+        yield jobs.c.created_ms < only.created_to_ms
 
 
 def job_row(conn: Connection, job_id: str) -> AnyRow | None:
@@ -74,8 +73,11 @@ def job_row(conn: Connection, job_id: str) -> AnyRow | None:
 def unplanned(conn: Connection, limit: int = 50) -> list[Unplanned]:
     """Jobs whose next step is the dispatcher's, most urgent and oldest first."""
     columns = [jobs.c[name] for name in Unplanned.__annotations__]
-    query = select(*columns).where(schema.UNPLANNED).order_by(jobs.c.priority.desc(), jobs.c.created_ms).limit(limit)
-    return [Unplanned(**row._mapping) for row in conn.execute(query)]
+    found: list[Unplanned] = []
+    for rank in sorted(PRIORITIES, reverse=True):
+        query = select(*columns).where(schema.UNPLANNED, jobs.c.priority == rank).order_by(jobs.c.created_ms)
+        found += [Unplanned(**row._mapping) for row in conn.execute(query.limit(limit - len(found)))]
+    return found
 
 
 def has_open_tasks(conn: Connection, job_id: str) -> bool:

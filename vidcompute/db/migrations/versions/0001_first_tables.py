@@ -137,6 +137,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("organization_id", "content_key", name=op.f("uq_tasks_organization_id_content_key")),
     )
     op.create_index(
+        "ix_tasks_postponed",
+        "tasks",
+        ["ready_ms"],
+        unique=False,
+        sqlite_where=sa.text("status = 'ready'"),
+        postgresql_where=sa.text("status = 'ready'"),
+    )
+    op.create_index(
         "ix_tasks_ready",
         "tasks",
         ["priority", "created_ms", "position"],
@@ -304,6 +312,12 @@ def downgrade() -> None:
     op.drop_index("ix_tasks_status", table_name="tasks")
     op.drop_index(
         "ix_tasks_ready",
+        table_name="tasks",
+        sqlite_where=sa.text("status = 'ready'"),
+        postgresql_where=sa.text("status = 'ready'"),
+    )
+    op.drop_index(
+        "ix_tasks_postponed",
         table_name="tasks",
         sqlite_where=sa.text("status = 'ready'"),
         postgresql_where=sa.text("status = 'ready'"),

@@ -1,0 +1,256 @@
+"""Jobs and assets over HTTP, from their first state to their last."""
+
+import asyncio
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.unit.api.conftest import URL, Platform
+from tests.unit.engine import toys
+from vidcompute.errors import Kind
+from vidcompute.ports.executor import Finished, Outcome
+
+JOBS, ASSETS = "/api/v1/jobs", "/api/v1/assets"
+UNKNOWN = ["job_00000000000000000000000000", "asset_x", "..%2f..", "%00", "job_" + "z" * 90]
+
+
+async def submit(client: httpx2.AsyncClient, **spec: Any) -> dict[str, Any]:
+    answer = await client.post(JOBS, json={"input": URL, **spec})
+    assert answer.status_code == 201
+    return dict(answer.json())
+
+
+async def test_a_job_tells_of_its_stages(client: httpx2.AsyncClient, platform: Platform) -> None:
+    job = await submit(client)
+    specs = await platform.run_until("encode")
+    await platform.end(toys.done(specs[0]))
+    now = (await client.get(f"{JOBS}/{job['id']}")).json()
+    stages = {stage["name"]: stage for stage in now["stages"]}
+    assert now["status"] == "running"
+    assert list(stages)[:2] == ["fetch", "probe"]
+    assert (stages["encode"]["status"], stages["encode"]["tasks"], stages["encode"]["tasks_done"]) == ("running", 3, 1)
+    assert stages["fetch"]["progress"]["fraction"] == 1.0
+    assert stages["fetch"]["logs_key"].endswith(".log")
+    assert stages["package"]["status"] == "waiting"
+    assert 0 < now["progress"]["fraction"] < 1
+    assert {"type": "hls", "url": now["urls"]["stream"], "ready": False, "size_bytes": None} in now["outputs"]
+    await platform.finish_all()
+    for spec in specs[1:]:
+        await platform.end(toys.done(spec))
+    await platform.finish_all()
+    last = (await client.get(f"{JOBS}/{job['id']}")).json()
+    assert (last["status"], last["progress"], last["eta_ms"], last["asset"]["status"]) == (
+        "done",
+        {**last["progress"], "fraction": 1.0},
+        0,
+        "ready",
+    )
+    assert last["ended_at"] > last["created_at"]
+    hls = next(o for o in last["outputs"] if o["type"] == "hls")
+    assert (hls["ready"], hls["size_bytes"]) == (True, 40)
+    listed = (await client.get(f"{ASSETS}/{job['asset_id']}/outputs")).json()["items"]
+    assert listed == last["outputs"]
+
+
+async def test_live_progress_is_fresher_than_the_database(client: httpx2.AsyncClient, platform: Platform) -> None:
+    job = await submit(client)
+    specs = await platform.run_until("encode")
+    for spec in specs:
+        await platform.deps.db.write(toys.jobs.start, spec.attempt_id)
+        progress = toys.Progress(spec.attempt_id, 0.5, frame=100, fps=50.0, speed=2.0)
+        platform.deps.hub.publish(spec.task_id, spec.stage, progress)
+    now = (await client.get(f"{JOBS}/{job['id']}")).json()
+    encode = next(stage for stage in now["stages"] if stage["name"] == "encode")
+    assert encode["progress"] == {"fraction": 0.5, "frame": 300, "fps": 150.0, "media_time_ms": None, "speed": 6.0}
+
+
+async def test_a_refused_source_is_told_with_its_code(client: httpx2.AsyncClient, platform: Platform) -> None:
+    job = await submit(client)
+    (spec,) = await platform.run_until("fetch")
+    failure = Finished(
+        spec.attempt_id, Outcome.FAILED, error_kind=Kind.REFUSED, error_code="url_not_found", error_detail="Not there."
+    )
+    await platform.end(failure)
+    now = (await client.get(f"{JOBS}/{job['id']}")).json()
+    expected = {"code": "url_not_found", "detail": "Not there."}
+    assert (now["status"], now["error"], now["asset"]["status"], now["asset"]["error"]) == (
+        "failed",
+        expected,
+        "errored",
+        expected,
+    )
+    assert now["stages"][0]["error"] == expected
+
+
+async def test_cancel_and_retry(client: httpx2.AsyncClient, platform: Platform) -> None:
+    job = await submit(client)
+    path = f"{JOBS}/{job['id']}"
+    refused = await client.post(f"{path}/retry")
+    assert (refused.status_code, refused.json()["code"]) == (409, "job_not_ended")
+    cancelled = await client.delete(path)
+    assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+    assert (await client.delete(path)).json()["status"] == "cancelled"
+    key = {"Idempotency-Key": "again"}
+    queued = await client.post(f"{path}/retry", headers=key)
+    assert (queued.status_code, queued.json()["status"]) == (200, "queued")
+    assert (await client.post(f"{path}/retry", headers=key)).json() == queued.json()
+    await platform.finish_all()
+    ended = await client.delete(path)
+    assert (ended.status_code, ended.json()["code"]) == (409, "job_ended")
+
+
+async def test_a_plan_is_there_when_the_source_was_probed(client: httpx2.AsyncClient, platform: Platform) -> None:
+    job = await submit(client)
+    early = await client.get(f"{JOBS}/{job['id']}/plan")
+    assert (early.status_code, early.json()["code"]) == (409, "not_planned_yet")
+    await platform.run_until("encode")
+    plan = (await client.get(f"{JOBS}/{job['id']}/plan")).json()
+    assert [node["id"] for node in plan["nodes"]][:5] == ["probe", "encode/0", "encode/1", "encode/2", "package"]
+    assert plan["nodes"][4]["inputs"] == {"chunks": ["encode/0", "encode/1", "encode/2"]}
+    assert plan["cost"]["cpu_s"] == len(plan["nodes"])
+
+
+async def test_lists_go_on_where_they_stopped(client: httpx2.AsyncClient) -> None:
+    made = [(await submit(client, title=str(n)))["id"] for n in range(5)]
+    seen: list[str] = []
+    cursor = None
+    while True:
+        query = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = (await client.get(JOBS, params=query)).json()
+        assert len(page["items"]) <= 2
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == made[::-1]
+    assets = (await client.get(ASSETS, params={"limit": 100})).json()["items"]
+    assert [a["title"] for a in assets] == ["4", "3", "2", "1", "0"]
+
+
+async def test_lists_take_filters(client: httpx2.AsyncClient) -> None:
+    first, second = await submit(client), await submit(client)
+    await client.delete(f"{JOBS}/{first['id']}")
+
+    async def listed(**query: str) -> list[str]:
+        return [item["id"] for item in (await client.get(JOBS, params=query)).json()["items"]]
+
+    assert await listed(status="cancelled") == [first["id"]]
+    assert await listed(kind="media") == [second["id"], first["id"]]
+    assert await listed(kind="other") == []
+    assert await listed(asset_id=first["asset_id"]) == [first["id"]]
+    assert await listed(created_from=first["created_at"]) == [second["id"], first["id"]]
+    assert await listed(created_to=first["created_at"]) == []
+    preparing = (await client.get(ASSETS, params={"status": "preparing"})).json()["items"]
+    assert [a["id"] for a in preparing] == [second["asset_id"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        (f"{JOBS}?limit=0", 422, "invalid_request"),
+        (f"{JOBS}?limit=101", 422, "invalid_request"),
+        (f"{JOBS}?limit=x", 422, "invalid_request"),
+        (f"{JOBS}?cursor=x", 400, "invalid_cursor"),
+        (f"{ASSETS}?cursor=job_00000000000000000000000000", 400, "invalid_cursor"),
+        (f"{JOBS}?status=asleep", 422, "invalid_request"),
+        (f"{JOBS}?created_from=yesterday", 422, "invalid_request"),
+    ],
+)
+async def test_wrong_questions_are_told(client: httpx2.AsyncClient, path: str, status: int, code: str) -> None:
+    answer = await client.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    if status == 422:
+        assert answer.json()["problems"][0]["pointer"].startswith("/query/")
+
+
+@pytest.mark.parametrize("identifier", UNKNOWN)
+@pytest.mark.parametrize(
+    "path",
+    [
+        JOBS + "/{}",
+        JOBS + "/{}/plan",
+        JOBS + "/{}/events",
+        JOBS + "/{}/logs",
+        JOBS + "/{}/frames.zip",
+        ASSETS + "/{}",
+        ASSETS + "/{}/outputs",
+    ],
+)
+async def test_unknown_identifiers_are_not_found(client: httpx2.AsyncClient, path: str, identifier: str) -> None:
+    answer = await client.get(path.format(identifier))
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_an_asset_is_changed_field_by_field(client: httpx2.AsyncClient) -> None:
+    job = await submit(client, title="One", passthrough="p", metadata={"a": "1"})
+    path = f"{ASSETS}/{job['asset_id']}"
+    changed = (await client.patch(path, json={"title": None, "metadata": {"b": "2"}})).json()
+    assert (changed["title"], changed["passthrough"], changed["metadata"]) == (None, "p", {"b": "2"})
+    assert (await client.patch(path, json={})).json()["metadata"] == {"b": "2"}
+    wrong = await client.patch(path, json={"status": "ready", "title": 1})
+    assert [p["pointer"] for p in wrong.json()["problems"]] == ["/title", "/status"]
+    assert (await client.get(path)).json()["passthrough"] == "p"
+
+
+async def test_a_deleted_asset_is_gone_with_its_job_and_files(client: httpx2.AsyncClient, platform: Platform) -> None:
+    job = await submit(client)
+    await platform.finish_all()
+    path = f"{ASSETS}/{job['asset_id']}"
+    answer = await client.delete(path)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert (await client.get(path)).status_code == 404
+    assert (await client.get(f"{JOBS}/{job['id']}")).status_code == 404
+    assert (await client.delete(path)).json()["code"] == "asset_not_found"
+
+
+@pytest.fixture
+async def frames(
+    client: httpx2.AsyncClient, platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[str, bytes]:
+    """A job with a finished ZIP of frames: its id and the ZIP."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("frames.json", "[]")
+
+    def recipe(found: Any, spec: Any, probe: Any) -> toys.Plan:
+        return toys.Plan((probe, toys.node("frames/0", inputs=toys.IMAGE)))
+
+    monkeypatch.setattr(toys, "recipe", recipe)
+    job = await submit(client, outputs=["frames"])
+    (spec,) = await platform.run_until("frames")
+    zipped = tmp_path / "frames.zip"
+    zipped.write_bytes(made.getvalue())
+    await platform.storage.put(f"{spec.output_prefix}/frames.zip", zipped)
+    facts = {"files": ["frames.zip", "frames.json"], "count": 0}
+    await platform.end(Finished(spec.attempt_id, Outcome.OK, facts, len(made.getvalue()), "d"))
+    return job["id"], made.getvalue()
+
+
+async def test_frames_are_downloaded_in_whole_or_part(client: httpx2.AsyncClient, frames: tuple[str, bytes]) -> None:
+    job_id, data = frames
+    output = (await client.get(f"{JOBS}/{job_id}")).json()["outputs"][0]
+    assert (output["type"], output["ready"]) == ("frames", True)
+    assert output["url"] == f"https://video.test{JOBS}/{job_id}/frames.zip?output=0"
+    whole = await client.get(output["url"])
+    assert whole.content == data
+    assert whole.headers["content-type"] == "application/zip"
+    assert whole.headers["content-disposition"].startswith('attachment; filename="clip.mp4-frames.zip"')
+    assert whole.headers["cache-control"].startswith("private")
+    part = await client.get(output["url"], headers={"Range": "bytes=0-9"})
+    assert (part.status_code, part.content) == (206, data[:10])
+    head = await client.head(f"{JOBS}/{job_id}/frames.zip")
+    assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(data)), b"")
+    assert (await client.get(f"{JOBS}/{job_id}/frames.zip?output=1")).json()["code"] == "frames_not_found"
+
+
+async def test_many_readers_and_writers_at_one_time(client: httpx2.AsyncClient) -> None:
+    answers = await asyncio.gather(
+        *(client.post(JOBS, json={"input": URL}) for _ in range(20)), *(client.get(JOBS) for _ in range(20))
+    )
+    assert {a.status_code for a in answers} == {200, 201}
+    assert len((await client.get(JOBS, params={"limit": 100})).json()["items"]) == 20

@@ -1,0 +1,28 @@
+"""Databases for tests of the engine."""
+
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from tests.unit.engine import toys
+from vidcompute.db.engine import Database
+from vidcompute.services import accounts
+
+
+@pytest.fixture
+def conn() -> Generator[Connection]:
+    """A connection to a fresh in-memory database."""
+    connection = toys.memory_connection()
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncGenerator[Database]:
+    """A fresh database in a file, with the built-in organization."""
+    database = Database.open(f"sqlite:///{tmp_path / 'test.db'}")
+    await database.write(accounts.ensure_local, tmp_path)
+    yield database
+    await database.close()

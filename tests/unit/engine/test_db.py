@@ -1,0 +1,173 @@
+"""The database: transactions, wake-ups, the outbox, migrations."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, create_engine, insert, inspect, select, text
+
+from tests.unit.engine.toys import ORG
+from vidcompute.db import migrate, outbox, schema
+from vidcompute.db.engine import Database
+
+
+def add_organization(conn: Connection, name: str, *, broken: bool = False) -> str:
+    conn.execute(insert(schema.organizations).values(id=f"org_{name}", name=name, created_ms=1))
+    outbox.emit(conn, ORG, "organization.created", f"org_{name}", {"name": name})
+    if broken:
+        raise RuntimeError("broken")
+    return threading.current_thread().name
+
+
+def names(conn: Connection) -> set[str]:
+    return set(conn.execute(select(schema.organizations.c.name)).scalars())
+
+
+async def test_a_write_is_one_transaction_on_the_writers_thread(db: Database) -> None:
+    threads = {await db.write(add_organization, name) for name in ("a", "b")}
+    assert len(threads) == 1
+    assert {"a", "b"} <= await db.read(names)
+
+
+async def test_a_failed_write_leaves_nothing_and_wakes_nobody(db: Database) -> None:
+    with db.subscribe() as subscription:
+        with pytest.raises(RuntimeError, match="broken"):
+            await db.write(add_organization, "a", broken=True)
+        assert not await subscription.wait(0.05)
+    assert "a" not in await db.read(names)
+    assert await db.read(outbox.events_since, ORG, 0) == []
+
+
+async def test_subscribers_are_woken_by_commits_that_emitted_and_by_no_others(db: Database) -> None:
+    with db.subscribe() as subscription:
+        await db.write(lambda conn: conn.execute(text("SELECT 1")).scalar())
+        assert not await subscription.wait(0.05)
+        await db.write(add_organization, "a")
+        assert await subscription.wait(5)
+        assert not await subscription.wait(0.05)
+    await db.write(add_organization, "b")
+    assert not await subscription.wait(0.05)
+
+
+async def test_reads_go_on_while_a_write_is_under_way(db: Database) -> None:
+    inside, let_go = threading.Event(), threading.Event()
+
+    def slow(conn: Connection) -> None:
+        add_organization(conn, "slow")
+        inside.set()
+        assert let_go.wait(10)
+
+    writing = asyncio.create_task(db.write(slow))
+    assert await asyncio.to_thread(inside.wait, 10)
+    assert "slow" not in await db.read(names)
+    let_go.set()
+    await writing
+    assert "slow" in await db.read(names)
+
+
+async def test_reads_cannot_write(db: Database) -> None:
+    with pytest.raises(Exception, match="readonly"):
+        await db.read(add_organization, "a")
+
+
+async def test_the_database_is_durable_and_strict(db: Database) -> None:
+    def pragmas(conn: Connection) -> list[object]:
+        wanted = ("journal_mode", "synchronous", "foreign_keys")
+        return [conn.exec_driver_sql(f"PRAGMA {name}").scalar() for name in wanted]
+
+    assert await db.write(pragmas) == ["wal", 2, 1]
+
+
+async def test_events_come_in_order_by_subject_and_from_a_number_on(db: Database) -> None:
+    for name in ("a", "b", "c"):
+        await db.write(add_organization, name)
+    every = await db.read(outbox.events_since, ORG, 0)
+    assert [e.subject_id for e in every] == ["org_a", "org_b", "org_c"]
+    assert [e.seq for e in every] == sorted({e.seq for e in every})
+    assert await db.read(outbox.events_since, ORG, every[0].seq, limit=1) == every[1:2]
+    assert await db.read(outbox.events_since, ORG, 0, subjects=["org_c", "org_a"]) == [every[0], every[2]]
+    assert await db.read(outbox.events_since, "org_other", 0) == []
+    assert await db.read(outbox.last_seq) == every[-1].seq
+
+
+async def test_numbers_of_events_are_never_used_again(db: Database) -> None:
+    await db.write(add_organization, "a")
+    last = await db.read(outbox.last_seq)
+    assert await db.write(outbox.prune, outbox.now_ms() + 1) == 1
+    await db.write(add_organization, "b")
+    assert [e.seq for e in await db.read(outbox.all_since, 0)] == [last + 1]
+
+
+async def test_data_is_kept_when_the_database_is_opened_again(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'deep' / 'new.db'}"
+    first = Database.open(url)
+    await first.write(lambda conn: conn.execute(insert(schema.organizations).values(id=ORG, name="x", created_ms=1)))
+    await first.close()
+    again = Database.open(url)
+    assert await again.read(names) == {"x"}
+    await again.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "mysql://localhost/x"])
+def test_a_database_that_cannot_be_used_is_refused_by_name(url: str) -> None:
+    with pytest.raises(ValueError, match="database_url"):
+        Database.open(url)
+
+
+def test_migrations_make_exactly_the_tables_that_the_code_declares() -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with create_engine("sqlite://").begin() as conn:
+        migrate.migrate(conn)
+        context = MigrationContext.configure(conn, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+        for table in schema.metadata.tables.values():
+            declared = {i.name for i in table.indexes}
+            assert {i["name"] for i in inspect(conn).get_indexes(table.name)} >= declared
+
+
+def test_migrating_twice_changes_nothing_and_the_newest_revision_is_known() -> None:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == migrate.HEAD
+    with create_engine("sqlite://").begin() as conn:
+        assert migrate.current_revision(conn) is None
+        migrate.migrate(conn)
+        migrate.migrate(conn)
+        assert migrate.current_revision(conn) == migrate.HEAD
+
+
+def test_every_migration_can_be_undone() -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    with create_engine("sqlite://").begin() as conn:
+        migrate.migrate(conn)
+        config = Config(attributes={"connection": conn})
+        config.set_main_option("script_location", str(migrate.MIGRATIONS))
+        command.downgrade(config, "base")
+        assert set(inspect(conn).get_table_names()) == {"alembic_version"}
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (
+            "SELECT id FROM tasks WHERE status = 'ready' AND priority = 1 ORDER BY created_ms, position",
+            "ix_tasks_ready",
+        ),
+        (f"SELECT id FROM jobs WHERE {schema.UNPLANNED} AND priority = 2 ORDER BY created_ms", "ix_jobs_unplanned"),
+        ("SELECT min(ready_ms) FROM tasks WHERE status = 'ready' AND ready_ms > 5", "ix_tasks_postponed"),
+        ("SELECT id FROM jobs WHERE organization_id = 'o' AND id < 'j' ORDER BY id DESC", "ix_jobs_newest"),
+        ("SELECT id FROM attempts WHERE outcome IS NULL", "ix_attempts_live"),
+    ],
+)
+def test_what_is_asked_often_is_answered_from_an_index(conn: Connection, query: str, index: str) -> None:
+    plan = " ".join(str(row) for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}"))
+    assert index in plan
+    assert "TEMP B-TREE" not in plan

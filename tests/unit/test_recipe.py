@@ -1,0 +1,143 @@
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from tests.facts import audio_facts, source_facts, video_facts
+from vidcompute.errors import VidComputeError
+from vidcompute.media.facts import SourceFacts
+from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode, content_keys, dependents
+from vidcompute.pipeline.recipes.layout import layout
+from vidcompute.pipeline.recipes.standard import Capacity, plan
+from vidcompute.pipeline.spec import MediaSpec
+from vidcompute.pipeline.stage import Cost, options_of
+from vidcompute.pipeline.stages.probe import Probe
+
+PROBE = PlanNode("probe", "probe", 1, options_of(Probe()), {"source": (SOURCE,)}, Cost(0.1, 0.1))
+
+
+def made(facts: SourceFacts, cores: int = 2, **spec: Any) -> Plan:
+    return plan(facts, MediaSpec.model_validate(spec), Capacity(cores), PROBE)
+
+
+def ids(made_plan: Plan) -> list[str]:
+    return [node.id for node in made_plan.nodes]
+
+
+def test_an_ordinary_source_is_copied_on_top_and_encoded_below() -> None:
+    facts = source_facts(video_facts(keyframe_every=60), audio_facts())
+    result = made(facts)
+    assert ids(result) == [
+        *("probe", "audio/0", "remux", "poster", "storyboard", "preview"),
+        *("encode/0", "encode/1", "encode/2", "package"),
+    ]
+    assert [r["name"] for r in result.node("encode/0").options["rungs"]] == ["h264-720", "h264-480"]
+    encodes = ("encode/0", "encode/1", "encode/2")
+    assert result.node("package").inputs == {"video": ("remux", *encodes), "audio": ("audio/0",)}
+
+
+def test_a_source_with_far_key_frames_is_encoded_whole() -> None:
+    result = made(source_facts(video_facts(keyframe_every=600), audio_facts()))
+    assert "remux" not in ids(result)
+    assert any("key frames are further apart" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"codec": "vp9"}, "codec"),
+        ({"interlaced": True}, "interlaced"),
+        ({"rotation": 90}, "rotated"),
+        ({"bit_depth": 10, "pixel_format": "yuv420p10le"}, "8 bit"),
+        ({"bitrate_bps": 60_000_000}, "bitrate"),
+        ({"closed_gops": False}, "open"),
+        ({"profile": "High 4:2:2"}, "profile"),
+    ],
+)
+def test_only_what_conforms_is_copied(change: dict[str, Any], reason: str) -> None:
+    video = replace(video_facts(keyframe_every=60), **change)
+    result = layout(source_facts(video, audio_facts()), MediaSpec())
+    assert result.copied is None
+    assert result.reason is not None
+    assert reason in result.reason
+
+
+def test_encoded_rungs_take_over_the_copys_boundaries() -> None:
+    result = made(source_facts(video_facts(keyframe_every=75), audio_facts()))
+    copied = [sum(s) for s in result.node("remux").options["cut"]["gops"]]
+    encoded = [sum(s) for n in result.nodes if n.stage == "encode" for s in n.options["cut"]["gops"]]
+    assert copied == encoded
+
+
+def test_every_chunk_is_made_of_the_promised_frames() -> None:
+    for rate in (Fraction(30000, 1001), Fraction(25), Fraction(60)):
+        video = video_facts(frames=7000, rate=rate)
+        result = made(source_facts(video))
+        frames = sum(sum(map(sum, n.options["cut"]["gops"])) for n in result.nodes if n.stage == "encode")
+        assert frames == 7000 == result.node("package").options["frames"]
+
+
+def test_a_silent_source_has_no_sound_and_a_source_without_picture_no_video() -> None:
+    assert "audio" not in made(source_facts(video_facts())).node("package").inputs
+    result = made(source_facts(None, audio_facts()))
+    assert ids(result) == ["probe", "audio/0", "poster", "package"]
+
+
+def test_each_sound_track_is_a_rendition_of_its_own() -> None:
+    facts = source_facts(video_facts(), audio_facts(), replace(audio_facts(), index=2, language="de"))
+    result = made(facts)
+    assert [a["language"] for a in result.node("package").options["audio"]] == ["und", "de"]
+
+
+def test_progressive_files_alone_need_one_rung() -> None:
+    result = made(source_facts(video_facts(), audio_facts()), outputs=[{"type": "mp4", "height": 480}])
+    assert [r["name"] for r in result.node("encode/0").options["rungs"]] == ["h264-480"]
+    assert "package" not in ids(result)
+
+
+def test_a_lone_chunk_gets_all_cores() -> None:
+    result = made(source_facts(video_facts(frames=150)), cores=4)
+    assert result.node("encode/0").options["threads"] == 4
+    assert made(source_facts(video_facts(frames=18_000))).node("encode/0").options["threads"] == 1
+
+
+@pytest.mark.parametrize(
+    ("outputs", "facts", "code"),
+    [
+        (["frames"], source_facts(None, audio_facts()), "frames_without_picture"),
+        (["mp4"], source_facts(None, audio_facts()), "mp4_without_picture"),
+        (["audio"], source_facts(video_facts()), "audio_missing"),
+    ],
+)
+def test_what_the_source_has_not_is_refused(outputs: list[str], facts: SourceFacts, code: str) -> None:
+    with pytest.raises(VidComputeError) as caught:
+        made(facts, outputs=outputs)
+    assert caught.value.code == code
+    assert not caught.value.kind.retryable
+
+
+def test_keys_change_with_what_decides_bytes_and_with_nothing_else() -> None:
+    result = made(source_facts(video_facts(), audio_facts()))
+    keys = content_keys(result, "org_a", "digest", "ffmpeg 9")
+    assert keys == content_keys(Plan.from_json(result.to_json()), "org_a", "digest", "ffmpeg 9")
+    for other in (("org_b", "digest", "ffmpeg 9"), ("org_a", "other", "ffmpeg 9"), ("org_a", "digest", "ffmpeg 8")):
+        assert not set(keys.values()) & set(content_keys(result, *other).values())
+
+
+def test_a_changed_rung_leaves_the_sound_and_the_images_alone() -> None:
+    facts = source_facts(video_facts(), audio_facts())
+    before = content_keys(made(facts), "org", "digest", "ffmpeg")
+    after = content_keys(made(facts, renditions=[{"height": 720}]), "org", "digest", "ffmpeg")
+    same = {i for i in before if before[i] == after.get(i)}
+    assert same == {"probe", "audio/0", "poster", "storyboard", "preview"}
+
+
+def test_plans_survive_json() -> None:
+    result = made(source_facts(video_facts(), audio_facts()), outputs=["hls", "mp4", "frames"], vmaf=True)
+    assert Plan.from_json(result.to_json()).to_json() == result.to_json()
+
+
+def test_dependents_of_a_stage_are_it_and_what_follows() -> None:
+    result = made(source_facts(video_facts(), audio_facts()), outputs=["hls", "mp4"])
+    assert [n.id for n in dependents(result, "audio")] == ["audio/0", "package", "mp4/1080"]

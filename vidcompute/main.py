@@ -1,0 +1,416 @@
+"""The composition root: reads settings, chooses adapters, and is what `vidctl` and `python -m vidcompute.main` run.
+
+Heavy parts are imported where they are used: the runner must not load the web server, nor the server the codecs.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidcompute import logs
+from vidcompute.errors import Kind, VidComputeError
+from vidcompute.settings import Settings, load, unknown_variables
+
+if TYPE_CHECKING:
+    from vidcompute.adapters.executor_local import LocalExecutor
+    from vidcompute.adapters.storage_folder import FolderStorage
+    from vidcompute.api.app import Application
+    from vidcompute.db.engine import Database
+    from vidcompute.dispatch.dispatcher import Dispatcher
+    from vidcompute.dispatch.planning import Planner
+    from vidcompute.ports.fetcher import FetchLimits
+    from vidcompute.api.viewing import Viewing
+    from vidcompute.services.jobs.live import ProgressHub
+    from vidcompute.services.playback import Opening
+
+RUNNER = "_runner"  # the command by which the server starts its warm child
+_FOREGROUND = frozenset({"fetch", "probe"})  # short, and somebody waits for them
+_HOUR_S = 3600.0
+_DRAIN_S = 5  # for open HTTP requests at shutdown
+
+log = logs.get("main")
+
+
+@dataclass(frozen=True)
+class RunnerConfig:
+    """What the warm child is told, as JSON on its command line: no secrets, nothing of the database."""
+
+    data_dir: str
+    ffmpeg: str
+    strict: bool
+    allow_private_addresses: bool
+    fetch: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The parts of a running server, put together but not yet at work."""
+
+    settings: Settings
+    db: "Database"
+    storage: "FolderStorage"
+    executor: "LocalExecutor"
+    dispatcher: "Dispatcher"
+    hub: "ProgressHub"
+    viewing: "Viewing"
+    opening: "Opening"
+    app: "Application"
+    closing: asyncio.Event
+
+
+# -- putting it together -------------------------------------------------------------------------------------------
+
+
+async def build(settings: Settings, url: str) -> Platform:
+    """Open and wire every part; `url` is where the server is reached. The data folder is made and migrated."""
+    from vidcompute.adapters.storage_folder import FolderStorage
+    from vidcompute.api.app import create_app
+    from vidcompute.api.deps import Build, Deps, Limits
+    from vidcompute.db.engine import Database
+    from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
+    from vidcompute.media import ffmpeg
+    from vidcompute.services import accounts, jobs
+    from vidcompute.services.jobs.live import ProgressHub
+    from vidcompute.services.playback import Opening
+
+    program = ffmpeg.locate(str(settings.ffmpeg_path) if settings.ffmpeg_path else None)
+    warning = ffmpeg.safety_warning(program)
+    if warning:
+        log.warning("ffmpeg_unsafe", detail=warning)
+    data = settings.data_dir
+    storage = FolderStorage(data / "storage")
+    shutil.rmtree(data / "incoming", ignore_errors=True)  # uploads that a dead server was receiving
+    db = Database.open(settings.effective_database_url)
+    await db.write(accounts.ensure_local, data)
+    executor = _executor(settings, program)
+    await executor.open()
+    for missing in executor.missing:
+        log.warning("sandbox_incomplete", detail=missing)
+    hub = ProgressHub()
+    retry = jobs.RetryPolicy(
+        settings.max_attempts, settings.max_losses, base_s=settings.retry_base_s, cap_s=settings.retry_cap_s
+    )
+    dispatcher = Dispatcher(
+        db,
+        executor,
+        _planner(settings, ffmpeg.build_id(program)),
+        hub,
+        policy=DispatchPolicy(retry=retry, ageing_s=settings.ageing_s),
+        discard=storage.delete_prefix,
+    )
+    closing = asyncio.Event()
+    deps = Deps(
+        db=db,
+        storage=storage,
+        incoming=data / "incoming",
+        base_url=settings.base_url.rstrip("/") if settings.base_url else url,
+        hub=hub,
+        limits=Limits(max_upload_bytes=settings.max_upload_bytes, max_json_bytes=settings.max_json_bytes),
+        build=Build(_version(), _commit(), ffmpeg.version(program)),
+        cors_origins=settings.cors_origins,
+        closing=closing,
+        checks={"dispatcher": dispatcher.trouble, "storage": _storage_check(storage)},
+    )
+    viewing = _viewing(settings, db, storage, executor)
+    opening = Opening(db, viewing.playback)
+    app = create_app(deps, viewing=viewing)
+    return Platform(settings, db, storage, executor, dispatcher, hub, viewing, opening, app, closing)
+
+
+def _viewing(settings: Settings, db: "Database", storage: "FolderStorage", executor: "LocalExecutor") -> "Viewing":
+    from vidcompute.api.viewing import Viewing
+    from vidcompute.services.playback import Makers, Playback, Thumbnails
+
+    makers = Makers(executor, executor, settings.data_dir / "fast")
+    return Viewing(
+        playback=Playback(db, storage, makers),
+        thumbnails=Thumbnails(executor, settings.data_dir / "thumbnails"),
+        pages=Path(__file__).parent / "pages",
+        embed_sites=settings.embed_sites,
+    )
+
+
+def _executor(settings: Settings, program: Path) -> "LocalExecutor":
+    from vidcompute.adapters.executor_local import LocalExecutor
+
+    config = RunnerConfig(
+        data_dir=str(settings.data_dir),
+        ffmpeg=str(program),
+        strict=settings.sandbox == "refuse",
+        allow_private_addresses=settings.allow_private_addresses,
+        fetch=asdict(_fetch_limits(settings)),
+    )
+    argv = [sys.executable, "-m", "vidcompute.main", RUNNER, json.dumps(asdict(config))]
+    return LocalExecutor(argv, cores=settings.cpu_count, memory=settings.memory_bytes)
+
+
+def _fetch_limits(settings: Settings) -> "FetchLimits":
+    from vidcompute.ports.fetcher import FetchLimits
+
+    return FetchLimits(
+        max_bytes=settings.fetch_max_bytes,
+        total_s=settings.fetch_timeout_s,
+        idle_s=settings.fetch_idle_timeout_s,
+        connect_s=min(FetchLimits.connect_s, settings.fetch_idle_timeout_s),
+        max_redirects=settings.fetch_max_redirects,
+    )
+
+
+def _planner(settings: Settings, ffmpeg_build: str) -> "Planner":
+    from vidcompute.adapters.capacity import cpu_cores
+    from vidcompute.dispatch.planning import Planner
+    from vidcompute.media.facts import SourceFacts
+    from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode
+    from vidcompute.pipeline.recipes import standard
+    from vidcompute.pipeline.spec import MediaSpec
+    from vidcompute.pipeline.stage import Cost, options_of
+    from vidcompute.pipeline.stages.fetch import Fetch
+    from vidcompute.pipeline.stages.probe import Probe
+    from vidcompute.runner import STAGES
+    from vidcompute.runner.registry import Registry
+    from vidcompute.services.tasks import Terms
+
+    registry = Registry(STAGES)
+    capacity = standard.Capacity(cores=max(1, int(settings.cpu_count or cpu_cores())))
+    probe = Probe(
+        max_duration_s=settings.max_source_duration_s,
+        max_pixels=settings.max_pixels,
+        max_streams=settings.max_streams,
+        max_frame_rate=settings.max_frame_rate,
+    )
+
+    def recipe(facts: SourceFacts, spec: MediaSpec, node: PlanNode) -> Plan:
+        return standard.plan(facts, spec, capacity, node)
+
+    def fetch(url: str) -> PlanNode:
+        return PlanNode("fetch", Fetch.name, Fetch.version, options_of(Fetch(url)), {}, Cost(0.5, 5.0))
+
+    def terms(node: PlanNode) -> Terms:
+        stage = registry.make(registry.find(node.stage, node.version), node.options)
+        return Terms(stage.needs(), settings.attempt_timeout_s, background=node.stage not in _FOREGROUND)
+
+    sources = {"source": (SOURCE,)}
+    probing = PlanNode("probe", Probe.name, Probe.version, options_of(probe), sources, Cost(0.3, 0.3))
+    return Planner(recipe, fetch, probing, terms, ffmpeg_build)
+
+
+def _storage_check(storage: "FolderStorage") -> Callable[[], Any]:
+    async def check() -> str | None:
+        writable = await asyncio.to_thread(os.access, storage.root, os.W_OK | os.X_OK)
+        return None if writable else "the storage folder can't be written to"
+
+    return check
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("vidcompute")
+
+
+def _commit() -> str:
+    return os.environ.get("VIDCOMPUTE_COMMIT", "")
+
+
+# -- serving -------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def claimed(data_dir: Path) -> Iterator[None]:
+    """Hold the data folder for this process alone; `data_dir_in_use` (conflict) while another server has it."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (data_dir / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            detail = f"Another server uses the data folder {data_dir}; stop it, or set VIDCOMPUTE_DATA_DIR."
+            raise VidComputeError(Kind.CONFLICT, "data_dir_in_use", detail) from error
+        yield
+
+
+def listen(settings: Settings) -> socket.socket:
+    """A bound socket, so that a free port is known before anything refers to it; `address_unusable` (invalid)."""
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        detail = (
+            f"The server can't listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Set VIDCOMPUTE_HOST and VIDCOMPUTE_PORT."
+        )
+        raise VidComputeError(Kind.INVALID, "address_unusable", detail) from error
+    return listening
+
+
+def local_url(listening: socket.socket) -> str:
+    """Where programs on this machine reach the server."""
+    host, port = listening.getsockname()[:2]
+    if ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+async def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
+    """Be the platform until SIGTERM or SIGINT: then no new work, and running attempts finish or are handed back."""
+    with claimed(settings.data_dir), contextlib.closing(listen(settings)) as listening:
+        url = local_url(listening)
+        platform = await build(settings, url)
+        try:
+            await platform.dispatcher.start()
+            opening = asyncio.create_task(platform.opening.run(), name="opening")
+            with _announced(settings.data_dir, url):
+                await _run_http(platform, listening, lambda: on_ready(url) if on_ready else None)
+        finally:
+            platform.closing.set()
+            platform.hub.close()
+            opening.cancel()
+            await platform.viewing.playback.makers.close()
+            await platform.dispatcher.stop(settings.shutdown_grace_s)
+            await platform.db.close()
+            log.info("server_stopped")
+
+
+async def _run_http(platform: Platform, listening: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve HTTP until told to end; requests under way then get some seconds."""
+    import uvicorn
+
+    from vidcompute.dispatch.timers import keep_time
+
+    class Server(uvicorn.Server):
+        """Leaves signals to us: after a graceful end the exit code is 0, not the signal's."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Generator[None, None, None]:
+            yield
+
+    config = uvicorn.Config(
+        platform.app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_DRAIN_S,
+    )
+    server = Server(config)
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        server.force_exit = server.should_exit  # a second signal is for the impatient
+        server.should_exit = True
+        platform.closing.set()
+        platform.hub.close()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    timers = [asyncio.create_task(keep_time(platform.db, timer)) for timer in _timers(platform.settings)]
+    announcing = asyncio.create_task(_when_started(server, ready))
+    try:
+        await server.serve([listening])
+    finally:
+        for task in (*timers, announcing):
+            task.cancel()
+        await asyncio.gather(*timers, announcing, return_exceptions=True)
+
+
+async def _when_started(server: Any, ready: Callable[[], None]) -> None:
+    while not server.started:
+        await asyncio.sleep(0.01)
+    log.info("server_started")
+    ready()
+
+
+def _timers(settings: Settings) -> list[Any]:
+    from vidcompute.db import outbox
+    from vidcompute.dispatch.timers import Timer
+    from vidcompute.services import idempotency
+
+    kept_ms = settings.event_retention_s * 1000
+    return [
+        Timer("events", _HOUR_S, lambda conn: outbox.prune(conn, outbox.now_ms() - kept_ms)),
+        Timer("idempotency", _HOUR_S, idempotency.purge),
+    ]
+
+
+@contextlib.contextmanager
+def _announced(data_dir: Path, url: str) -> Iterator[None]:
+    """While the server runs, `server.json` (mode 0600) tells `vidctl` where it is."""
+    path = data_dir / "server.json"
+    fresh = data_dir / ".server.json"
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump({"url": url, "pid": os.getpid(), "version": _version()}, file)
+    fresh.replace(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+# -- commands ------------------------------------------------------------------------------------------------------
+
+
+def serve_command() -> int:
+    """`vidctl serve`: exit code 0 after a graceful end, 1 where it could not start."""
+    import uvloop
+
+    settings = load()
+    logs.configure(settings.log_level, settings.log_format)
+    for name in unknown_variables():
+        log.warning("setting_unknown", variable=name, detail="no such setting; see .env.example for the names")
+    settings = settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings))
+    return 0
+
+
+def runner_command(config_json: str, control_fd: int) -> int:
+    """The warm child that every attempt is forked from (see `vidcompute.runner`)."""
+    from vidcompute.adapters.fetch_http import HttpFetcher
+    from vidcompute.adapters.storage_folder import FolderStorage
+    from vidcompute.ports.fetcher import FetchLimits
+    from vidcompute.runner import serve as serve_runner
+
+    config = RunnerConfig(**json.loads(config_json))
+    fetcher = HttpFetcher(FetchLimits(**config.fetch), allow_private_addresses=config.allow_private_addresses)
+    return serve_runner(
+        control_fd,
+        FolderStorage(Path(config.data_dir) / "storage"),
+        Path(config.data_dir) / "work",
+        {"fetcher": lambda: fetcher},
+        Path(config.ffmpeg),
+        strict=config.strict,
+    )
+
+
+def vidctl() -> None:
+    """The console entry: ends the process with the command's exit code."""
+    arguments = sys.argv[1:]
+    try:
+        if arguments[:1] == [RUNNER] and len(arguments) == 3:
+            sys.exit(runner_command(arguments[1], int(arguments[2])))
+        if arguments == ["serve"]:
+            sys.exit(serve_command())
+    except VidComputeError as error:
+        sys.stderr.write(f"vidctl: {error.detail} [{error.code}]\n")
+        sys.exit(1)
+    sys.stderr.write("usage: vidctl serve\n")
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    vidctl()
