@@ -7,6 +7,7 @@ import html
 import json
 import re
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -144,8 +145,7 @@ class FakeWatch:
 
     def __post_init__(self) -> None:
         self.state = preparing_state() | self.state
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", 0), _handler(self))
         threading.Thread(target=self.server.serve_forever, name="fake-watch", daemon=True).start()
 
     @property
@@ -192,7 +192,7 @@ class FakeWatch:
         key = f"{track}/{name}"
         if self.making_s and name.endswith(".m4s") and not self.state["complete"] and key not in self.made:
             with self.changed:
-                self.changed.wait_for(lambda: self.closed or bool(self.state["complete"]), self.making_s)
+                self.changed.wait_for(lambda: self.closed, self.making_s)
             self.made.add(key)
 
     def segments_of(self, track: str) -> list[Request]:
@@ -247,6 +247,15 @@ def _handler(fake: FakeWatch) -> type[BaseHTTPRequestHandler]:
         asset = fake
 
     return Handler
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that goes away in the middle of an answer is no error; anything else is."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from vidcompute.api.problems import MEDIA_TYPE, Problem
-from vidcompute.api.schemas import AssetChanges
+from vidcompute.api.schemas import EXAMPLES, Asset, AssetChanges, Job
 from vidcompute.pipeline.spec import JobOptions, JobSpec
 
 TITLE = "VidCompute"
@@ -59,6 +59,9 @@ def _yaml(value: Any, indent: str) -> Iterator[str]:
         if isinstance(item, Mapping | list | tuple) and item:
             yield lead
             yield from _yaml(item, indent + "  ")
+        elif isinstance(item, str) and "\n" in item.rstrip("\n") and not item.startswith((" ", "\n")):
+            yield f"{lead} {'|' if item.endswith(chr(10)) else '|-'}"
+            yield from (f"{indent}  {line}" if line else "" for line in item.rstrip("\n").split("\n"))
         else:
             yield f"{lead} {json.dumps(item, ensure_ascii=False)}"  # scalars of JSON are scalars of YAML
 
@@ -78,6 +81,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         tags=TAGS,
         contact={"name": "The VidCompute authors"},
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        separate_input_output_schemas=False,
         servers=[{"url": "/", "description": "This server."}],
     )
     components = made.setdefault("components", {})
@@ -88,6 +92,8 @@ def document(app: FastAPI) -> dict[str, Any]:
             _complete(operation, keyed=path.startswith("/api/"))
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
+    for model in (Asset, Job):  # put in here, for FastAPI drops the nulls of examples
+        components["schemas"][model.__name__]["example"] = EXAMPLES[model]
     components["schemas"] = dict(sorted(components["schemas"].items()))
     return made
 

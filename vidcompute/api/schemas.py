@@ -27,10 +27,6 @@ class _Wire(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
 
 
-def _example(**values: Any) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"example": values})
-
-
 class Failure(_Wire):
     """Why something failed."""
 
@@ -121,26 +117,6 @@ class Links(_Wire):
 class Asset(_Wire):
     """One video and everything derived from it."""
 
-    model_config = _example(
-        id=ASSET_ID,
-        status="playable",
-        title="Holiday",
-        passthrough="order-17",
-        metadata={"album": "2026"},
-        playback_id=PLAYBACK_ID,
-        job_id=JOB_ID,
-        source_id="src_01kq3v8a4rj0t5w6x7y8z9abcf",
-        duration_ms=600_000,
-        width_px=1920,
-        height_px=1080,
-        frame_rate=29.97,
-        facts={"container": "mov,mp4,m4a,3gp,3g2,mj2"},
-        error=None,
-        created_at="2026-11-21T10:00:00Z",
-        updated_at="2026-11-21T10:00:01Z",
-        urls=_LINKS,
-    )
-
     id: str
     status: AssetStatus
     title: str | None
@@ -188,29 +164,6 @@ class JobSummary(_Wire):
 
 class Job(JobSummary):
     """One request's work: a plan under execution."""
-
-    model_config = _example(
-        id=JOB_ID,
-        status="running",
-        kind="media",
-        priority="normal",
-        asset_id=ASSET_ID,
-        passthrough=None,
-        error=None,
-        created_at="2026-11-21T10:00:00Z",
-        started_at="2026-11-21T10:00:00.100Z",
-        ended_at=None,
-        duration_ms=4200,
-        urls=_LINKS,
-        spec={"input": "https://example.com/clip.mp4"},
-        progress={"fraction": 0.42},
-        eta_ms=5800,
-        stages=[],
-        outputs=[
-            {"type": "hls", "url": f"{BASE}/stream/{PLAYBACK_ID}.m3u8", "ready": False, "size_bytes": None},
-        ],
-        asset=None,
-    )
 
     spec: JobSpec
     """What was asked for, with every default filled in."""
@@ -327,3 +280,49 @@ class Version(_Wire):
     commit: str
     """The commit that it was built from; empty where that is not known."""
     ffmpeg: str
+
+
+_ASSET: dict[str, Any] = {
+    "id": ASSET_ID,
+    "status": "playable",
+    "title": "Holiday",
+    "passthrough": "order-17",
+    "metadata": {"album": "2026"},
+    "playback_id": PLAYBACK_ID,
+    "job_id": JOB_ID,
+    "source_id": "src_01kq3v8a4rj0t5w6x7y8z9abcf",
+    "duration_ms": 600_000,
+    "width_px": 1920,
+    "height_px": 1080,
+    "frame_rate": 29.97,
+    "facts": {"container": "mov,mp4,m4a,3gp,3g2,mj2"},
+    "error": None,
+    "created_at": "2026-11-21T10:00:00Z",
+    "updated_at": "2026-11-21T10:00:01Z",
+    "urls": _LINKS,
+}
+EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
+    Asset: _ASSET,
+    Job: {
+        "id": JOB_ID,
+        "status": "running",
+        "kind": "media",
+        "priority": "normal",
+        "asset_id": ASSET_ID,
+        "passthrough": None,
+        "error": None,
+        "created_at": "2026-11-21T10:00:00Z",
+        "started_at": "2026-11-21T10:00:00.100Z",
+        "ended_at": None,
+        "duration_ms": 4200,
+        "urls": _LINKS,
+        "spec": {"input": "https://example.com/clip.mp4"},
+        "progress": {"fraction": 0.42},
+        "eta_ms": 5800,
+        "stages": [],
+        "outputs": [
+            {"type": "hls", "url": f"{BASE}/stream/{PLAYBACK_ID}.m3u8", "ready": False, "size_bytes": None},
+        ],
+        "asset": _ASSET,
+    },
+}

@@ -178,7 +178,6 @@ tasks = Table(
         postgresql_where=READY,
     ),
     Index("ix_tasks_postponed", "ready_ms", sqlite_where=READY, postgresql_where=READY),
-    Index("ix_tasks_status", "status"),
 )
 
 task_dependencies = Table(

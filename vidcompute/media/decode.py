@@ -80,9 +80,6 @@ class PacketIndex:
         self._pts.append(pts)
         self._key.append(key)
 
-    def __len__(self) -> int:
-        return len(self._pts)
-
     @property
     def shown(self) -> list[int]:
         """The times of all frames that are shown, in presentation order, each once."""
@@ -241,7 +238,7 @@ class VideoReader:
                 yield from self.decode([Run(key, key, (key,))])
                 continue
             index = self.index(key, members[-1])
-            if len(index):
+            if index.shown:
                 yield from self.decode(index.runs({index.on_screen(pts) for pts in members}))
 
     def from_keyframe(self, key: int) -> Iterator[Picture]:
@@ -250,13 +247,16 @@ class VideoReader:
         yield from self._decode(self._rest(), None)
 
     def decode(self, runs: Iterable[Run]) -> Iterator[Picture]:
-        """The wanted pictures of some runs, in order; in place of one that is damaged, the one before it."""
+        """The wanted pictures of some runs, in order; in place of one that is damaged, the one before it.
+
+        What can't be read at all is left out.
+        """
         for run in runs:
             yield from self._decode_run(run, _TRIES)
 
     def _decode_run(self, run: Run, tries: int) -> Iterator[Picture]:
         if not self._enter(run.key_pts):
-            raise refused("frame_unreadable", f"Nothing can be read at {self.time_ms(run.key_pts) / 1000:.3f} s.")
+            return  # cut off, or overwritten: the probe knew it from the index alone
         pictures = self._decode(self._until(run.last_pts), set(run.wanted))
         if self._counts:
             pictures = (Picture(run.key_pts + n, p.frame) for n, p in enumerate(pictures))

@@ -184,3 +184,8 @@ def encoded(
 def nothing_wanted() -> Exception:
     """The refusal of a choice that no frame meets."""
     return refused("frames_none", "No frame lies in this range. Check start, end and times against the duration.")
+
+
+def nothing_decoded() -> Exception:
+    """The refusal of a source of which no wanted frame can be decoded."""
+    return refused("frame_unreadable", "None of these frames can be decoded: the file is damaged there.")

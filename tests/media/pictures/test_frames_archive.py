@@ -15,6 +15,10 @@ from vidcompute.errors import Kind, VidComputeError
 from vidcompute.pipeline.spec import Frames as FramesOutput
 from vidcompute.pipeline.stage import Stage, options_of
 from vidcompute.pipeline.stages.frames import Frames
+from vidcompute.pipeline.stages.poster import Poster
+from vidcompute.pipeline.stages.preview import Preview
+from vidcompute.pipeline.stages.storyboard import Storyboard
+from vidcompute.pipeline.stages.thumbnail import Thumbnail
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +130,28 @@ def test_a_damaged_stretch_costs_no_more_than_its_frames(source: Path, studio: S
     facts, work = studio.run(Frames(pick="all"), broken)
     assert facts["count"] == 75
     assert all(picture.size == (320, 180) for picture in _pictures(work).values())
+
+
+def test_pictures_that_are_all_destroyed_are_an_error(source: Path, studio: Studio, tmp_path: Path) -> None:
+    work = studio.work(source)
+    data = bytearray(source.read_bytes())
+    start = data.index(b"mdat") + 4
+    end = data.index(b"moov") - 4 if data.index(b"moov") > start else len(data)
+    data[start:end] = bytes(end - start)
+    work.source = tmp_path / "zeros.mp4"
+    work.source.write_bytes(data)
+    with pytest.raises(VidComputeError) as caught:
+        Frames().run(work)
+    assert (caught.value.kind, caught.value.code) == (Kind.REFUSED, "frame_unreadable")
+
+
+@pytest.mark.parametrize("stage", [Storyboard(), Preview(), Poster(), Thumbnail(2.5), Frames(rate=2)])
+def test_a_file_cut_off_in_the_middle_gives_what_is_there(
+    stage: Stage, clip: ClipMaker, studio: Studio, tmp_path: Path
+) -> None:
+    whole = clip("index-first", ["-i", str(clip("h264_aac_180p25_5s")), "-c", "copy", "-movflags", "+faststart"])
+    work = studio.work(whole)
+    work.source = tmp_path / "half.mp4"
+    work.source.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    facts = stage.run(work)
+    assert all((work.output / name).stat().st_size > 0 for name in facts["files"])

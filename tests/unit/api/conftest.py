@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 import pytest
@@ -120,7 +120,7 @@ class Stream:
 
     def __init__(self, platform: Platform, path: str, query: str = "", **headers: str) -> None:
         named = {"authorization": f"Bearer {platform.key}", "accept": "text/event-stream", **headers}
-        self.scope = {
+        self.scope: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
@@ -142,7 +142,7 @@ class Stream:
         self._gone = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> "Stream":
+    async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run())
         return self
 

@@ -12,7 +12,9 @@ import pytest
 from tests.unit.api.conftest import URL, Platform
 from tests.unit.engine import toys
 from vidcompute.errors import Kind
-from vidcompute.ports.executor import Finished, Outcome
+from vidcompute.pipeline.plan import Plan
+from vidcompute.ports.executor import Finished, Outcome, Progress
+from vidcompute.services import jobs
 
 JOBS, ASSETS = "/api/v1/jobs", "/api/v1/assets"
 UNKNOWN = ["job_00000000000000000000000000", "asset_x", "..%2f..", "%00", "job_" + "z" * 90]
@@ -60,8 +62,8 @@ async def test_live_progress_is_fresher_than_the_database(client: httpx2.AsyncCl
     job = await submit(client)
     specs = await platform.run_until("encode")
     for spec in specs:
-        await platform.deps.db.write(toys.jobs.start, spec.attempt_id)
-        progress = toys.Progress(spec.attempt_id, 0.5, frame=100, fps=50.0, speed=2.0)
+        await platform.deps.db.write(jobs.start, spec.attempt_id)
+        progress = Progress(spec.attempt_id, 0.5, frame=100, fps=50.0, speed=2.0)
         platform.deps.hub.publish(spec.task_id, spec.stage, progress)
     now = (await client.get(f"{JOBS}/{job['id']}")).json()
     encode = next(stage for stage in now["stages"] if stage["name"] == "encode")
@@ -217,8 +219,8 @@ async def frames(
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("frames.json", "[]")
 
-    def recipe(found: Any, spec: Any, probe: Any) -> toys.Plan:
-        return toys.Plan((probe, toys.node("frames/0", inputs=toys.IMAGE)))
+    def recipe(found: Any, spec: Any, probe: Any) -> Plan:
+        return Plan((probe, toys.node("frames/0", inputs=toys.IMAGE)))
 
     monkeypatch.setattr(toys, "recipe", recipe)
     job = await submit(client, outputs=["frames"])

@@ -14,6 +14,7 @@ from tests.unit.api.conftest import URL, Platform, Stream
 from tests.unit.engine import toys
 from vidcompute.api import sse
 from vidcompute.ports.executor import LogLine, Progress
+from vidcompute.services import jobs
 
 JOBS = "/api/v1/jobs"
 
@@ -76,7 +77,7 @@ async def test_an_odd_number_of_a_last_event_does_no_harm(platform: Platform, jo
 async def test_progress_comes_in_between(platform: Platform, job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vidcompute.api.events._LOOK_S", 0.01)
     specs = await platform.run_until("encode")
-    await platform.deps.db.write(toys.jobs.start, specs[0].attempt_id)
+    await platform.deps.db.write(jobs.start, specs[0].attempt_id)
     async with following(platform, job_id) as stream:
         await stream.until(lambda: "event: progress" in stream.text)
         platform.deps.hub.publish(specs[0].task_id, "encode", Progress(specs[0].attempt_id, 0.5, frame=12))

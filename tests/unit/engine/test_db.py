@@ -162,7 +162,10 @@ def test_every_migration_can_be_undone() -> None:
             "ix_tasks_ready",
         ),
         (f"SELECT id FROM jobs WHERE {schema.UNPLANNED} AND priority = 2 ORDER BY created_ms", "ix_jobs_unplanned"),
-        ("SELECT min(ready_ms) FROM tasks WHERE status = 'ready' AND ready_ms > 5", "ix_tasks_postponed"),
+        (
+            "SELECT ready_ms FROM tasks WHERE status = 'ready' AND ready_ms > 5 ORDER BY ready_ms LIMIT 1",
+            "ix_tasks_postponed",
+        ),
         ("SELECT id FROM jobs WHERE organization_id = 'o' AND id < 'j' ORDER BY id DESC", "ix_jobs_newest"),
         ("SELECT id FROM attempts WHERE outcome IS NULL", "ix_attempts_live"),
     ],

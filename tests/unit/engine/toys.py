@@ -60,14 +60,18 @@ def node(name: str, *, inputs: Mapping[str, tuple[str, ...]] | None = None, **op
 
 
 def recipe(found: SourceFacts, spec: MediaSpec, probe: PlanNode) -> Plan:
-    """Three chunks and a package of them; one more node with `vmaf`; a title card per output. Never over 20 outputs."""
+    """The probe, three chunks, a package of them; one more node with `vmaf`, and one for each output but HLS."""
     if found.size_bytes == 0:
         raise refused("source_empty", "There is nothing in it.")
     chunks = [node(f"encode/{n}", chunk=n) for n in range(3)]
     nodes = [probe, *chunks, node("package", inputs={"chunks": tuple(c.id for c in chunks)})]
     if spec.vmaf:
         nodes.append(node("vmaf", inputs={"package": ("package",), "source": (SOURCE,)}))
-    nodes += [node(f"image/{n}", inputs=IMAGE, kind=output.type) for n, output in enumerate(spec.outputs)]
+    nodes += [
+        node(f"image/{n}", inputs=IMAGE, kind=output.type)
+        for n, output in enumerate(spec.outputs)
+        if output.type != "hls"
+    ]
     return Plan(tuple(nodes), notes=("toy",))
 
 
@@ -93,12 +97,14 @@ def add_source(conn: Connection, digest: str = "d0") -> assets.Source:
 def submit(conn: Connection, digest: str = "d0", **wanted: Any) -> Job:
     """A job on a source with this digest."""
     source = add_source(conn, digest)
-    return jobs.submit(conn, ORG, JobSpec.model_validate({"input": {"source": source.id}, **wanted}), source=source)
+    spec = {"input": {"source": source.id}, "outputs": ["hls"], **wanted}
+    return jobs.submit(conn, ORG, JobSpec.model_validate(spec), source=source)
 
 
 def submit_url(conn: Connection, **wanted: Any) -> Job:
     """A job on a URL."""
-    return jobs.submit(conn, ORG, JobSpec.model_validate({"input": "https://example.org/a%20b.mp4", **wanted}))
+    spec = {"input": "https://example.org/a%20b.mp4", "outputs": ["hls"], **wanted}
+    return jobs.submit(conn, ORG, JobSpec.model_validate(spec))
 
 
 def advance(conn: Connection) -> int:

@@ -44,7 +44,8 @@ class Frames:
     def run(self, work: Work) -> dict[str, Any]:
         """Writes frames.zip and frames.json.
 
-        Returns `count`, `width`, `height`, `format`, `size_bytes` and `files`. Raises `no_video`, `frames_none`.
+        Returns `count`, `width`, `height`, `format`, `size_bytes` and `files`. Raises `no_video`, `frames_none`,
+        `frame_unreadable`.
         """
         from vidcompute.media import frames, images
         from vidcompute.media.decode import VideoReader
@@ -52,6 +53,8 @@ class Frames:
         source = from_json(dict(work.facts("probe")[0]))
         with VideoReader(work.path("source"), source, threads=_THREADS) as reader:
             index = reader.index()
+            if not index.shown:
+                raise frames.nothing_decoded()
             wanted = self._wanted(work, source, reader, index)
             if not wanted:
                 raise frames.nothing_wanted()
@@ -63,6 +66,8 @@ class Frames:
                 time_ms = reader.time_ms(pts)
                 archive.add(index.number(pts), time_ms, pts, data)
                 self._report(work, archive.count, len(wanted), time_ms)
+        if archive.count == 0:
+            raise frames.nothing_decoded()
         size_bytes = archive.close(work.output / LIST_NAME)
         return {
             "count": archive.count,

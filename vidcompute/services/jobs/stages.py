@@ -28,29 +28,31 @@ def list_stages(
     history = attempts_of(conn, [row.id for row in rows])
     costs = {n["id"]: n["cost"] for n in (job.plan or {}).get("nodes", ())}
     names = list(dict.fromkeys(row.stage for row in rows))
-    known = _Known(history, costs, live or {}, at_ms if at_ms is not None else now_ms())
+    known = _Known(history, costs, live or {}, at_ms if at_ms is not None else now_ms(), job.created_ms)
     return [_stage(name, [r for r in rows if r.stage == name], known) for name in names]
 
 
 @dataclass(frozen=True)
 class _Known:
-    """Attempts and newest progress by task, estimated costs by plan node, and the time of looking."""
+    """Attempts and newest progress by task, estimated costs by plan node, the time of looking, and the job's own."""
 
     history: Mapping[str, list[Attempt]]
     costs: Mapping[str, Mapping[str, float]]
     live: Mapping[str, Mapping[str, Any]]
     at_ms: int
+    created_ms: int
 
 
 def _stage(name: str, rows: Sequence[AnyRow], known: _Known) -> StageView:
     history, costs, at_ms = known.history, known.costs, known.at_ms
-    tried = [attempt for row in rows for attempt in history.get(row.id, ())]
+    reused = {r.id for r in rows if r.status == TaskStatus.DONE and (r.ended_ms or 0) < known.created_ms}
+    tried = [attempt for row in rows if row.id not in reused for attempt in history.get(row.id, ())]
     status = _status([row.status for row in rows])
     current = {row.id: _progress(row, history, known.live) for row in rows}
     weights = [max(costs.get(row.plan_node_id, _UNIT)["wall_s"], 1e-3) for row in rows]
     fraction = sum(w * current[r.id].get("fraction", 0.0) for w, r in zip(weights, rows, strict=True)) / sum(weights)
     started = min((a.started_ms for a in tried if a.started_ms is not None), default=None)
-    ended = max((row.ended_ms or 0 for row in rows), default=0) if _over(rows) else None
+    ended = max((row.ended_ms or 0 for row in rows if row.id not in reused), default=0) if _over(rows) else None
     broken = next((row for row in rows if row.status == TaskStatus.DEAD), None)
     running = [current[row.id] for row in rows if row.status in OWNED_TASKS]
     return StageView(
@@ -59,7 +61,7 @@ def _stage(name: str, rows: Sequence[AnyRow], known: _Known) -> StageView:
         progress=_summed(fraction, running),
         tasks=len(rows),
         tasks_done=sum(row.status == TaskStatus.DONE for row in rows),
-        reused=sum(row.status == TaskStatus.DONE and not history.get(row.id) for row in rows),
+        reused=len(reused),
         attempts=len(tried),
         started_ms=started,
         ended_ms=ended or None,
@@ -69,7 +71,7 @@ def _stage(name: str, rows: Sequence[AnyRow], known: _Known) -> StageView:
         error_detail=broken.error_detail if broken else None,
         cost=_total([costs.get(row.plan_node_id, {}) for row in rows]),
         spent=_total([a.metrics or {} for a in tried]),
-        logs_keys=tuple(a.logs_key for a in tried),
+        logs_keys=tuple(a.logs_key for row in rows for a in history.get(row.id, ())),
     )
 
 

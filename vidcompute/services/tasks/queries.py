@@ -9,7 +9,7 @@ from vidcompute.db.schema import READY, attempts, interests, jobs, sources, task
 from vidcompute.db.schema import artifacts as artifacts_table
 from vidcompute.errors import not_found
 from vidcompute.ports.executor import Needs
-from vidcompute.services.states import LIVE_TASKS, OWNED_TASKS, TaskStatus
+from vidcompute.services.states import LIVE_TASKS, TaskStatus
 from vidcompute.services.tasks.models import Artifact, Attempt, ReadyTask
 from vidcompute.services.tasks.moves import batches
 
@@ -39,7 +39,7 @@ def _ready(row: AnyRow) -> ReadyTask:
 
 def next_ready_ms(conn: Connection, after_ms: int) -> int | None:
     """When the next task that waits for a further attempt may start; None where none does."""
-    query = select(func.min(tasks.c.ready_ms)).where(READY, tasks.c.ready_ms > after_ms)
+    query = select(tasks.c.ready_ms).where(READY, tasks.c.ready_ms > after_ms).order_by(tasks.c.ready_ms).limit(1)
     return conn.execute(query).scalar()
 
 
@@ -178,7 +178,13 @@ def wanting_jobs(conn: Connection, task_id: str) -> list[str]:
 
 
 def count_by_status(conn: Connection) -> dict[str, int]:
-    """How many tasks are in each live status: for metrics."""
-    counted = select(tasks.c.status, func.count().label("number"))
-    query = counted.where(tasks.c.status.in_(sorted(OWNED_TASKS | {TaskStatus.READY})))
-    return {row.status: row.number for row in conn.execute(query.group_by(tasks.c.status))}
+    """How many tasks are ready, placed and running: for metrics."""
+    ready = select(func.count()).select_from(tasks).where(READY)
+    owned_by = (
+        select(tasks.c.status, func.count().label("number"))
+        .join_from(attempts, tasks, tasks.c.id == attempts.c.task_id)
+        .where(attempts.c.outcome.is_(None))
+        .group_by(tasks.c.status)
+    )
+    counted = {row.status: row.number for row in conn.execute(owned_by)}
+    return {TaskStatus.READY: conn.execute(ready).scalar() or 0, **counted}

@@ -3,7 +3,7 @@ import type { Engine, EngineEvents, EngineOptions } from './engine';
 import { GatedHls } from './gated-hls';
 import { type ReadyTracks, trackLabel, trackOfUrl } from './levels';
 import { LOAD_POLICIES } from './load-policy';
-import { Throughput } from './throughput';
+import { PatientAbr } from './patient-abr';
 import type { TrackLists } from './track-lists';
 
 const USUAL_FRAME_RATE = 30;
@@ -27,7 +27,6 @@ export function canUseHlsJs(): boolean {
 export class HlsEngine implements Engine {
   readonly kind = 'hls.js';
   private readonly hls: GatedHls;
-  private readonly throughput = new Throughput();
   private readonly lists: TrackLists;
   private readonly events: EngineEvents;
   private ready: ReadyTracks;
@@ -52,6 +51,7 @@ export class HlsEngine implements Engine {
     };
     this.hls = new GatedHls({
       ...LOAD_POLICIES,
+      abrController: PatientAbr,
       autoStartLoad: false,
       startPosition: options.startS > 0 ? options.startS : -1,
       maxBufferLength: BUFFER_BEFORE_PLAY_S,
@@ -106,10 +106,6 @@ export class HlsEngine implements Engine {
     hls.on(Events.LEVELS_UPDATED, () => this.refreshMenus());
     hls.on(Events.AUDIO_TRACKS_UPDATED, () => this.refreshMenus());
     hls.on(Events.LEVEL_SWITCHED, (_event, data) => this.events.onTrack(this.trackOf(hls.levels[data.level])));
-    hls.on(Events.FRAG_LOADED, (_event, { frag }) => {
-      const { loading, loaded } = frag.stats;
-      if (frag.type === 'main' && frag.sn !== 'initSegment') this.throughput.add(loaded, loading.first, loading.end);
-    });
     hls.on(Events.FRAG_BUFFERED, () => {
       this.restarts = 0;
     });
@@ -141,8 +137,6 @@ export class HlsEngine implements Engine {
 
   /** Looks again which level is best, and replaces what is buffered ahead by it as far as that can't stall playback. */
   private moveUp(): void {
-    const measured = this.throughput.bps;
-    if (measured !== null) this.hls.bandwidthEstimate = measured;
     if (!this.hls.autoLevelEnabled) return;
     if (this.hls.nextAutoLevel > this.hls.currentLevel) this.hls.nextLevel = -1;
   }

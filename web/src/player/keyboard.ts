@@ -65,7 +65,7 @@ export function actionFor(press: KeyPress): KeyAction | null {
   return ACTIONS.get(press.key.toLowerCase()) ?? null;
 }
 
-const TYPING = 'input, textarea, select, [contenteditable], dialog, [role="menu"], [role="dialog"]';
+const TYPING = 'input, textarea, select, [contenteditable], dialog[open], [role="menu"], [role="dialog"]';
 const PRESSED = 'button, a, [role="button"], [role^="menuitem"]';
 const SLID = 'media-time-range, media-volume-range, [role="slider"]';
 

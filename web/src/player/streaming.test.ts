@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { worthRetrying } from './load-policy';
 import { withoutPlanned } from './native-engine';
-import { Throughput } from './throughput';
+import { forgiveHold } from './patient-abr';
 import { AudioChoiceList, type Rendition, RenditionList } from './track-lists';
 
 describe('worthRetrying', () => {
@@ -15,20 +15,20 @@ describe('worthRetrying', () => {
   });
 });
 
-describe('Throughput', () => {
-  it('does not count the time that the server held a request', () => {
-    const throughput = new Throughput();
-    expect(throughput.bps).toBeNull();
-    // A megabyte, asked for at 0 ms, first byte after 3 s, last byte 100 ms later.
-    throughput.add(1_000_000, 3_000, 3_100);
-    expect(throughput.bps).toBe(80_000_000);
+describe('forgiveHold', () => {
+  it('keeps the network’s own delay, and drops what the server took', () => {
+    const held = { start: 1_000, first: 4_000 };
+    forgiveHold(held);
+    expect(held.start).toBe(3_700);
+    const quick = { start: 1_000, first: 1_120 };
+    forgiveHold(quick);
+    expect(quick.start).toBe(1_000);
   });
 
-  it('is a median of the last few, and no single one decides', () => {
-    const throughput = new Throughput();
-    throughput.add(100, 0, 10_000);
-    for (let at = 0; at < 5; at++) throughput.add(1_000_000, 0, at === 2 ? 1 : 1_000);
-    expect(throughput.bps).toBe(8_000_000);
+  it('leaves a transfer without a first byte alone', () => {
+    const none = { start: 1_000, first: 0 };
+    forgiveHold(none);
+    expect(none.start).toBe(1_000);
   });
 });
 

@@ -152,7 +152,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("status = 'ready'"),
         postgresql_where=sa.text("status = 'ready'"),
     )
-    op.create_index("ix_tasks_status", "tasks", ["status"], unique=False)
     op.create_table(
         "assets",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -309,7 +308,6 @@ def downgrade() -> None:
     op.drop_index("ix_assets_source_id", table_name="assets")
     op.drop_index("ix_assets_newest", table_name="assets")
     op.drop_table("assets")
-    op.drop_index("ix_tasks_status", table_name="tasks")
     op.drop_index(
         "ix_tasks_ready",
         table_name="tasks",

@@ -1,0 +1,364 @@
+"""What jobs do, told in single stories; random histories are in test_job_machine."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select, update
+
+from tests.unit.engine import toys
+from tests.unit.engine.toys import AT_ONCE, ORG
+from vidcompute.db import outbox, schema
+from vidcompute.errors import Kind, VidComputeError
+from vidcompute.pipeline.spec import JobSpec, Priority
+from vidcompute.ports.executor import Finished, InputRef, Outcome, Progress
+from vidcompute.services import assets, jobs, tasks
+from vidcompute.services.jobs import JobFilter, RetryPolicy
+
+
+def job(conn: Connection, job_id: str) -> jobs.Job:
+    return jobs.get_job(conn, ORG, job_id)
+
+
+def task(conn: Connection, label: str) -> Any:
+    return conn.execute(select(schema.tasks).where(schema.tasks.c.label == label)).one()
+
+
+def types(conn: Connection, subject: str | None = None) -> list[str]:
+    subjects = None if subject is None else [subject]
+    return [e.type for e in outbox.events_since(conn, ORG, 0, subjects=subjects)]
+
+
+def test_submit_makes_a_queued_job_and_a_preparing_asset(conn: Connection) -> None:
+    made = toys.submit(conn, title="T", passthrough="mine", metadata={"k": "v"}, priority="high")
+    asset = assets.get(conn, ORG, made.asset_id)
+    assert (made.status, made.priority, made.passthrough) == ("queued", Priority.HIGH, "mine")
+    assert (asset.status, asset.title, asset.passthrough, asset.metadata) == ("preparing", "T", "mine", {"k": "v"})
+    assert asset.job_id == made.id
+    assert JobSpec.model_validate(made.spec).title == "T"
+    assert types(conn) == ["asset.created", "job.created"]
+
+
+def test_an_unknown_source_is_refused_at_submit(conn: Connection) -> None:
+    spec = JobSpec.model_validate({"input": {"source": "src_" + "0" * 26}})
+    with pytest.raises(VidComputeError, match="source_not_found"):
+        jobs.submit(conn, ORG, spec)
+
+
+def test_titles_come_from_the_file_or_the_url_where_none_is_given(conn: Connection) -> None:
+    assert assets.get(conn, ORG, toys.submit(conn).asset_id).title == "d0.mp4"
+    assert assets.get(conn, ORG, toys.submit_url(conn).asset_id).title == "a b.mp4"
+
+
+def test_a_job_on_a_url_is_fetched_probed_planned_and_done(conn: Connection) -> None:
+    made = toys.submit_url(conn, outputs=["hls", "thumbnail"])
+    ran = toys.run_everything(conn)
+    assert [spec.stage for spec in ran] == ["fetch", "probe", *["encode"] * 3, "image", "package"]
+    assert (job(conn, made.id).status, job(conn, made.id).step) == ("done", "planned")
+    asset = assets.get(conn, ORG, made.asset_id)
+    assert (asset.status, asset.duration_ms) == ("ready", 10_000)
+    told = types(conn, made.id)
+    assert told == ["job.created", "job.started", "job.planned", "job.done"]
+    assert types(conn, made.asset_id) == ["asset.created", "asset.ready"]
+
+
+def test_the_fetched_file_is_the_source_of_what_follows(conn: Connection) -> None:
+    made = toys.submit_url(conn)
+    (fetch,) = toys.run_until(conn, "fetch")
+    assert fetch.inputs == {}
+    jobs.finish(conn, toys.done(fetch), AT_ONCE)
+    (probe,) = toys.run_until(conn, "probe")
+    assert probe.inputs == {"source": (InputRef(f"{fetch.output_prefix}/source", is_tree=False),)}
+    source = jobs.source_of_asset(conn, made.asset_id)
+    assert source is not None
+    assert (source.name, source.size_bytes) == ("a b.mp4", 5)
+
+
+def test_inputs_are_artifacts_with_their_facts_in_the_plans_order(conn: Connection) -> None:
+    toys.submit(conn)
+    encodes = toys.run_until(conn, "encode")
+    for spec in reversed(encodes):
+        jobs.finish(conn, toys.done(spec), AT_ONCE)
+    (package,) = toys.run_until(conn, "package")
+    refs = package.inputs["chunks"]
+    assert [ref.key for ref in refs] == [spec.output_prefix for spec in encodes]
+    assert all(ref.is_tree and ref.facts == {"stage": "encode"} for ref in refs)
+    assert package.output_prefix.endswith(package.attempt_id)
+
+
+def test_the_same_source_and_spec_again_runs_nothing(conn: Connection) -> None:
+    toys.submit(conn)
+    assert len(toys.run_everything(conn)) == 5
+    again = toys.submit(conn)
+    assert toys.run_everything(conn) == []
+    assert job(conn, again.id).status == "done"
+    stages = jobs.list_stages(conn, job(conn, again.id))
+    assert [(s.name, s.reused, s.attempts) for s in stages] == [("probe", 1, 0), ("encode", 3, 0), ("package", 1, 0)]
+    assert all(s.spent == {"cpu_s": 0.0, "wall_s": 0.0} and s.logs_keys for s in stages)
+    assert assets.get(conn, ORG, again.asset_id).status == "ready"
+
+
+def test_another_spec_on_the_same_source_runs_only_what_is_new(conn: Connection) -> None:
+    toys.submit(conn)
+    toys.run_everything(conn)
+    toys.submit(conn, vmaf=True)
+    assert [spec.stage for spec in toys.run_everything(conn)] == ["vmaf"]
+
+
+def test_live_tasks_are_shared_at_the_highest_priority(conn: Connection) -> None:
+    low = toys.submit(conn, priority="low")
+    encodes = toys.run_until(conn, "encode")
+    assert task(conn, "package").priority == 0
+    high = toys.submit(conn, priority="high")
+    toys.advance(conn)
+    toys.advance(conn)
+    assert len(encodes) == 3
+    assert task(conn, "package").priority == 2
+    assert job(conn, high.id).status == "running"
+    jobs.cancel(conn, ORG, high.id)
+    assert task(conn, "package").priority == 0
+    assert task(conn, "encode/0").status == "placed"
+    assert job(conn, low.id).status == "running"
+
+
+def test_a_cancel_stops_what_nobody_else_wants_in_the_same_transaction(conn: Connection) -> None:
+    made = toys.submit(conn)
+    encodes = toys.run_until(conn, "encode")
+    jobs.start(conn, encodes[0].attempt_id)
+    assert jobs.cancel(conn, ORG, made.id).status == "cancelled"
+    assert tasks.owned(conn, [spec.attempt_id for spec in encodes]) == set()
+    assert {task(conn, f"encode/{n}").status for n in range(3)} == {"cancelled"}
+    assert not jobs.finish(conn, toys.done(encodes[0]), AT_ONCE).accepted
+    assert types(conn, encodes[0].task_id)[-1] == "task.cancelled"
+    asset = assets.get(conn, ORG, made.asset_id)
+    assert (asset.status, asset.error_code) == ("errored", "job_cancelled")
+    assert jobs.cancel(conn, ORG, made.id).status == "cancelled"
+
+
+def test_ended_jobs_cannot_be_cancelled(conn: Connection) -> None:
+    made = toys.submit(conn)
+    toys.run_everything(conn)
+    with pytest.raises(VidComputeError) as caught:
+        jobs.cancel(conn, ORG, made.id)
+    assert (caught.value.kind, caught.value.code) == (Kind.CONFLICT, "job_ended")
+
+
+def test_a_failure_that_may_pass_is_tried_again_after_a_wait_that_grows(conn: Connection) -> None:
+    toys.submit(conn)
+    policy = RetryPolicy(max_attempts=3, base_s=10.0, cap_s=15.0)
+    waits = []
+    for number in (1, 2):
+        (probe,) = toys.run_until(conn, "probe")
+        assert probe.number == number
+        jobs.finish(conn, toys.failed(probe, Kind.UNAVAILABLE), policy)
+        row = task(conn, "probe")
+        waits.append(row.ready_ms - outbox.now_ms())
+        assert (row.status, row.failures, row.error_code) == ("ready", number, "boom")
+        assert tasks.ready_tasks(conn, outbox.now_ms(), 9) == []
+        assert tasks.next_ready_ms(conn, outbox.now_ms()) == row.ready_ms
+    assert 4_000 < waits[0] <= 15_000
+    assert 7_000 < waits[1] <= 22_500
+
+
+def test_a_task_that_used_up_its_attempts_is_dead_and_its_job_failed_with_the_reason(conn: Connection) -> None:
+    made = toys.submit(conn)
+    for _ in range(AT_ONCE.max_attempts):
+        (probe,) = toys.run_until(conn, "probe")
+        jobs.finish(conn, toys.failed(probe), AT_ONCE)
+    ended = job(conn, made.id)
+    assert task(conn, "probe").status == "dead"
+    assert (ended.status, ended.error_kind, ended.error_code) == ("failed", "internal", "boom")
+    (stage,) = jobs.list_stages(conn, ended)
+    assert (stage.status, stage.attempts, stage.error_code) == ("dead", 3, "boom")
+
+
+def test_refused_media_is_not_tried_again(conn: Connection) -> None:
+    made = toys.submit(conn)
+    (probe,) = toys.run_until(conn, "probe")
+    jobs.finish(conn, toys.failed(probe, Kind.REFUSED, "not_media"), AT_ONCE)
+    assert job(conn, made.id).error_code == "not_media"
+    assert assets.get(conn, ORG, made.asset_id).error_code == "not_media"
+
+
+def test_a_word_for_a_kind_that_is_none_counts_as_internal(conn: Connection) -> None:
+    toys.submit(conn)
+    (probe,) = toys.run_until(conn, "probe")
+    jobs.finish(conn, Finished(probe.attempt_id, Outcome.FAILED, error_kind="odd"), AT_ONCE)
+    assert task(conn, "probe").error_kind == "internal"
+
+
+def test_lost_attempts_have_an_allowance_of_their_own(conn: Connection) -> None:
+    made = toys.submit(conn)
+    for _ in range(AT_ONCE.max_losses - 1):
+        (probe,) = toys.run_until(conn, "probe")
+        jobs.finish(conn, Finished(probe.attempt_id, Outcome.LOST), AT_ONCE)
+    row = task(conn, "probe")
+    assert (row.status, row.failures, row.losses) == ("ready", 0, AT_ONCE.max_losses - 1)
+    (probe,) = toys.run_until(conn, "probe")
+    jobs.finish(conn, Finished(probe.attempt_id, Outcome.LOST), AT_ONCE)
+    assert task(conn, "probe").status == "dead"
+    assert "4 attempts were lost" in str(job(conn, made.id).error_detail)
+
+
+def test_after_a_restart_what_ran_starts_again_and_what_is_done_stays(conn: Connection) -> None:
+    toys.submit(conn)
+    encodes = toys.run_until(conn, "encode")
+    jobs.finish(conn, toys.done(encodes[0]), AT_ONCE)
+    assert jobs.adopt(conn, RetryPolicy(), alive=[encodes[1].attempt_id]) == 1
+    assert [task(conn, f"encode/{n}").status for n in range(3)] == ["done", "placed", "ready"]
+    assert task(conn, "encode/2").losses == 1
+    assert task(conn, "encode/2").ready_ms <= outbox.now_ms()
+
+
+def test_at_shutdown_what_runs_is_handed_back_at_no_cost(conn: Connection) -> None:
+    toys.submit(conn)
+    (probe,) = toys.run_until(conn, "probe")
+    assert jobs.hand_back(conn, AT_ONCE) == 1
+    row = task(conn, "probe")
+    assert (row.status, row.failures, row.losses) == ("ready", 0, 0)
+    assert not jobs.finish(conn, toys.done(probe), AT_ONCE).accepted
+
+
+def test_only_the_newest_attempt_can_change_its_task(conn: Connection) -> None:
+    toys.submit(conn)
+    (first,) = toys.run_until(conn, "probe")
+    jobs.finish(conn, Finished(first.attempt_id, Outcome.LOST), AT_ONCE)
+    (second,) = toys.run_until(conn, "probe")
+    assert (first.number, second.number) == (1, 2)
+    assert not jobs.start(conn, first.attempt_id)
+    assert not jobs.finish(conn, toys.done(first), AT_ONCE).accepted
+    assert task(conn, "probe").status == "placed"
+    assert jobs.finish(conn, toys.done(second), AT_ONCE).accepted
+
+
+def test_a_recipe_that_refuses_fails_the_job(conn: Connection) -> None:
+    made = toys.submit(conn)
+    (probe,) = toys.run_until(conn, "probe")
+    jobs.finish(conn, toys.done(probe, empty=True), AT_ONCE)
+    toys.run_everything(conn)
+    assert job(conn, made.id).error_code == "source_empty"
+    assert jobs.retry(conn, ORG, made.id).status == "queued"
+    toys.run_everything(conn)
+    assert job(conn, made.id).error_code == "source_empty"
+
+
+def test_a_retry_runs_what_failed_and_keeps_what_is_done(conn: Connection) -> None:
+    made = toys.submit(conn)
+    encodes = toys.run_until(conn, "encode")
+    jobs.finish(conn, toys.done(encodes[0]), AT_ONCE)
+    jobs.finish(conn, toys.failed(encodes[1], Kind.REFUSED), AT_ONCE)
+    assert job(conn, made.id).status == "failed"
+    assert task(conn, "encode/2").status == "cancelled"
+    again = jobs.retry(conn, ORG, made.id)
+    assert (again.status, again.error_code) == ("queued", None)
+    assert assets.get(conn, ORG, made.asset_id).status == "preparing"
+    ran = toys.run_everything(conn)
+    assert sorted(spec.options.get("chunk", -1) for spec in ran) == [-1, 1, 2]
+    assert job(conn, made.id).status == "done"
+    assert task(conn, "encode/1").failures == 0
+
+
+@pytest.mark.parametrize(("end", "code"), [(True, "job_done"), (False, "job_not_ended")])
+def test_only_failed_and_cancelled_jobs_can_be_retried(conn: Connection, end: bool, code: str) -> None:
+    made = toys.submit(conn)
+    if end:
+        toys.run_everything(conn)
+    with pytest.raises(VidComputeError) as caught:
+        jobs.retry(conn, ORG, made.id)
+    assert (caught.value.kind, caught.value.code) == (Kind.CONFLICT, code)
+
+
+def test_an_attempt_whose_input_is_gone_ends_its_task_with_the_reason(conn: Connection) -> None:
+    made = toys.submit(conn)
+    for spec in toys.run_until(conn, "encode"):
+        jobs.finish(conn, toys.done(spec), AT_ONCE)
+    conn.execute(schema.artifacts.delete().where(schema.artifacts.c.stage == "encode"))
+    toys.run_everything(conn)
+    assert job(conn, made.id).error_code == "artifact_missing"
+
+
+def test_stages_sum_up_their_tasks(conn: Connection) -> None:
+    made = toys.submit(conn)
+    encodes = toys.run_until(conn, "encode")
+    jobs.finish(conn, toys.done(encodes[0]), AT_ONCE)
+    for spec in encodes[1:]:
+        jobs.start(conn, spec.attempt_id)
+    begun = outbox.now_ms()
+    conn.execute(update(schema.attempts).values(started_ms=begun - 1000))
+    progress = Progress(encodes[1].attempt_id, 0.5, frame=50, fps=25.0)
+    jobs.record_progress(conn, {progress.attempt_id: progress})
+    now = jobs.list_stages(
+        conn, job(conn, made.id), {encodes[2].task_id: {"fraction": 0.25, "frame": 25, "fps": 20.0}}, begun
+    )
+    assert [s.name for s in now] == ["probe", "encode", "package"]
+    encode = now[1]
+    assert (encode.status, encode.tasks, encode.tasks_done, encode.attempts) == ("running", 3, 1, 3)
+    assert encode.progress == {"fraction": round(1.75 / 3, 4), "frame": 75, "fps": 45.0}
+    assert encode.duration_ms == 1000
+    assert encode.eta_ms == round(1000 * (3 - 1.75) / 1.75, 0)
+    assert encode.cost == {"cpu_s": 3.0, "wall_s": 3.0}
+    assert encode.spent["cpu_s"] == 0.5
+    assert len(encode.logs_keys) == 3
+    assert (now[2].status, now[2].eta_ms, now[2].duration_ms) == ("waiting", None, None)
+
+
+def test_lists_are_newest_first_with_cursors_and_filters(conn: Connection) -> None:
+    made = [toys.submit(conn, f"d{n}").id for n in range(5)]
+    conn.execute(update(schema.jobs).where(schema.jobs.c.id == made[0]).values(created_ms=5))
+    jobs.cancel(conn, ORG, made[3])
+    first = jobs.list_jobs(conn, ORG, limit=3)
+    rest = jobs.list_jobs(conn, ORG, limit=3, cursor=first.next_cursor)
+    assert sorted(j.id for j in (*first.items, *rest.items)) == sorted(made)
+    assert [j.id for j in first.items] == sorted(made, reverse=True)[:3]
+    assert rest.next_cursor is None
+
+    def found(**only: Any) -> set[str]:
+        return {j.id for j in jobs.list_jobs(conn, ORG, JobFilter(**only)).items}
+
+    assert found(status="cancelled") == {made[3]}
+    assert found(kind="media") == set(made)
+    assert found(kind="other") == set()
+    assert found(created_to_ms=6) == {made[0]}
+    assert found(created_from_ms=6) == set(made[1:])
+    with pytest.raises(VidComputeError, match="invalid_cursor"):
+        jobs.list_jobs(conn, ORG, cursor="x")
+
+
+def test_jobs_of_others_answer_like_jobs_that_do_not_exist(conn: Connection) -> None:
+    made = toys.submit(conn)
+    for call in (jobs.get_job, jobs.cancel, jobs.retry, jobs.tasks_of):
+        with pytest.raises(VidComputeError, match="job_not_found"):
+            call(conn, "org_other", made.id)
+    assert jobs.list_jobs(conn, "org_other").items == ()
+
+
+def test_events_of_a_job_are_those_of_itself_its_asset_and_its_tasks(conn: Connection) -> None:
+    toys.submit(conn, "other")
+    made = toys.submit(conn)
+    toys.run_everything(conn)
+    seen = jobs.events_of_job(conn, ORG, made.id, 0)
+    mine = {t.id for t in jobs.tasks_of(conn, ORG, made.id)} | {made.id, made.asset_id}
+    assert {e.subject_id for e in seen} == mine
+    assert jobs.events_of_job(conn, ORG, made.id, seen[-2].seq) == seen[-1:]
+
+
+def test_ready_tasks_come_by_priority_then_age_then_plan(conn: Connection) -> None:
+    toys.submit(conn, "d1", priority="low")
+    toys.submit(conn, "d2", priority="high")
+    toys.submit(conn, "d3")
+    toys.submit(conn, "d4")
+    toys.advance(conn)
+    assert [t.priority for t in toys.ready(conn)] == [2, 1, 1, 0]
+    created = [t.created_ms for t in toys.ready(conn)[1:3]]
+    assert created == sorted(created)
+    toys.run_until(conn, "encode")
+    assert tasks.count_by_status(conn) == {"ready": 0, "placed": 12}
+
+
+def test_plans_are_kept_as_they_were_made(conn: Connection) -> None:
+    made = toys.submit(conn)
+    assert jobs.plan_of(job(conn, made.id)) is None
+    toys.run_everything(conn)
+    plan = jobs.plan_of(job(conn, made.id))
+    assert plan is not None
+    assert plan.stages() == ["probe", "encode", "package"]
+    assert set(jobs.artifacts_of(conn, ORG, made.id)) == {n.id for n in plan.nodes}
