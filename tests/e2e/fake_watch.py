@@ -142,6 +142,7 @@ class FakeWatch:
     version: int = 0
     closed: bool = False
     made: set[str] = field(default_factory=set)
+    in_making: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.state = preparing_state() | self.state
@@ -192,16 +193,18 @@ class FakeWatch:
         key = f"{track}/{name}"
         if self.making_s and name.endswith(".m4s") and not self.state["complete"] and key not in self.made:
             with self.changed:
+                self.in_making.add(key)
                 self.changed.wait_for(lambda: self.closed, self.making_s)
+                self.in_making.discard(key)
             self.made.add(key)
 
     def segments_of(self, track: str) -> list[Request]:
         """The requests for media segments of a track, in order."""
         return [r for r in self.requests if r.track == track and r.name.endswith(".m4s")]
 
-    def pictures(self) -> list[Request]:
-        """The requests for media segments of any video track, in the order in which they were answered."""
-        return [r for r in self.requests if r.track != AUDIO and r.name.endswith(".m4s")]
+    def pictures_since(self, at_s: float) -> list[Request]:
+        """The requests for media segments of any video track that came after this time (monotonic)."""
+        return [r for r in self.requests if r.track != AUDIO and r.name.endswith(".m4s") and r.at_s > at_s]
 
 
 def preparing_state() -> dict[str, Any]:

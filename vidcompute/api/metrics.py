@@ -1,7 +1,7 @@
 """Prometheus metrics: one registry for each application, fed by the middleware and by the outbox."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -137,9 +137,13 @@ async def follow(metrics: Metrics, db: Database, started: asyncio.Event) -> None
         started.set()
         while True:
             await subscription.wait()
-            while events := await db.read(_after, seq):
+            while True:
+                events, media_s = await db.read(_after, seq)
+                if not events:
+                    break
                 seq = events[-1].seq
                 _take_all(metrics, events)
+                metrics.encoded_media_s.inc(media_s)
 
 
 def _take_all(metrics: Metrics, events: Iterable[outbox.Event]) -> None:
@@ -150,5 +154,14 @@ def _take_all(metrics: Metrics, events: Iterable[outbox.Event]) -> None:
             _log.exception("event_not_counted", event_type=event.type, seq=event.seq)
 
 
-def _after(conn: Connection, seq: int) -> list[outbox.Event]:
-    return outbox.all_since(conn, seq, limit=_BATCH)
+def _after(conn: Connection, seq: int) -> tuple[list[outbox.Event], float]:
+    """The events after `seq`, and the seconds of media that were encoded by the tasks that they say are done."""
+    events = outbox.all_since(conn, seq, limit=_BATCH)
+    done = [e.subject_id for e in events if e.type == "task.done" and e.data.get("stage") == "encode"]
+    return events, sum(_media_s(facts) for facts in tasks.facts_of(conn, done))
+
+
+def _media_s(facts: Mapping[str, Any]) -> float:
+    """The length of all tracks that an encode made, each rendition for itself."""
+    tracks = [track for track in facts.get("tracks", {}).values() if track]
+    return sum(sum(s["duration"] for s in track["segments"]) / track["timescale"] for track in tracks)

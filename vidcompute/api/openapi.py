@@ -28,10 +28,8 @@ Submit a video by file or URL, watch it within seconds, and read what became of 
 TAGS = [
     {"name": "jobs", "description": "Requests: submit, follow, cancel, try again."},
     {"name": "assets", "description": "Videos and everything derived from them."},
-    {
-        "name": "playback",
-        "description": "Streams, images and the watch page, open to everybody who has the playback ID.",
-    },
+    {"name": "playback", "description": "Streams and images, open to everybody who has the playback ID."},
+    {"name": "watching", "description": "The page with the player, and what it asks for."},
     {"name": "platform", "description": "Health, metrics and versions."},
 ]
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"basic": []}]
@@ -59,11 +57,16 @@ def _yaml(value: Any, indent: str) -> Iterator[str]:
         if isinstance(item, Mapping | list | tuple) and item:
             yield lead
             yield from _yaml(item, indent + "  ")
-        elif isinstance(item, str) and "\n" in item.rstrip("\n") and not item.startswith((" ", "\n")):
+        elif isinstance(item, str) and _is_block(item):
             yield f"{lead} {'|' if item.endswith(chr(10)) else '|-'}"
             yield from (f"{indent}  {line}" if line else "" for line in item.rstrip("\n").split("\n"))
         else:
             yield f"{lead} {json.dumps(item, ensure_ascii=False)}"  # scalars of JSON are scalars of YAML
+
+
+def _is_block(text: str) -> bool:
+    """Whether a text reads well, and reads the same, as a literal block."""
+    return "\n" in text[:-1] and text[0] not in " \n" and not text.endswith("\n\n")
 
 
 def _yaml_key(key: str) -> str:

@@ -14,6 +14,7 @@ from tests.unit.api.conftest import URL, Platform, until
 from vidcompute import logs
 from vidcompute.api.app import create_app
 from vidcompute.errors import Kind, VidComputeError
+from vidcompute.ports.executor import Finished, Outcome
 from vidcompute.services import accounts
 
 JOBS = "/api/v1/jobs"
@@ -241,6 +242,33 @@ async def test_metrics_count_requests_jobs_and_stages(client: httpx2.AsyncClient
     assert sample(text, "vidcompute_scheduler_jobs_scheduled_total") == 1
     assert sample(text, "vidcompute_scheduler_queue_depth") >= 0
     assert sample(text, 'vidcompute_build_info{ffmpeg="9.0",version="1.2.3"}') == 1
+
+
+async def test_encoded_media_is_counted_for_each_rendition(client: httpx2.AsyncClient, platform: Platform) -> None:
+    await client.post(JOBS, json={"input": URL})
+    first, second, third = await platform.run_until("encode")
+    track = {"timescale": 1000, "segments": [{"duration": 4000}, {"duration": 2500}]}
+    for spec, tracks in ((first, {"h264-720": track, "h264-480": track}), (second, {"h264-480": {}}), (third, {})):
+        facts = {"tracks": tracks}
+        await platform.end(Finished(spec.attempt_id, Outcome.OK, facts, 1, "d"))
+    failure = Finished("att_none", Outcome.FAILED)
+    await platform.end(failure)
+    metrics = platform.app.state.metrics
+    await until(lambda: 'vidcompute_stage_duration_seconds_count{stage="encode"} 3.0' in metrics.render().decode())
+    assert sample((await client.get("/metrics")).text, "vidcompute_encoded_media_seconds_total") == 13
+
+
+async def test_failed_attempts_and_jobs_are_counted_by_code(client: httpx2.AsyncClient, platform: Platform) -> None:
+    await client.post(JOBS, json={"input": URL})
+    (spec,) = await platform.run_until("fetch")
+    broken = Finished(spec.attempt_id, Outcome.FAILED, error_kind=Kind.REFUSED, error_code="url_tls", error_detail="x")
+    await platform.end(broken)
+    metrics = platform.app.state.metrics
+    await until(lambda: 'status="failed"} 1.0' in metrics.render().decode())
+    text = (await client.get("/metrics")).text
+    assert sample(text, 'vidcompute_stage_failures_total{code="url_tls",stage="fetch"}') == 1
+    assert sample(text, 'vidcompute_jobs_failed_total{code="url_tls",kind="media"}') == 1
+    assert sample(text, 'vidcompute_job_duration_seconds_count{kind="media",status="failed"}') == 1
 
 
 async def test_the_document_and_its_page_come_from_here(stranger: httpx2.AsyncClient, platform: Platform) -> None:

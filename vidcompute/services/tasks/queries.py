@@ -1,6 +1,6 @@
 """What is read about tasks, attempts and artifacts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, exists, func, select
@@ -103,6 +103,18 @@ def artifacts(conn: Connection, organization_id: str, keys: Iterable[str]) -> di
             artifacts_table.c.organization_id == organization_id, artifacts_table.c.content_key.in_(batch)
         )
         found.update({row.content_key: Artifact(**row._mapping) for row in conn.execute(query)})
+    return found
+
+
+def facts_of(conn: Connection, task_ids: Iterable[str]) -> list[Mapping[str, Any]]:
+    """What the artifacts of these tasks say of themselves; nothing for tasks that have none."""
+    found: list[Mapping[str, Any]] = []
+    mine = (artifacts_table.c.organization_id == tasks.c.organization_id) & (
+        artifacts_table.c.content_key == tasks.c.content_key
+    )
+    for batch in batches(task_ids):
+        query = select(artifacts_table.c.facts).join_from(tasks, artifacts_table, mine).where(tasks.c.id.in_(batch))
+        found += conn.execute(query).scalars()
     return found
 
 

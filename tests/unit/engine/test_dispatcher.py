@@ -1,0 +1,287 @@
+"""The dispatcher over a real database and an executor that the test drives."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from sqlalchemy import Connection, select
+
+from tests.unit.engine import toys
+from tests.unit.engine.toys import HandExecutor
+from vidcompute.db import schema
+from vidcompute.db.engine import Database
+from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
+from vidcompute.dispatch.timers import Timer, keep_time
+from vidcompute.errors import Kind
+from vidcompute.ports.executor import AttemptSpec, Finished, Outcome
+from vidcompute.services import jobs
+from vidcompute.services.jobs import RetryPolicy
+from vidcompute.services.jobs.live import LiveLine, ProgressHub
+
+POLICY = DispatchPolicy(
+    retry=RetryPolicy(base_s=0.01, cap_s=0.01), safety_tick_s=30.0, progress_every_s=0.01
+)  # a safety tick so slow that no test passes by it
+
+
+@dataclass
+class Engine:
+    db: Database
+    executor: HandExecutor
+    dispatcher: Dispatcher
+    hub: ProgressHub
+    discarded: list[str] = field(default_factory=list)
+
+    async def submit(self, digest: str = "d0", **wanted: object) -> jobs.Job:
+        return await self.db.write(toys.submit, digest, **wanted)
+
+    async def job(self, job: jobs.Job) -> jobs.Job:
+        return await self.db.read(jobs.get_job, toys.ORG, job.id)
+
+    async def until(self, job: jobs.Job, status: str) -> jobs.Job:
+        with self.db.subscribe() as subscription:
+            async with asyncio.timeout(20):
+                while (now := await self.job(job)).status != status:
+                    await subscription.wait(5)
+        return now
+
+
+def stuck(spec: AttemptSpec) -> Finished | None:
+    """Probes succeed; everything else waits for the test."""
+    return toys.done(spec) if spec.stage == "probe" else None
+
+
+@asynccontextmanager
+async def engine(db: Database, executor: HandExecutor | None = None, *, grace_s: float = 0.0) -> AsyncGenerator[Engine]:
+    hub = ProgressHub()
+    discarded: list[str] = []
+
+    async def discard(prefix: str) -> None:
+        discarded.append(prefix)
+
+    used = executor or HandExecutor()
+    dispatcher = Dispatcher(db, used, toys.PLANNER, hub, policy=POLICY, discard=discard)
+    await dispatcher.start()
+    try:
+        yield Engine(db, used, dispatcher, hub, discarded)
+    finally:
+        await dispatcher.stop(grace_s)
+
+
+async def test_a_job_runs_to_its_end(db: Database) -> None:
+    async with engine(db) as e:
+        job = await e.submit()
+        ended = await e.until(job, "done")
+        assert [spec.stage for spec in e.executor.started] == ["probe", *["encode"] * 3, "package"]
+        assert ended.started_ms is not None
+        assert await e.dispatcher.trouble() is None
+
+
+async def test_work_that_was_submitted_before_the_start_is_taken_up(db: Database) -> None:
+    job = await db.write(toys.submit)
+    async with engine(db) as e:
+        await e.until(job, "done")
+
+
+async def test_no_more_runs_at_once_than_the_node_has_room_for(db: Database) -> None:
+    async with engine(db, HandExecutor(behave=stuck, cpu=2.0)) as e:
+        await e.submit()
+        await e.executor.until(lambda: len(e.executor.live) == 2)
+        waiting = await db.read(lambda conn: [t.id for t in toys.ready(conn)])
+        assert len(waiting) == 1
+        async with asyncio.timeout(5):
+            while e.dispatcher.waiting_reason(waiting[0]) is None:
+                await asyncio.sleep(0)
+        assert "Waits for room" in str(e.dispatcher.waiting_reason(waiting[0]))
+        e.executor.end(toys.done(e.executor.started[1]))
+        await e.executor.until(lambda: len(e.executor.started) == 4)
+
+
+async def test_higher_priorities_go_first(db: Database) -> None:
+    for digest, priority in (("d1", "low"), ("d2", "normal"), ("d3", "high")):
+        await db.write(toys.submit, digest, priority=priority)
+    async with engine(db, HandExecutor(behave=lambda spec: None, cpu=1.0)) as e:
+        order = []
+        for n in range(3):
+            await e.executor.until(lambda n=n: len(e.executor.started) > n)  # type: ignore[misc]
+            order.append(await db.read(priority_of, e.executor.started[n].task_id))
+            e.executor.end(toys.failed(e.executor.started[n], Kind.REFUSED))
+        assert order == [2, 1, 0]
+
+
+def priority_of(conn: Connection, task_id: str) -> int:
+    return conn.execute(select(schema.tasks.c.priority).where(schema.tasks.c.id == task_id)).scalar_one()
+
+
+async def test_a_cancel_reaches_the_executor(db: Database) -> None:
+    async with engine(db, HandExecutor(behave=stuck)) as e:
+        job = await e.submit()
+        await e.executor.until(lambda: len(e.executor.live) == 2)
+        live = set(e.executor.live)
+        began = time.monotonic()
+        await db.write(jobs.cancel, toys.ORG, job.id)
+        await e.executor.until(lambda: set(e.executor.cancelled) == live)
+        assert time.monotonic() - began < 2
+        assert (await e.job(job)).status == "cancelled"
+
+
+async def test_a_failure_is_tried_again_when_its_wait_is_over(db: Database) -> None:
+    failures = iter(range(2))
+
+    def behave(spec: AttemptSpec) -> Finished:
+        return toys.failed(spec) if next(failures, None) is not None else toys.done(spec)
+
+    async with engine(db, HandExecutor(behave=behave)) as e:
+        await e.until(await e.submit(), "done")
+        assert [spec.number for spec in e.executor.started[:3]] == [1, 2, 3]
+
+
+async def test_an_attempt_that_cannot_be_started_counts_as_failed(db: Database) -> None:
+    def behave(spec: AttemptSpec) -> Finished:
+        if spec.number < 3:
+            raise OSError("no more processes")
+        return toys.done(spec)
+
+    async with engine(db, HandExecutor(behave=behave)) as e:
+        await e.until(await e.submit(), "done")
+        assert len([s for s in e.executor.started if s.stage == "probe"]) == 3
+
+
+async def test_a_result_that_comes_too_late_is_discarded(db: Database) -> None:
+    class Deaf(HandExecutor):
+        async def cancel(self, attempt_id: str) -> None:
+            self.end(toys.done(self.live[attempt_id]))  # it was done just before it heard
+
+    async with engine(db, Deaf(behave=stuck)) as e:
+        job = await e.submit()
+        await e.executor.until(lambda: len(e.executor.live) == 2)
+        prefixes = {spec.output_prefix for spec in e.executor.live.values()}
+        await db.write(jobs.cancel, toys.ORG, job.id)
+        async with asyncio.timeout(5):
+            while set(e.discarded) != prefixes:
+                await asyncio.sleep(0)
+        assert await db.read(lambda conn: conn.execute(select(schema.artifacts.c.stage)).scalars().all()) == ["probe"]
+
+
+async def test_a_shutdown_hands_back_what_runs(db: Database) -> None:
+    async with engine(db, HandExecutor(behave=stuck), grace_s=1.5) as e:
+        job = await e.submit()
+        await e.executor.until(lambda: len(e.executor.live) == 2)
+    assert e.executor.closed_after_s == 1.5
+
+    def words(conn: Connection) -> list[tuple[str, int, int]]:
+        rows = conn.execute(select(schema.tasks).where(schema.tasks.c.stage == "encode"))
+        return [(r.status, r.failures, r.losses) for r in rows]
+
+    assert await db.read(words) == [("ready", 0, 0)] * 3
+    assert "shuts down" in str(await e.dispatcher.trouble())
+    async with engine(db) as again:
+        await again.until(job, "done")
+        assert len(again.executor.started) == 4
+
+
+async def test_after_a_crash_what_ran_runs_again_and_what_is_done_does_not(db: Database) -> None:
+    job = await db.write(toys.submit)
+    await db.write(toys.run_until, "encode")
+    async with engine(db) as e:
+        await e.until(job, "done")
+        assert [(spec.stage, spec.number) for spec in e.executor.started] == [*[("encode", 2)] * 3, ("package", 1)]
+
+
+async def test_progress_and_lines_reach_those_who_listen_and_the_database(db: Database) -> None:
+    async with engine(db, HandExecutor(behave=stuck)) as e:
+        job = await e.submit()
+        await e.executor.until(lambda: len(e.executor.live) == 2)
+        spec = e.executor.started[1]
+        with e.hub.follow([spec.task_id]) as feed:
+            e.executor.tell(spec.attempt_id, 0.5, "hello")
+            progress, line = await anext(feed), await anext(feed)
+            assert isinstance(line, LiveLine)
+            assert (line.message, line.line, line.stage) == ("hello", 1, "encode")
+            assert progress.task_id == spec.task_id
+        assert e.hub.latest([spec.task_id, "other"]) == {
+            spec.task_id: {"attempt_id": spec.attempt_id, "fraction": 0.5, "frame": 7}
+        }
+        assert [kept.message for kept in e.hub.backlog([spec.task_id])] == ["hello"]
+
+        def kept(conn: Connection) -> object:
+            table = schema.attempts
+            return conn.execute(select(table.c.progress).where(table.c.id == spec.attempt_id)).scalar()
+
+        async with asyncio.timeout(5):
+            while await db.read(kept) != {"fraction": 0.5, "frame": 7}:
+                await asyncio.sleep(0.005)
+        stage = (await db.read(jobs.list_stages, await e.job(job)))[1]
+        assert stage.progress["frame"] == 7
+        e.executor.end(toys.done(spec))
+        async with asyncio.timeout(5):
+            while e.hub.backlog([spec.task_id]):
+                await asyncio.sleep(0)
+
+
+async def test_a_recipe_that_breaks_fails_its_job_and_nothing_else(db: Database) -> None:
+    from dataclasses import replace
+
+    def broken(*_: object) -> toys.Plan:
+        raise ZeroDivisionError("1/0")
+
+    async def discard(prefix: str) -> None:
+        raise AssertionError(prefix)
+
+    planner = replace(toys.PLANNER, recipe=broken)
+    dispatcher = Dispatcher(db, HandExecutor(), planner, ProgressHub(), policy=POLICY, discard=discard)
+    await dispatcher.start()
+    try:
+        job = await db.write(toys.submit)
+        with db.subscribe() as subscription:
+            async with asyncio.timeout(10):
+                while (now := await db.read(jobs.get_job, toys.ORG, job.id)).status != "failed":
+                    await subscription.wait(5)
+        assert (now.error_kind, now.error_code) == ("internal", "planning_failed")
+    finally:
+        await dispatcher.stop(0)
+
+
+async def test_a_result_is_kept_until_the_database_takes_it(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database refuses for a while (as with a full disk); then the very same result is recorded."""
+    refusals = iter(range(2))
+    write = db.write
+
+    async def flaky(step: Callable[..., object], *args: object, **kwargs: object) -> object:
+        if step is jobs.finish and next(refusals, None) is not None:
+            raise OSError("database or disk is full")
+        return await write(step, *args, **kwargs)
+
+    async with engine(db) as e:
+        monkeypatch.setattr(db, "write", flaky)
+        job = await write(toys.submit)
+        await e.until(job, "done")
+        assert len(e.executor.started) == 5
+
+
+async def test_timers_come_round_and_survive_errors(db: Database) -> None:
+    rounds: list[int] = []
+    enough = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def step(conn: Connection) -> int:
+        rounds.append(conn.execute(select(1)).scalar_one())
+        if len(rounds) == 1:
+            raise RuntimeError("the first time it breaks")
+        if len(rounds) == 3:
+            loop.call_soon_threadsafe(enough.set)
+        return 1
+
+    keeping = asyncio.create_task(keep_time(db, Timer("test", 0.001, step)))
+    await asyncio.wait_for(enough.wait(), 10)
+    keeping.cancel()
+    assert await asyncio.gather(keeping, return_exceptions=True) != [None]
+
+
+async def test_ended_twice_or_unknown_events_change_nothing(db: Database) -> None:
+    async with engine(db) as e:
+        e.executor.end(Finished("att_unknown", Outcome.OK))
+        await e.until(await e.submit(), "done")
+        assert e.dispatcher.running_attempts == 0
