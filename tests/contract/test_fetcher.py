@@ -4,109 +4,18 @@ import base64
 import http.server
 import itertools
 import socket
-import ssl
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.contract.site import FILM, LIMITS, Site, digest_of, error_of, respond
 from vidcompute.adapters.fetch_http import HttpFetcher
 from vidcompute.errors import Kind, VidComputeError
-from vidcompute.media.digest import TreeDigest
-from vidcompute.pipeline.stages.fetch import check_head
-from vidcompute.ports.fetcher import FetchLimits
-
-FILM = bytes(itertools.islice(itertools.cycle(range(251)), 700_001))
-
-
-def digest_of(data: bytes) -> str:
-    tree = TreeDigest()
-    tree.update(data)
-    return tree.finish()
-
-
-@dataclass
-class Site:
-    """A server whose answers each test writes; `seen` has every request's path and headers."""
-
-    port: int = 0
-    seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    answers: dict[str, Callable[[http.server.BaseHTTPRequestHandler], None]] = field(default_factory=dict)
-
-    def url(self, path: str, host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.port}{path}"
-
-    def serve(self, path: str, body: bytes = FILM, status: int = 200, **headers: str) -> str:
-        def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
-            respond(handler, body, status, headers)
-
-        self.answers[path] = answer
-        return self.url(path)
-
-    def redirect(self, path: str, to: str, status: int = 302) -> str:
-        return self.serve(path, b"", status, Location=to)
-
-
-def respond(
-    handler: http.server.BaseHTTPRequestHandler, body: bytes, status: int = 200, headers: dict[str, str] | None = None
-) -> None:
-    handler.send_response(status)
-    for name, value in (headers or {}).items():
-        handler.send_header(name.replace("_", "-"), value)
-    if "Content_Length" not in (headers or {}):
-        handler.send_header("Content-Length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body)
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    made = Site()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
-            made.seen.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
-            made.answers[path](self)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(http.server.ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """Clients that go away are the point of some tests."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    made.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield made
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-LIMITS = FetchLimits(max_bytes=2**20, connect_s=5, idle_s=5, total_s=60, resumes=3)
-
-
-@pytest.fixture
-def fetcher() -> HttpFetcher:
-    return HttpFetcher(LIMITS, allow_private_addresses=True, pause=lambda _s: None)
-
-
-@pytest.fixture
-def goal(tmp_path: Path) -> Path:
-    return tmp_path / "source"
-
-
-def error_of(fetcher: HttpFetcher, url: str, goal: Path) -> VidComputeError:
-    with pytest.raises(VidComputeError) as told:
-        fetcher.fetch(url, goal, check_head=check_head)
-    return told.value
+from vidcompute.pipeline.stages.fetch import Fetch
+from vidcompute.runner.work import LocalWork
 
 
 def test_a_file_comes_whole_with_its_digest_and_progress(site: Site, fetcher: HttpFetcher, goal: Path) -> None:
@@ -391,126 +300,29 @@ def test_nothing_of_the_environment_takes_part(
     assert all("cookie" not in headers for _, headers in site.seen)
 
 
-# Addresses: the server runs on loopback, so whatever reaches it without permission is a hit.
+def working(tmp_path: Path, fetcher: HttpFetcher, told: list[Mapping[str, Any]]) -> LocalWork:
+    (tmp_path / "out").mkdir()
+    return LocalWork(
+        output=tmp_path / "out",
+        scratch=tmp_path,
+        ffmpeg=tmp_path,
+        inputs={},
+        providers={"fetcher": lambda: fetcher},
+        send=told.append,
+        emits=False,
+    )
 
 
-@pytest.mark.parametrize(
-    "host",
-    [
-        "127.0.0.1",
-        "localhost",
-        "LOCALHOST",
-        "127.1",
-        "127.0.1",
-        "2130706433",
-        "0x7f000001",
-        "0x7f.0.0.1",
-        "0177.0.0.1",
-        "0177.1",
-        "0",
-        "0.0.0.0",
-        "127.0.0.1.",
-        "[::1]",
-        "[::]",
-        "[::ffff:127.0.0.1]",
-        "[::ffff:7f00:1]",
-        "[0:0:0:0:0:ffff:127.0.0.1]",
-        "[::127.0.0.1]",
-        "[64:ff9b::127.0.0.1]",
-        "[64:ff9b:1::127.0.0.1]",
-        "[2002:7f00:1::]",
-        "[2001:0:7f00:1::]",
-        "[fe80::1]",
-        "[fd00::1]",
-        "user@127.0.0.1",
-        "example.com@127.0.0.1",
-        "\uff11\uff12\uff17.0.0.1",
-    ],
-)
-def test_no_spelling_of_an_inside_address_is_connected_to(site: Site, goal: Path, host: str) -> None:
-    site.serve("/x")
-    guarded = HttpFetcher(LIMITS, pause=lambda _s: None)
-    error = error_of(guarded, site.url("/x", host=host), goal)
-    assert error.code in {"url_address_refused", "url_invalid", "url_host_unknown"}
-    assert site.seen == []
+def test_the_stage_makes_a_source_of_a_url(site: Site, fetcher: HttpFetcher, tmp_path: Path) -> None:
+    told: list[Mapping[str, Any]] = []
+    url = site.serve("/film.mp4")
+    facts = Fetch(url).run(working(tmp_path, fetcher, told))
+    assert facts == {"digest": digest_of(FILM), "size_bytes": len(FILM), "name": "film.mp4"}
+    assert (tmp_path / "out" / "source").read_bytes() == FILM
+    assert any(event["event"] == "progress" and event["fraction"] > 0 for event in told)
 
 
-def test_a_redirect_inside_is_refused(site: Site, fetcher: HttpFetcher, goal: Path) -> None:
-    site.redirect("/out", site.url("/secret", host="inside.test"))
-    site.serve("/secret")
-    answers = {"127.0.0.1": ["127.0.0.1"], "inside.test": ["10.0.0.1"]}
-    guarded = replace(fetcher, resolve=lambda host, _p: answers[host])
-    permitted = error_of(replace(guarded, allow_private_addresses=False), site.url("/out"), goal)
-    assert permitted.code == "url_address_refused"
-
-
-def test_a_name_server_that_changes_its_mind_changes_nothing(site: Site, goal: Path) -> None:
-    """DNS rebinding: the answer that was vetted is the one that is connected to; a second answer is vetted again."""
-    answers = iter([["203.0.113.7"], ["127.0.0.1"]])
-    asked: list[str] = []
-
-    def rebinding(host: str, _port: int) -> list[str]:
-        asked.append(host)
-        return next(answers)
-
-    guarded = HttpFetcher(LIMITS, resolve=rebinding, pause=lambda _s: None)
-    assert error_of(guarded, site.url("/x", host="rebind.test"), goal).code == "url_address_refused"
-    assert asked == ["rebind.test"]
-    assert site.seen == []
-
-
-def test_the_name_is_resolved_once_for_a_connection_and_stands_in_the_host_header(
-    site: Site, fetcher: HttpFetcher, goal: Path
-) -> None:
-    site.serve("/film.mp4")
-    asked: list[tuple[str, int]] = []
-
-    def resolve(host: str, port: int) -> list[str]:
-        asked.append((host, port))
-        return ["127.0.0.1"]
-
-    url = site.url("/film.mp4", host="films.test")
-    assert replace(fetcher, resolve=resolve).fetch(url, goal).size_bytes == len(FILM)
-    assert asked == [("films.test", site.port)]
-    assert site.seen[0][1]["host"] == f"films.test:{site.port}"
-
-
-def test_the_next_address_is_tried_where_one_does_not_answer(site: Site, fetcher: HttpFetcher, goal: Path) -> None:
-    site.serve("/film.mp4")
-    both = replace(fetcher, resolve=lambda _h, _p: ["::1", "127.0.0.1"])
-    assert both.fetch(site.url("/film.mp4", host="films.test"), goal).size_bytes == len(FILM)
-
-
-def test_tls_names_the_host_and_trusts_nobody_unknown(fetcher: HttpFetcher, goal: Path) -> None:
-    """The server tells which name it was called by, and gives up the handshake: that is all this needs."""
-    names: list[str | None] = []
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.sni_callback = lambda _socket, name, _context: names.append(name)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-
-        def shake() -> None:
-            for _ in range(2):
-                connection, _ = listener.accept()
-                try:
-                    context.wrap_socket(connection, server_side=True).close()
-                except OSError:
-                    connection.close()
-
-        thread = threading.Thread(target=shake, daemon=True)
-        thread.start()
-        secure = replace(fetcher, resolve=lambda _h, _p: ["127.0.0.1"])
-        error = error_of(secure, f"https://films.test:{port}/x", goal)
-    assert names[:1] == ["films.test"]
-    assert error.code in {"url_tls", "url_unreachable"}
-
-
-@pytest.mark.any_network
-def test_a_host_that_does_not_exist_is_told(goal: Path) -> None:
-    error = error_of(HttpFetcher(LIMITS, pause=lambda _s: None), "http://no-such-host.invalid/x", goal)
-    assert error.code in {"url_host_unknown", "url_unreachable"}
-
-
-def test_a_full_disk_is_told_as_such(site: Site, fetcher: HttpFetcher) -> None:
-    error = error_of(fetcher, site.serve("/x"), Path("/dev/full"))
-    assert (error.code, error.kind) == ("storage_full", Kind.UNAVAILABLE)
+def test_the_stage_refuses_what_is_no_media(site: Site, fetcher: HttpFetcher, tmp_path: Path) -> None:
+    url = site.serve("/film.mp4", b"#EXTM3U\n")
+    with pytest.raises(VidComputeError, match="source_is_playlist"):
+        Fetch(url).run(working(tmp_path, fetcher, []))

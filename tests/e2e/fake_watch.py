@@ -24,8 +24,9 @@ AUDIO = "audio-0"
 
 # What the API sends with the page: the page has to work under it.
 POLICY = (
-    "default-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; img-src 'self' data: blob:; "
-    "style-src 'self' 'unsafe-inline'; script-src 'self'"
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'"
 )
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -35,7 +36,7 @@ _TYPES = {
     ".mp4": "video/mp4",
     ".m4s": "video/iso.segment",
     ".jpg": "image/jpeg",
-    ".vtt": "text/vtt",
+    ".json": "application/json",
 }
 
 # Reports the longest silence in what the page hears, in samples; silence is what stays below -60 dB.
@@ -73,7 +74,7 @@ def make_stream(ffmpeg: str, folder: Path, *, duration_s: int = 60) -> Path:
     command += ["-map", "0:v", "-vf", tiles, "-frames:v", "1", str(folder / "storyboard-0.jpg")]
     command += ["-map", "0:v", "-ss", "2", "-frames:v", "1", str(folder / "thumbnail.jpg")]
     subprocess.run(command, check=True, timeout=170, capture_output=True)
-    (folder / "storyboard.vtt").write_text(_storyboard(duration_s))
+    (folder / "storyboard.json").write_text(_storyboard(duration_s))
     (folder / "done").touch()
     return folder
 
@@ -87,11 +88,12 @@ def _hls_arguments(folder: Path) -> list[str]:
 
 
 def _storyboard(duration_s: int) -> str:
-    lines = ["WEBVTT", ""]
-    for index, start in enumerate(range(0, duration_s, SEGMENT_S)):
-        times = " --> ".join(f"00:{at // 60:02}:{at % 60:02}.000" for at in (start, start + SEGMENT_S))
-        lines += [times, f"storyboard-0.jpg#xywh={index % 4 * 160},{index // 4 * 90},160,90", ""]
-    return "\n".join(lines)
+    tiles = [
+        {"start_ms": start * 1000, "x": index % 4 * 160, "y": index // 4 * 90, "sheet": "storyboard-0.jpg"}
+        for index, start in enumerate(range(0, duration_s, SEGMENT_S))
+    ]
+    sizes = {"tile_width": 160, "tile_height": 90, "interval_ms": SEGMENT_S * 1000, "duration_ms": duration_s * 1000}
+    return json.dumps({**sizes, "tiles": tiles})
 
 
 def multivariant(tracks: list[str], *, declared_times: int = 1) -> str:
@@ -126,6 +128,11 @@ class Request:
     name: str
     status: int
     at_s: float
+
+    @property
+    def number(self) -> int:
+        """The number of a media segment."""
+        return int(self.name.partition(".")[0])
 
 
 @dataclass
@@ -241,7 +248,7 @@ def complete() -> dict[str, Any]:
         "ready_tracks": [*RUNGS, AUDIO],
         "progress": None,
         "poster_url": f"/image/{PLAYBACK_ID}/thumbnail.jpg",
-        "storyboard_url": f"/image/{PLAYBACK_ID}/storyboard.vtt",
+        "storyboard_url": f"/image/{PLAYBACK_ID}/storyboard.json",
     }
 
 

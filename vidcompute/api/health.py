@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, select
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -14,6 +13,7 @@ from vidcompute.api.auth import Caller
 from vidcompute.api.declared import problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.metrics import CONTENT_TYPE, Metrics
+from vidcompute.db import outbox
 
 router = APIRouter(tags=["platform"])
 
@@ -59,10 +59,7 @@ async def _outcome(check: Callable[[], Awaitable[str | None]]) -> str:
 
 
 async def _database(deps: Deps) -> str | None:
-    def look(conn: Connection) -> None:
-        conn.execute(select(1))
-
-    await deps.db.read(look)
+    await deps.db.read(outbox.last_seq)
     return None
 
 

@@ -4,7 +4,13 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy import Connection
 
@@ -41,6 +47,11 @@ class Metrics:
         self.http_in_flight = Gauge(
             "vidcompute_http_requests_in_flight", "HTTP requests that are being answered.", registry=registry
         )
+        self.build = Gauge("vidcompute_build_info", "What is running.", ["version", "ffmpeg"], registry=registry)
+        self._add_work(registry)
+        self._add_scheduler(registry)
+
+    def _add_work(self, registry: CollectorRegistry) -> None:
         self.jobs = Counter("vidcompute_jobs_total", "Jobs that ended, by how.", ["kind", "status"], registry=registry)
         self.jobs_failed = Counter(
             "vidcompute_jobs_failed_total",
@@ -68,6 +79,13 @@ class Metrics:
             ["stage", "code"],
             registry=registry,
         )
+        self.encoded_media_s = Counter(
+            "vidcompute_encoded_media_seconds_total",
+            "Seconds of media that were encoded; a second counts once for each rendition.",
+            registry=registry,
+        )
+
+    def _add_scheduler(self, registry: CollectorRegistry) -> None:
         self.queue_depth = Gauge(
             "vidcompute_scheduler_queue_depth", "Tasks that are ready to be placed.", registry=registry
         )
@@ -84,12 +102,6 @@ class Metrics:
             ["stage"],
             registry=registry,
         )
-        self.encoded_media_s = Counter(
-            "vidcompute_encoded_media_seconds_total",
-            "Seconds of media that were encoded; a second counts once for each rendition.",
-            registry=registry,
-        )
-        self.build = Gauge("vidcompute_build_info", "What is running.", ["version", "ffmpeg"], registry=registry)
 
     def render(self) -> bytes:
         """The text that Prometheus reads."""
@@ -164,4 +176,4 @@ def _after(conn: Connection, seq: int) -> tuple[list[outbox.Event], float]:
 def _media_s(facts: Mapping[str, Any]) -> float:
     """The length of all tracks that an encode made, each rendition for itself."""
     tracks = [track for track in facts.get("tracks", {}).values() if track]
-    return sum(sum(s["duration"] for s in track["segments"]) / track["timescale"] for track in tracks)
+    return sum((sum(s["duration"] for s in track["segments"]) / track["timescale"] for track in tracks), start=0.0)

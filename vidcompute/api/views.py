@@ -162,10 +162,10 @@ def outputs(job: Job, asset: Asset, artifacts: Mapping[str, Artifact], base_url:
     found: list[schemas.Output] = []
     for node in nodes:
         name, artifact = str(node["id"]), artifacts.get(str(node["id"]))
-        size_bytes = artifact.size_bytes if artifact else None
         for kind, url in _addresses(node["stage"], name, streams, images, f"{base_url}/api/v1/jobs/{job.id}"):
-            if kind in {"hls", "dash"} and artifact is not None:
-                size_bytes = _ladder_bytes(nodes, artifacts)
+            size_bytes = None
+            if artifact is not None:
+                size_bytes = _ladder_bytes(nodes, artifacts) if kind in {"hls", "dash"} else artifact.size_bytes
             found.append(schemas.Output(type=kind, url=url, ready=artifact is not None, size_bytes=size_bytes))
     return found
 

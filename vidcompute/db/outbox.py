@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from vidcompute.db.schema import events
 
+_NEW = insert(events)
 EMITTED = "vidcompute_emitted"  # set on the connection: the engine wakes subscribers after the commit
 
 
@@ -58,7 +59,7 @@ def emit_all(conn: Connection, new: Iterable[NewEvent]) -> None:
         for e in new
     ]
     if rows:
-        conn.execute(insert(events), rows)
+        conn.execute(_NEW, rows)
         conn.info[EMITTED] = True
 
 

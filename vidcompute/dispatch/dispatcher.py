@@ -233,6 +233,7 @@ class Dispatcher:
         running = self._running.get(result.attempt_id)
         if running is None:
             return
+        self._stopping.add(result.attempt_id)  # it has ended: there is nothing to cancel any more
         recorded = await self._record(result)
         self._running.pop(result.attempt_id, None)
         self._stopping.discard(result.attempt_id)

@@ -249,8 +249,7 @@ async def test_encoded_media_is_counted_for_each_rendition(client: httpx2.AsyncC
     first, second, third = await platform.run_until("encode")
     track = {"timescale": 1000, "segments": [{"duration": 4000}, {"duration": 2500}]}
     for spec, tracks in ((first, {"h264-720": track, "h264-480": track}), (second, {"h264-480": {}}), (third, {})):
-        facts = {"tracks": tracks}
-        await platform.end(Finished(spec.attempt_id, Outcome.OK, facts, 1, "d"))
+        await platform.end(Finished(spec.attempt_id, Outcome.OK, {"tracks": tracks}, 1, "d"))
     failure = Finished("att_none", Outcome.FAILED)
     await platform.end(failure)
     metrics = platform.app.state.metrics

@@ -150,9 +150,9 @@ def ready_task(name: str, priority: int, *, ready_ms: int, created_ms: int = 0, 
 
 def test_waiting_lifts_a_task_by_one_priority_each_time() -> None:
     low = ready_task("low", 0, ready_ms=0)
-    high = ready_task("high", 2, ready_ms=19_000)
-    assert [t.task_id for t in in_order([low, high], 19_999, ageing_s=10)] == ["high", "low"]
-    assert [t.task_id for t in in_order([low, high], 30_000, ageing_s=10)] == ["low", "high"]
+    soon, late = ready_task("soon", 2, ready_ms=9_000), ready_task("late", 2, ready_ms=25_000)
+    assert [t.task_id for t in in_order([low, soon], 12_000, ageing_s=10)] == ["soon", "low"]
+    assert [t.task_id for t in in_order([low, late], 30_000, ageing_s=10)] == ["low", "late"]
 
 
 def test_equals_go_by_age_and_then_as_planned() -> None:

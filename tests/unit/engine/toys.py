@@ -94,14 +94,14 @@ def add_source(conn: Connection, digest: str = "d0") -> assets.Source:
     return assets.add_source(conn, ORG, digest=digest, size_bytes=5, storage_key=key, name=f"{digest}.mp4")
 
 
-def submit(conn: Connection, digest: str = "d0", **wanted: Any) -> Job:
+def submit(conn: Connection, /, digest: str = "d0", **wanted: Any) -> Job:
     """A job on a source with this digest."""
     source = add_source(conn, digest)
     spec = {"input": {"source": source.id}, "outputs": ["hls"], **wanted}
     return jobs.submit(conn, ORG, JobSpec.model_validate(spec), source=source)
 
 
-def submit_url(conn: Connection, **wanted: Any) -> Job:
+def submit_url(conn: Connection, /, **wanted: Any) -> Job:
     """A job on a URL."""
     spec = {"input": "https://example.org/a%20b.mp4", "outputs": ["hls"], **wanted}
     return jobs.submit(conn, ORG, JobSpec.model_validate(spec))

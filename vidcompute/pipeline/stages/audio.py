@@ -1,6 +1,7 @@
 """Stage `audio`: one sound track, copied or encoded once over its whole length, as segments."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from vidcompute.errors import VidComputeError
@@ -25,6 +26,10 @@ class EncodeAudio:
         """One core."""
         return Needs(cpu=1 if not self.cut.copy else 0.5, memory_bytes=256 * 2**20)
 
+    def commands(self, ffmpeg: Path, source: Path) -> list[list[str]]:
+        """The command lines that `run` begins with; the track goes to a pipe at descriptor 3."""
+        return [_line(self.cut, ffmpeg, source)]
+
     def run(self, work: Work) -> dict[str, Any]:
         """Make the track; a copy whose packets are not what the container said is encoded instead."""
         try:
@@ -38,7 +43,7 @@ class EncodeAudio:
 
     def _make(self, work: Work, cut: AudioCut) -> dict[str, Any]:
         writer = tracks.TrackWriter(work.output / cut.track, cutter(cut))
-        line = command(work.ffmpeg, audio_input(cut, work.path("source")), audio_args(cut, "pipe:3"))
+        line = _line(cut, work.ffmpeg, work.path("source"))
         duration_ms = 1000 * cut.boundaries[-1] // cut.sample_rate
 
         def tell(report: FfmpegProgress) -> None:
@@ -47,3 +52,7 @@ class EncodeAudio:
 
         tracks.make(line, {3: writer}, on_line=work.log, on_progress=tell)
         return writer.facts()
+
+
+def _line(cut: AudioCut, ffmpeg: Path, source: Path) -> list[str]:
+    return command(ffmpeg, audio_input(cut, source), audio_args(cut, "pipe:3"))

@@ -1,6 +1,7 @@
 """Stage `encode`: one stretch of the source, decoded once, as segments of every rung."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from vidcompute.errors import VidComputeError
@@ -42,17 +43,21 @@ class Encode:
             work.log(f"{error.detail} Encoding again with repeated frames where the source has none.", "warning")
         return {"tracks": self._encode(work, fill=True), "warnings": [_DAMAGED]}
 
-    def _encode(self, work: Work, *, fill: bool) -> dict[str, Any]:
+    def commands(self, ffmpeg: Path, source: Path) -> list[list[str]]:
+        """The command lines that `run` begins with; each rung goes to a pipe of its own, from descriptor 3 on."""
+        return [self._line(ffmpeg, source, fill=False)]
+
+    def _line(self, ffmpeg: Path, source: Path, *, fill: bool) -> list[str]:
         outputs = [(rung, f"pipe:{_FIRST_PIPE + n}") for n, rung in enumerate(self.rungs)]
+        encoding = encode_args(self.cut, outputs, fill=fill, threads=self.threads)
+        return command(ffmpeg, video_input(self.cut, source), encoding)
+
+    def _encode(self, work: Work, *, fill: bool) -> dict[str, Any]:
         writers = {
             _FIRST_PIPE + n: tracks.video_writer(work.output / rung.name, self.cut, codec=rung.codec)
             for n, rung in enumerate(self.rungs)
         }
-        line = command(
-            work.ffmpeg,
-            video_input(self.cut, work.path("source")),
-            encode_args(self.cut, outputs, fill=fill, threads=self.threads),
-        )
+        line = self._line(work.ffmpeg, work.path("source"), fill=fill)
         tracks.make(line, writers, on_line=work.log, on_progress=lambda report: self._tell(work, report))
         return {writer.name: writer.facts() for writer in writers.values()}
 

@@ -1,6 +1,7 @@
 """Stage `remux`: a conformant source's own picture as segments, without encoding."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from vidcompute.media import tracks
@@ -23,12 +24,14 @@ class Remux:
         """Mostly reading and writing."""
         return Needs(cpu=0.5, memory_bytes=256 * 2**20)
 
+    def commands(self, ffmpeg: Path, source: Path) -> list[list[str]]:
+        """The one command line of `run`; the track goes to a pipe at descriptor 3."""
+        return [command(ffmpeg, video_input(self.cut, source, decode=False), copy_args(self.cut, "pipe:3"))]
+
     def run(self, work: Work) -> dict[str, Any]:
         """Copy packets into segments; nothing of the picture is touched."""
         writer = tracks.video_writer(work.output / self.track, self.cut, copy=True)
-        line = command(
-            work.ffmpeg, video_input(self.cut, work.path("source"), decode=False), copy_args(self.cut, "pipe:3")
-        )
+        [line] = self.commands(work.ffmpeg, work.path("source"))
         frames = self.cut.frames
         tracks.make(
             line,

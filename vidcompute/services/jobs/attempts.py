@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection, bindparam, delete, insert, update
 
 from vidcompute.db.outbox import now_ms
 from vidcompute.db.schema import artifacts, attempts
@@ -26,13 +26,14 @@ from vidcompute.services.states import (
     START,
     SUCCEED,
     UNBLOCK,
+    TaskStatus,
     Transition,
 )
 from vidcompute.services.tasks.moves import move, move_where
 from vidcompute.services.tasks.queries import (
+    UNBLOCK_AFTER,
     AnyRow,
     attempt_row,
-    blocked,
     live_attempts,
     source_key,
     task_row,
@@ -40,6 +41,20 @@ from vidcompute.services.tasks.queries import (
 )
 from vidcompute.services.tasks.queries import (
     artifacts as artifacts_of,
+)
+
+_NEW_ATTEMPT = insert(attempts)
+_NEW_ARTIFACT = insert(artifacts)
+_STARTED = update(attempts).where(attempts.c.id == bindparam("of_id")).values(started_ms=bindparam("to_started_ms"))
+_ENDED = (
+    update(attempts)
+    .where(attempts.c.id == bindparam("of_id"))
+    .values(
+        {
+            name: bindparam(f"to_{name}", type_=attempts.c[name].type)
+            for name in ("outcome", "ended_ms", "error_kind", "error_code", "error_detail", "metrics")
+        }
+    )
 )
 
 
@@ -66,17 +81,16 @@ def place(conn: Connection, placements: Iterable[Placement]) -> list[AttemptSpec
         except VidComputeError as error:
             _exhaust(conn, row, number, error)
             continue
-        conn.execute(
-            insert(attempts).values(
-                id=spec.attempt_id,
-                organization_id=row.organization_id,
-                task_id=row.id,
-                number=number,
-                node=placement.node,
-                created_ms=now_ms(),
-                logs_key=f"orgs/{row.organization_id}/logs/{spec.attempt_id}.log",
-            )
-        )
+        attempt = {
+            "id": spec.attempt_id,
+            "organization_id": row.organization_id,
+            "task_id": row.id,
+            "number": number,
+            "node": placement.node,
+            "created_ms": now_ms(),
+            "logs_key": f"orgs/{row.organization_id}/logs/{spec.attempt_id}.log",
+        }
+        conn.execute(_NEW_ATTEMPT, attempt)
         specs.append(spec)
     return specs
 
@@ -128,7 +142,7 @@ def start(conn: Connection, attempt_id: str) -> bool:
     at = now_ms()
     if not move(conn, START, row.task_id, attempt=row.number, values={"started_ms": at}):
         return False
-    conn.execute(update(attempts).where(attempts.c.id == attempt_id).values(started_ms=at))
+    conn.execute(_STARTED, {"of_id": attempt_id, "to_started_ms": at})
     moves.begin_wanting(conn, row.task_id)
     return True
 
@@ -157,7 +171,8 @@ def finish(conn: Connection, result: Finished, policy: RetryPolicy, *, draining:
     _close(conn, result)
     if task.attempt != attempt.number or task.status not in OWNED_TASKS:
         return Recorded(accepted=False, status=task.status)
-    moves.begin_wanting(conn, task.id)  # where the end overtook the start
+    if task.status == TaskStatus.PLACED:  # the end overtook the start
+        moves.begin_wanting(conn, task.id)
     if result.outcome is Outcome.OK:
         return _succeed(conn, task, attempt.number, result)
     if result.outcome is Outcome.CANCELLED or (draining and result.outcome is Outcome.LOST):
@@ -169,14 +184,15 @@ def finish(conn: Connection, result: Finished, policy: RetryPolicy, *, draining:
 
 def _close(conn: Connection, result: Finished) -> None:
     values = {
-        "outcome": result.outcome,
-        "ended_ms": now_ms(),
-        "error_kind": result.error_kind,
-        "error_code": result.error_code,
-        "error_detail": result.error_detail,
-        "metrics": dict(result.metrics),
+        "of_id": result.attempt_id,
+        "to_outcome": str(result.outcome),
+        "to_ended_ms": now_ms(),
+        "to_error_kind": result.error_kind,
+        "to_error_code": result.error_code,
+        "to_error_detail": result.error_detail,
+        "to_metrics": dict(result.metrics),
     }
-    conn.execute(update(attempts).where(attempts.c.id == result.attempt_id).values(**values))
+    conn.execute(_ENDED, values)
 
 
 def _keep_metrics(conn: Connection, result: Finished) -> None:
@@ -186,21 +202,21 @@ def _keep_metrics(conn: Connection, result: Finished) -> None:
 
 def _succeed(conn: Connection, task: AnyRow, number: int, result: Finished) -> Recorded:
     at = now_ms()
-    mine = (artifacts.c.organization_id == task.organization_id) & (artifacts.c.content_key == task.content_key)
-    conn.execute(delete(artifacts).where(mine))  # there is one only where a task was made to run again
-    conn.execute(
-        insert(artifacts).values(
-            organization_id=task.organization_id,
-            content_key=task.content_key,
-            attempt_id=result.attempt_id,
-            stage=task.stage,
-            storage_prefix=f"orgs/{task.organization_id}/artifacts/{task.content_key}/{result.attempt_id}",
-            facts=dict(result.facts),
-            size_bytes=result.size_bytes,
-            digest=result.digest,
-            created_ms=at,
-        )
-    )
+    if number > 1:  # it may have been done before, and made to run again
+        mine = (artifacts.c.organization_id == task.organization_id) & (artifacts.c.content_key == task.content_key)
+        conn.execute(delete(artifacts).where(mine))
+    artifact = {
+        "organization_id": task.organization_id,
+        "content_key": task.content_key,
+        "attempt_id": result.attempt_id,
+        "stage": task.stage,
+        "storage_prefix": f"orgs/{task.organization_id}/artifacts/{task.content_key}/{result.attempt_id}",
+        "facts": dict(result.facts),
+        "size_bytes": result.size_bytes,
+        "digest": result.digest,
+        "created_ms": at,
+    }
+    conn.execute(_NEW_ARTIFACT, artifact)
     move(
         conn,
         SUCCEED,
@@ -209,7 +225,7 @@ def _succeed(conn: Connection, task: AnyRow, number: int, result: Finished) -> R
         values={"ended_ms": at, "error_kind": None, "error_code": None, "error_detail": None},
         told={"attempt_id": result.attempt_id, "duration_ms": at - (task.started_ms or at)},
     )
-    move_where(conn, UNBLOCK, blocked(task.id), values={"ready_ms": at})
+    move_where(conn, UNBLOCK, UNBLOCK_AFTER, {"of_id": task.id, "to_ready_ms": at})
     for job_id in wanting_jobs(conn, task.id):
         moves.settle(conn, job_id)
     return Recorded(accepted=True, status="done")

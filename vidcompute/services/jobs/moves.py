@@ -1,43 +1,73 @@
 """How a job changes its status, and what follows from it: interests, its asset, the outbox."""
 
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, select, update
 
 from vidcompute.db.outbox import emit, now_ms
-from vidcompute.db.schema import interests, jobs
+from vidcompute.db.schema import interests, jobs, one_of
 from vidcompute.errors import VidComputeError
 from vidcompute.services import assets, tasks
 from vidcompute.services.jobs import queries
-from vidcompute.services.states import BEGIN, CANCEL, COMPLETE, FAIL, LIVE_JOBS, JobStep, Transition
-from vidcompute.services.tasks.queries import wanting_jobs
+from vidcompute.services.states import BEGIN, CANCEL, COMPLETE, FAIL, JOB_TRANSITIONS, LIVE_JOBS, JobStep, Transition
 
+_BY_NAME = {transition.name: transition for transition in JOB_TRANSITIONS}
+_STEP = update(jobs).where(jobs.c.id == bindparam("of_id")).values(step=bindparam("to_step"))
 _NEXT = {JobStep.FETCHING: JobStep.FETCHED, JobStep.PROBING: JobStep.PROBED}
 
 
 def move(conn: Connection, transition: Transition, job_id: str, **values: Any) -> bool:
     """Move one job; False where it isn't in a state that the arrow starts from."""
-    statement = (
+    statement = _one(transition.name, tuple(sorted(values)))
+    parameters = {"of_id": job_id, **{f"to_{name}": value for name, value in values.items()}}
+    return _execute(conn, transition, statement, parameters, values)
+
+
+@cache
+def _one(name: str, columns: tuple[str, ...]) -> Update:
+    return _update(_BY_NAME[name], jobs.c.id == bindparam("of_id"), columns)
+
+
+def _update(transition: Transition, condition: ColumnElement[bool], columns: Sequence[str]) -> Update:
+    fresh = {column: bindparam(f"to_{column}", type_=jobs.c[column].type) for column in columns}
+    return (
         update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.status.in_(sorted(transition.sources)))
-        .values(status=transition.target, **values)
-        .returning(jobs.c.organization_id, jobs.c.asset_id, jobs.c.kind, jobs.c.created_ms)
+        .where(condition, one_of(jobs.c.status, transition.sources))
+        .values(status=str(transition.target), **fresh)
+        .returning(jobs.c.id, jobs.c.organization_id, jobs.c.asset_id, jobs.c.kind, jobs.c.created_ms)
     )
-    row = conn.execute(statement).one_or_none()
-    if row is None:
-        return False
-    data = {"job_id": job_id, "asset_id": row.asset_id, "kind": row.kind, "status": str(transition.target)}
-    if "ended_ms" in values and values["ended_ms"] is not None:
-        data["duration_ms"] = values["ended_ms"] - row.created_ms
-    data |= {name: values[name] for name in ("error_code", "error_detail") if values.get(name) is not None}
-    emit(conn, row.organization_id, transition.event, job_id, data)
-    return True
+
+
+def _execute(
+    conn: Connection,
+    transition: Transition,
+    statement: Update,
+    parameters: Mapping[str, Any],
+    values: Mapping[str, Any],
+) -> bool:
+    moved = conn.execute(statement, parameters).all()
+    for row in moved:
+        data = {"job_id": row.id, "asset_id": row.asset_id, "kind": row.kind, "status": str(transition.target)}
+        if values.get("ended_ms") is not None:
+            data["duration_ms"] = values["ended_ms"] - row.created_ms
+        data |= {name: values[name] for name in ("error_code", "error_detail") if values.get(name) is not None}
+        emit(conn, row.organization_id, transition.event, row.id, data)
+    return bool(moved)
+
+
+_BEGIN_WANTING = _update(
+    BEGIN,
+    jobs.c.id.in_(select(interests.c.job_id).where(interests.c.task_id == bindparam("of_task"), interests.c.active)),
+    ["started_ms"],
+)
 
 
 def begin_wanting(conn: Connection, task_id: str) -> None:
     """Jobs that want this task, which starts to run, are running from now on."""
-    for job_id in wanting_jobs(conn, task_id):
-        move(conn, BEGIN, job_id, started_ms=now_ms())
+    parameters = {"of_task": task_id, "to_started_ms": now_ms()}
+    _execute(conn, BEGIN, _BEGIN_WANTING, parameters, {})
 
 
 def settle(conn: Connection, job_id: str) -> None:
@@ -57,7 +87,7 @@ def settle(conn: Connection, job_id: str) -> None:
 
 def set_step(conn: Connection, job_id: str, step: JobStep) -> None:
     """Record how far a job is on the way to its plan."""
-    conn.execute(update(jobs).where(jobs.c.id == job_id).values(step=step))
+    conn.execute(_STEP, {"of_id": job_id, "to_step": str(step)})
 
 
 def fail(conn: Connection, job_id: str, error: VidComputeError) -> bool:

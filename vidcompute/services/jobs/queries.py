@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, exists, func, or_, select
 
 from vidcompute.db import schema
 from vidcompute.db.outbox import Event
@@ -64,10 +64,22 @@ def _conditions(only: JobFilter) -> Iterator[ColumnElement[bool]]:
         yield jobs.c.created_ms < only.created_to_ms
 
 
+_ROW = select(jobs.c.id, jobs.c.organization_id, jobs.c.asset_id, jobs.c.status, jobs.c.step, jobs.c.priority).where(
+    jobs.c.id == bindparam("job")
+)
+_OPEN = select(
+    exists().where(
+        interests.c.job_id == bindparam("job"),
+        interests.c.active,
+        tasks.c.id == interests.c.task_id,
+        tasks.c.status != TaskStatus.DONE,
+    )
+)
+
+
 def job_row(conn: Connection, job_id: str) -> AnyRow | None:
     """A job's status, step and owner, whoever's it is."""
-    query = select(jobs.c.id, jobs.c.organization_id, jobs.c.asset_id, jobs.c.status, jobs.c.step, jobs.c.priority)
-    return conn.execute(query.where(jobs.c.id == job_id)).one_or_none()
+    return conn.execute(_ROW, {"job": job_id}).one_or_none()
 
 
 def unplanned(conn: Connection, limit: int = 50) -> list[Unplanned]:
@@ -82,13 +94,7 @@ def unplanned(conn: Connection, limit: int = 50) -> list[Unplanned]:
 
 def has_open_tasks(conn: Connection, job_id: str) -> bool:
     """Whether the job wants a task that isn't done."""
-    open_ = exists().where(
-        interests.c.job_id == job_id,
-        interests.c.active,
-        tasks.c.id == interests.c.task_id,
-        tasks.c.status != TaskStatus.DONE,
-    )
-    return bool(conn.execute(select(open_)).scalar())
+    return bool(conn.execute(_OPEN, {"job": job_id}).scalar())
 
 
 def interest_rows(conn: Connection, job_id: str) -> list[AnyRow]:

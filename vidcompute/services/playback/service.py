@@ -1,9 +1,8 @@
 """Playback: what a playback ID stands for now, its playlists, and where each of its files is."""
 
-import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,6 @@ from vidcompute.services.playback.presentation import Presentation
 # How long a view is taken for true: an unfinished one changes with every chunk, a complete one with a deletion only.
 _FRESH_S, _FRESH_COMPLETE_S = 0.4, 5.0
 _VIEWS_MAX = 512
-_HOLD_STEP_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -72,14 +70,25 @@ class Playback:
 
     async def playable(self, playback_id: str) -> Presentation:
         """The presentation once a viewer can start; one that comes to it within the holding time is waited for."""
+
+        def decided(view: Presentation) -> bool:
+            return view.layout is not None or view.complete or view.snapshot.asset.status == "errored"
+
+        return await self._held(playback_id, decided)
+
+    async def _held(self, playback_id: str, decided: Callable[[Presentation], bool]) -> Presentation:
+        """The presentation as soon as it is `decided`, looked at after each commit; as it is after the holding time."""
         view = await self.view(playback_id)
+        if decided(view):
+            return view
         deadline = time.monotonic() + self.makers.limits.hold_s
-        while view.layout is None and not view.complete and time.monotonic() < deadline:
-            if view.snapshot.asset.status == "errored":
-                break
-            await asyncio.sleep(_HOLD_STEP_S)
-            view = await self.view(playback_id)
-        return view
+        with self._db.subscribe() as commits:
+            while True:
+                view = await self.view(playback_id, fresh=True)
+                left_s = deadline - time.monotonic()
+                if decided(view) or left_s <= 0:
+                    return view
+                await commits.wait(left_s)
 
     async def multivariant(self, playback_id: str, *, planned: bool) -> str:
         """The multivariant playlist as text."""
@@ -131,10 +140,9 @@ class Playback:
         key = view.stored(track, file_name)
         if key is None and track in view.ready_tracks:
             return File(path=await self.makers.file(view, await self.source(view.snapshot), track, file_name))
-        deadline = time.monotonic() + self.makers.limits.hold_s
-        while key is None and time.monotonic() < deadline:
-            await asyncio.sleep(_HOLD_STEP_S)
-            key = (await self.view(playback_id)).stored(track, file_name)
+        if key is None:
+            view = await self._held(playback_id, lambda now: now.stored(track, file_name) is not None)
+            key = view.stored(track, file_name)
         if key is None:
             raise not_ready(track)
         return File(key=key)

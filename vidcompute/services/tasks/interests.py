@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, select, update
 
 from vidcompute.db.outbox import now_ms
-from vidcompute.db.schema import attempts, interests, tasks
+from vidcompute.db.schema import attempts, interests, one_of, tasks
 from vidcompute.services.states import ABANDON, LIVE_TASKS
 from vidcompute.services.tasks.moves import batches, move_all
 from vidcompute.services.tasks.queries import highest_priority, unwanted
@@ -30,6 +30,6 @@ def reprice(conn: Connection, job_id: str) -> None:
     highest = highest_priority().scalar_subquery()
     conn.execute(
         update(tasks)
-        .where(tasks.c.id.in_(mine), tasks.c.status.in_(sorted(LIVE_TASKS)), tasks.c.priority != highest)
+        .where(tasks.c.id.in_(mine), one_of(tasks.c.status, LIVE_TASKS), tasks.c.priority != highest)
         .values(priority=highest)
     )

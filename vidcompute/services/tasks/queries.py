@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, func, select
+from sqlalchemy import Connection, Row, Select, Update, bindparam, exists, func, select
 
-from vidcompute.db.schema import READY, attempts, interests, jobs, sources, task_dependencies, tasks
+from vidcompute.db.schema import READY, attempts, interests, jobs, one_of, sources, task_dependencies, tasks
 from vidcompute.db.schema import artifacts as artifacts_table
 from vidcompute.errors import not_found
 from vidcompute.ports.executor import Needs
-from vidcompute.services.states import LIVE_TASKS, TaskStatus
+from vidcompute.services.states import LIVE_TASKS, UNBLOCK, TaskStatus
 from vidcompute.services.tasks.models import Artifact, Attempt, ReadyTask
-from vidcompute.services.tasks.moves import batches
+from vidcompute.services.tasks.moves import batches, update_where
 
 AnyRow = Row[*tuple[Any, ...]]
 RANKS = (2, 1, 0)  # high, normal, low
@@ -56,7 +56,7 @@ def unwanted(conn: Connection, job_id: str) -> list[str]:
     """The live tasks of a job in which no job has an active interest."""
     wanted = exists().where(interests.c.task_id == tasks.c.id, interests.c.active)
     mine = select(interests.c.task_id).where(interests.c.job_id == job_id)
-    query = select(tasks.c.id).where(tasks.c.id.in_(mine), tasks.c.status.in_(sorted(LIVE_TASKS)), ~wanted)
+    query = select(tasks.c.id).where(tasks.c.id.in_(mine), one_of(tasks.c.status, LIVE_TASKS), ~wanted)
     return list(conn.execute(query).scalars())
 
 
@@ -70,18 +70,21 @@ def highest_priority() -> Select[tuple[int]]:
     )
 
 
-def blocked(dependency: str) -> Any:
-    """The condition on tasks: waits for `dependency`, and for nothing else that isn't done."""
+def _unblock() -> Update:
     needs = task_dependencies.alias("needs")
     other = tasks.alias("other")
-    mine = select(task_dependencies.c.task_id).where(task_dependencies.c.needs_id == dependency)
+    mine = select(task_dependencies.c.task_id).where(task_dependencies.c.needs_id == bindparam("of_id"))
     open_ = (
         select(needs.c.task_id)
         .select_from(needs.join(other, other.c.id == needs.c.needs_id))
         .where(needs.c.task_id == tasks.c.id, other.c.status != TaskStatus.DONE)
         .correlate(tasks)
     )
-    return tasks.c.id.in_(mine) & ~open_.exists()
+    return update_where(UNBLOCK, tasks.c.id.in_(mine) & ~open_.exists(), ["ready_ms"])
+
+
+UNBLOCK_AFTER = _unblock()
+"""Moves what waited for the task `of_id`, and for nothing else that isn't done; sets `to_ready_ms`."""
 
 
 def by_content_keys(conn: Connection, organization_id: str, keys: Iterable[str]) -> dict[str, AnyRow]:
@@ -137,29 +140,37 @@ def artifact(conn: Connection, organization_id: str, content_key: str) -> Artifa
     return found[content_key]
 
 
+_SOURCE_KEY = (
+    select(sources.c.storage_key)
+    .where(sources.c.organization_id == bindparam("organization"), sources.c.digest == bindparam("digest"))
+    .order_by(sources.c.id.desc())
+    .limit(1)
+)
+
+
 def source_key(conn: Connection, organization_id: str, digest: str) -> str:
     """Where the bytes of a source with this tree digest lie in storage."""
-    query = (
-        select(sources.c.storage_key)
-        .where(sources.c.organization_id == organization_id, sources.c.digest == digest)
-        .order_by(sources.c.id.desc())
-        .limit(1)
-    )
-    found: str | None = conn.execute(query).scalar()
+    found: str | None = conn.execute(_SOURCE_KEY, {"organization": organization_id, "digest": digest}).scalar()
     if found is None:
         raise not_found("source", digest)
     return found
 
 
+_TASK = select(tasks).where(tasks.c.id == bindparam("task"))
+_ATTEMPT = select(attempts.c.task_id, attempts.c.number, attempts.c.outcome).where(
+    attempts.c.id == bindparam("attempt")
+)
+_WANTING = select(interests.c.job_id).where(interests.c.task_id == bindparam("task"), interests.c.active).distinct()
+
+
 def task_row(conn: Connection, task_id: str) -> AnyRow:
     """All of a task."""
-    return conn.execute(select(tasks).where(tasks.c.id == task_id)).one()
+    return conn.execute(_TASK, {"task": task_id}).one()
 
 
 def attempt_row(conn: Connection, attempt_id: str) -> AnyRow | None:
     """An attempt's identity and outcome; None where there is none (its job was deleted)."""
-    query = select(attempts.c.task_id, attempts.c.number, attempts.c.outcome).where(attempts.c.id == attempt_id)
-    return conn.execute(query).one_or_none()
+    return conn.execute(_ATTEMPT, {"attempt": attempt_id}).one_or_none()
 
 
 def live_attempts(conn: Connection) -> list[AnyRow]:
@@ -185,8 +196,7 @@ def attempts_of(conn: Connection, task_ids: Iterable[str]) -> dict[str, list[Att
 
 def wanting_jobs(conn: Connection, task_id: str) -> list[str]:
     """The jobs with an active interest in a task, oldest first."""
-    query = select(interests.c.job_id).where(interests.c.task_id == task_id, interests.c.active).distinct()
-    return sorted(conn.execute(query).scalars())
+    return sorted(conn.execute(_WANTING, {"task": task_id}).scalars())
 
 
 def count_by_status(conn: Connection) -> dict[str, int]:

@@ -15,10 +15,10 @@ export function forgiveHold(times: TransferTimes): void {
 }
 
 /**
- * The level choice of hls.js, with an estimate of the network that isn't spoiled by a patient server.
+ * The level choice of hls.js, with an idea of the network that isn't spoiled by a patient server.
  *
- * hls.js counts the time that a request was held as slow network: after a rung whose segments were made on demand it would
- * hold even a fast line for too slow to move up.
+ * hls.js takes the time that a request was held for the network's delay, and expects it of the next requests too. After a
+ * rung whose segments were made on demand it would move up only behind everything that is buffered, 7 s later in our test.
  */
 export class PatientAbr extends AbrController {
   protected override onFragLoaded(event: Events.FRAG_LOADED, data: FragLoadedData): void {

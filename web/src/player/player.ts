@@ -32,6 +32,9 @@ export type PlayerEvent = 'playback' | 'track' | 'qualities';
 
 const TOAST_MS = 900;
 
+// Fetched while the page still asks for the state: the first play waits for neither alone.
+const hlsEngine = import('./hls-engine');
+
 /** The player: Media Chrome's controls around an engine. Knows streams, not assets. */
 export class Player extends EventTarget {
   readonly video: HTMLVideoElement;
@@ -187,7 +190,7 @@ export class Player extends EventTarget {
         onFatal: (detail) => this.onFatal(streamUrl, detail),
       },
     };
-    const { HlsEngine, canUseHlsJs } = await import('./hls-engine');
+    const { HlsEngine, canUseHlsJs } = await hlsEngine;
     if (canUseHlsJs()) {
       this.engine = new HlsEngine(this.video, options);
     } else {

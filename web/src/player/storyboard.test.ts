@@ -46,37 +46,23 @@ describe('parseStoryboardVtt', () => {
 });
 
 describe('parseStoryboardJson', () => {
-  it('ends a tile where the next one starts', () => {
+  it('reads what the platform writes', () => {
     const board = {
-      duration_ms: 7_000,
       tile_width: 160,
       tile_height: 90,
-      sheets: ['storyboard-0.jpg', 'storyboard-1.jpg'],
+      interval_ms: 5_000,
+      duration_ms: 7_000,
+      columns: 1,
+      rows: 1,
       tiles: [
-        { start_ms: 0, x: 0, y: 0 },
-        { start_ms: 5_000, sheet: 1, x: 160, y: 90 },
-        { start_ms: 6_000, sheet: 9, x: 0, y: 0 },
+        { start_ms: 0, x: 0, y: 0, sheet: 'storyboard-0.jpg' },
+        { start_ms: 5_000, x: 160, y: 90, sheet: 'storyboard-1.jpg' },
       ],
     };
+    const size = { width: 160, height: 90 };
     expect(parseStoryboardJson(JSON.stringify(board), BASE)).toEqual([
-      {
-        startMs: 0,
-        endMs: 5_000,
-        url: 'https://v.example/image/abc/storyboard-0.jpg',
-        x: 0,
-        y: 0,
-        width: 160,
-        height: 90,
-      },
-      {
-        startMs: 5_000,
-        endMs: 6_000,
-        url: 'https://v.example/image/abc/storyboard-1.jpg',
-        x: 160,
-        y: 90,
-        width: 160,
-        height: 90,
-      },
+      { startMs: 0, endMs: 5_000, url: 'https://v.example/image/abc/storyboard-0.jpg', x: 0, y: 0, ...size },
+      { startMs: 5_000, endMs: 7_000, url: 'https://v.example/image/abc/storyboard-1.jpg', x: 160, y: 90, ...size },
     ]);
   });
 });

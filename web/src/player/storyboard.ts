@@ -41,29 +41,25 @@ export function parseStoryboardVtt(text: string, baseUrl: string): Tile[] {
 }
 
 interface StoryboardJson {
-  duration_ms?: number;
   tile_width: number;
   tile_height: number;
-  sheets: string[];
-  tiles: { start_ms: number; sheet?: number; x: number; y: number }[];
+  interval_ms: number;
+  duration_ms: number;
+  tiles: { start_ms: number; x: number; y: number; sheet: string }[];
 }
 
-/** Reads a JSON storyboard: sheets, one tile size, and where each tile lies. A tile ends where the next one starts. */
+/** Reads a JSON storyboard: one tile size, and of each tile when it begins, its sheet's address and its place there. */
 export function parseStoryboardJson(text: string, baseUrl: string): Tile[] {
   const board = JSON.parse(text) as StoryboardJson;
-  return board.tiles.flatMap((tile, index) => {
-    const sheet = board.sheets[tile.sheet ?? 0];
-    if (sheet === undefined) return [];
-    return {
-      startMs: tile.start_ms,
-      endMs: board.tiles[index + 1]?.start_ms ?? board.duration_ms ?? Number.MAX_SAFE_INTEGER,
-      url: new URL(sheet, baseUrl).href,
-      x: tile.x,
-      y: tile.y,
-      width: board.tile_width,
-      height: board.tile_height,
-    };
-  });
+  return board.tiles.map((tile) => ({
+    startMs: tile.start_ms,
+    endMs: Math.min(tile.start_ms + board.interval_ms, board.duration_ms),
+    url: new URL(tile.sheet, baseUrl).href,
+    x: tile.x,
+    y: tile.y,
+    width: board.tile_width,
+    height: board.tile_height,
+  }));
 }
 
 /** Fetches a storyboard of either form. Throws where it can't be had. */

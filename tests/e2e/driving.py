@@ -1,0 +1,145 @@
+"""Driving a running platform over HTTP, as a client of its API does."""
+
+import contextlib
+import json
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tests.fixtures.platform import Server
+from tests.fixtures.waiting import wait_until
+
+ENDED = frozenset({"done", "failed", "cancelled"})
+PATIENCE_S = 150.0
+
+Json = dict[str, Any]
+
+
+class Driver:
+    """A client of one server that submits, waits and fetches."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.http = server.client()
+
+    def close(self) -> None:
+        """End the connections."""
+        self.http.close()
+
+    def submit(self, path: Path, *, name: str | None = None, key: str | None = None, **spec: Any) -> Json:
+        """A job of a file; `spec` is everything else that a spec may say."""
+        with path.open("rb") as file:
+            parts = {"file": (name if name is not None else path.name, file, "application/octet-stream")}
+            headers = {"Idempotency-Key": key} if key else {}
+            answer = self.http.post("/api/v1/jobs", data={"spec": json.dumps(spec)}, files=parts, headers=headers)
+        assert answer.status_code == 201, answer.text
+        made: Json = answer.json()
+        return made
+
+    def job(self, job_id: str) -> Json:
+        """The job as it is now."""
+        answer = self.http.get(f"/api/v1/jobs/{job_id}")
+        assert answer.status_code == 200, answer.text
+        found: Json = answer.json()
+        return found
+
+    def asset(self, asset_id: str) -> Json:
+        """The asset as it is now."""
+        found: Json = self.http.get(f"/api/v1/assets/{asset_id}").json()
+        return found
+
+    def ended(self, job_id: str) -> Json:
+        """The job once it has ended: its stream of events is followed to the end."""
+        with self.http.stream("GET", f"/api/v1/jobs/{job_id}/events", timeout=PATIENCE_S) as events:
+            for _ in events.iter_lines():
+                pass
+        job = self.job(job_id)
+        assert job["status"] in ENDED, job["status"]
+        return job
+
+    def done(self, job_id: str) -> Json:
+        """The job once it is done; anything else fails the test with the reason and the log."""
+        job = self.ended(job_id)
+        assert job["status"] == "done", f"{job['error']}\n{self.log(job_id)}"
+        assert job["asset"]["status"] == "ready", job["asset"]
+        return job
+
+    def log(self, job_id: str) -> str:
+        """The last lines of a job's log."""
+        lines = self.http.get(f"/api/v1/jobs/{job_id}/logs", params={"limit": 1000}).json()["items"]
+        return "\n".join(f"{line['stage']} {line['level']}: {line['message']}" for line in lines[-60:])
+
+    def until(self, job_id: str, what: str, condition: Any) -> Json:
+        """The job once `condition(job)` is true."""
+        found: list[Json] = []
+
+        def look() -> bool:
+            found[:] = [self.job(job_id)]
+            return bool(condition(found[0]))
+
+        wait_until(look, timeout_s=PATIENCE_S, what=what)
+        return found[0]
+
+    def get(self, path: str, **options: Any) -> httpx2.Response:
+        """A GET without the key, as players send it; `path` may be a whole URL."""
+        options.setdefault("headers", {})
+        url = path if path.startswith("http") else self.server.url + path
+        return httpx2.get(url, timeout=60, trust_env=False, **options)
+
+    def bytes(self, path: str) -> bytes:
+        """The body of a GET that must succeed."""
+        answer = self.get(path)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:300]}"
+        return bytes(answer.content)
+
+    def attempts(self, job_id: str) -> dict[str, int]:
+        """How often each task of a job was started, by stage."""
+        return {stage["name"]: stage["attempts"] for stage in self.job(job_id)["stages"]}
+
+
+def events_of(lines: Iterator[str]) -> Iterator[Json]:
+    """Server-sent events as `{"id", "event", "data"}`."""
+    event: Json = {}
+    for line in lines:
+        if not line:
+            if event:
+                yield event
+            event = {}
+        elif not line.startswith(":"):
+            name, _, value = line.partition(": ")
+            event[name] = json.loads(value) if name == "data" else value
+
+
+@contextlib.contextmanager
+def running(data_dir: Path, **environment: str) -> Generator[Driver]:
+    """A server of one's own with a driver, ended with its block."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    server = Server(data_dir, environment).start(timeout_s=60)
+    driver = Driver(server)
+    try:
+        yield driver
+    finally:
+        driver.close()
+        if server.process is not None and server.process.poll() is None:
+            server.stop(timeout_s=60)
+
+
+def processes_below(pid: int) -> dict[int, str]:
+    """Every process that descends from `pid`, with its command line."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError, IndexError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if fields[0] not in {"Z", "X"}:
+                    parents[int(entry.name)] = int(fields[1])
+    found: dict[int, str] = {}
+    fresh = {pid}
+    while fresh:
+        fresh = {child for child, parent in parents.items() if parent in fresh} - found.keys()
+        for child in fresh:
+            with contextlib.suppress(OSError):
+                found[child] = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return found

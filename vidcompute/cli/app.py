@@ -1,0 +1,28 @@
+"""The whole command line as one typer application."""
+
+import typer
+
+from vidcompute.cli import assets, checking, frames, jobs, machine, plan, run, submit
+from vidcompute.cli.local import Local
+
+_HELP = """Self-hosted video infrastructure: a video goes in, streams, images and frames come out.
+
+The server and its key are found by themselves on the machine that serves; elsewhere name them with --server and --key,
+or VIDCOMPUTE_SERVER and VIDCOMPUTE_API_KEY. Every command takes --json.
+"""
+
+
+def create_app(local: Local) -> typer.Typer:
+    """The application with these local parts behind it."""
+    app = typer.Typer(
+        name="vidctl", help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich"
+    )
+
+    @app.callback()
+    def begin(context: typer.Context) -> None:
+        context.obj = local
+
+    for part in (submit, frames, plan, checking, jobs, assets, run, machine):
+        part.add_to(app)
+    begin.__doc__ = _HELP
+    return app

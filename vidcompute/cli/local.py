@@ -1,0 +1,110 @@
+"""What the composition root hands to the command line: the parts that belong to this machine, not to the API."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a server is, and the API key that it takes."""
+
+    url: str
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """What `vidctl serve` was told; None leaves the setting as it is.
+
+    `log_file` takes what would go to stderr. With `child` the server ends with the process that started it.
+    """
+
+    host: str | None = None
+    port: int | None = None
+    data_dir: Path | None = None
+    reload: bool = False
+    log_file: Path | None = None
+    child: bool = False
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of `vidctl doctor`: `ok` is None for what is worth knowing and no failure."""
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting in force; `source` is env, toml or default. Secrets are masked."""
+
+    name: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `vidctl doctor` found."""
+
+    checks: tuple[Check, ...]
+    settings: tuple[Setting, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(check.ok is not False for check in self.checks)
+
+
+class Platform(Protocol):
+    """A server that `vidctl run` uses: started for it, or there before (`reused`)."""
+
+    @property
+    def reused(self) -> bool:
+        """Whether it ran before, and goes on afterwards."""
+        ...
+
+    @property
+    def log_file(self) -> Path:
+        """Where its log goes."""
+        ...
+
+    def ready(self) -> Endpoint:
+        """Wait until it can work; `server_failed` (kind unavailable) where it ends instead."""
+        ...
+
+    def ended(self, timeout_s: float) -> bool:
+        """Wait so long for its end; whether it has ended."""
+        ...
+
+
+Say = Callable[[str], None]
+Tell = Callable[[float], None]
+"""Is told how far something is, from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """The parts of this machine.
+
+    `find` gives the server that the data folder names. `plan` probes a file and gives its plan (as the API shows
+    plans) under the media part of a job's spec. `commands` gives the command lines of a plan's nodes, by node id, for
+    a source at that path. `sample` gives a video to begin with, made on first use. `transport` is what HTTP requests
+    go through (httpx2's own when None).
+    """
+
+    find: Callable[[], Endpoint]
+    serve: Callable[[ServeOptions], int]
+    platform: Callable[[Say], AbstractContextManager[Platform]]
+    sample: Callable[[Tell], Path]
+    plan: Callable[[Path, Mapping[str, Any]], dict[str, Any]]
+    commands: Callable[[Mapping[str, Any], Path], dict[str, list[list[str]]]]
+    doctor: Callable[[], Diagnosis]
+    version: Callable[[], dict[str, str]]
+    openapi: Callable[[bool], str]
+    transport: Any = None

@@ -1,0 +1,72 @@
+"""The commands of this machine: serve, doctor, version, openapi."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vidcompute.cli.exit_codes import ExitCode
+from vidcompute.cli.local import ServeOptions
+from vidcompute.cli.session import Session, command
+
+_MARKS = {True: "✓", False: "✗", None: "·"}
+PANEL = "This machine"
+
+
+def serve(
+    session: Session,
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of everything that is kept.")] = None,
+    reload: Annotated[bool, typer.Option("--reload", help="Start anew when the code changes.")] = False,
+    log_file: Annotated[Path | None, typer.Option(help="Add the log to this file instead of stderr.")] = None,
+    child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
+) -> int:
+    """Be the platform until Ctrl-C: API, dispatcher and runner. Options win over settings."""
+    return session.local.serve(ServeOptions(host, port, data_dir, reload, log_file, child))
+
+
+def doctor(session: Session) -> int:
+    """Report whether everything works on this machine, and the settings in force with their sources."""
+    found = session.local.doctor()
+    output = session.output
+    output.json(
+        {
+            "ok": found.ok,
+            "checks": [vars(check) for check in found.checks],
+            "settings": [vars(setting) for setting in found.settings],
+        }
+    )
+    output.table(("", "check", ""), ((_MARKS[check.ok], check.name, check.detail) for check in found.checks))
+    output.say()
+    output.table(("setting", "value", "from"), ((s.name, s.value, s.source) for s in found.settings))
+    output.say()
+    wrong = [check.name for check in found.checks if check.ok is False]
+    output.say(f"✗ {', '.join(wrong)}" if wrong else "✓ everything works", style="bold red" if wrong else "bold green")
+    return ExitCode.OK if found.ok else ExitCode.FAILED
+
+
+def version(session: Session) -> int | None:
+    """Show what this is: version, commit, Python, ffmpeg."""
+    found = session.local.version()
+    session.output.json(found)
+    session.output.table(("", ""), ((name, value or "unknown") for name, value in found.items()))
+    return None
+
+
+def openapi(
+    session: Session,
+    *,
+    yaml: Annotated[bool, typer.Option("--yaml", help="Print YAML instead of JSON.")] = False,
+) -> int | None:
+    """Print the API's OpenAPI document."""
+    session.output.raw(session.local.openapi(yaml).rstrip("\n"))
+    return None
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    for name, function in (("serve", serve), ("doctor", doctor), ("version", version)):
+        command(app, name, online=False, rich_help_panel=PANEL)(function)
+    command(app, "openapi", online=False, hidden=True)(openapi)

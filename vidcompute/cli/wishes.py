@@ -1,0 +1,127 @@
+"""From the command line to a job's specification."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from vidcompute.errors import Kind, VidComputeError, invalid, not_found
+from vidcompute.ids import is_id
+
+_LARGEST_SPEC_BYTES = 4 * 2**20
+_HEAD_BYTES = 512
+_BOM = b"\xef\xbb\xbf"
+_UNITS = {"k": 1_000, "m": 1_000_000}
+
+
+@dataclass(frozen=True)
+class Given:
+    """What an input argument is: a file to upload, or a specification that names its input itself."""
+
+    file: Path | None
+    spec: dict[str, Any]
+
+
+def read_input(text: str) -> Given:
+    """What `text` names: a URL, the id of an uploaded source, a job as JSON, or a media file.
+
+    A file that begins like a JSON object is a job, whatever its name is; every other one is media, for the server to
+    judge. Raises `file_not_found`, `file_unreadable`, `invalid_json`.
+    """
+    if text.lower().startswith(("http://", "https://")):
+        return Given(None, {"input": text})
+    if is_id("src", text):
+        return Given(None, {"input": {"source": text}})
+    path = Path(text)
+    with_spec = _looks_like_json(path)
+    return Given(None, read_spec(path)) if with_spec else Given(path, {})
+
+
+def _looks_like_json(path: Path) -> bool:
+    if not path.exists():
+        raise not_found("file", str(path))
+    if not path.is_file():
+        raise invalid("file_unreadable", f"{path} is not a file.")
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise invalid("file_unreadable", f"{path} can't be read: {error.strerror}.") from error
+    return head.removeprefix(_BOM).lstrip(b" \t\r\n").startswith(b"{")
+
+
+def read_spec(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; `invalid_json` where there is none."""
+    try:
+        if path.stat().st_size > _LARGEST_SPEC_BYTES:
+            detail = f"{path} begins like a job in JSON, and is larger than one may be."
+            raise VidComputeError(Kind.TOO_LARGE, "body_too_large", detail)
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise invalid("invalid_json", f"{path} is no job in JSON: {error}.") from error
+    if not isinstance(found, dict):
+        raise invalid("invalid_json", f"{path} is no job in JSON: it must hold an object.")
+    return found
+
+
+def rendition(text: str) -> dict[str, Any]:
+    """`HEIGHT[:CODEC[:BITRATE|qN]]`, such as `1080`, `720:hevc`, `480:h264:1200k` or `1080:av1:q32`."""
+    height, _, rest = text.partition(":")
+    codec, _, rate = rest.partition(":")
+    try:
+        wanted: dict[str, Any] = {"height": int(height)}
+        if codec:
+            wanted["codec"] = codec
+        if rate[:1] in {"q", "Q"}:
+            wanted["quality"] = int(rate[1:])
+        elif rate:
+            factor = _UNITS.get(rate[-1].lower(), 1)
+            wanted["bitrate_bps"] = round(float(rate if factor == 1 else rate[:-1]) * factor)
+    except (ValueError, OverflowError) as error:
+        detail = f"{text!r} is no rendition: write HEIGHT[:CODEC[:BITRATE|qN]], such as 1080 or 720:hevc:2500k."
+        raise typer.BadParameter(detail) from error
+    return wanted
+
+
+def output(text: str) -> Any:
+    """An output: a name such as `hls`, or a JSON object with options."""
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not JSON: {error}.") from error
+
+
+def pair(text: str) -> tuple[str, str]:
+    """`KEY=VALUE`."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise typer.BadParameter(f"{text!r} is no KEY=VALUE.")
+    return key, value
+
+
+def media_spec(outputs: Sequence[str] | None, renditions: Sequence[str] | None, *, vmaf: bool) -> dict[str, Any]:
+    """The part of a job that decides what is made; what was not said is left out."""
+    spec: dict[str, Any] = {}
+    if outputs:
+        spec["outputs"] = [output(text) for text in outputs]
+    if renditions:
+        spec["renditions"] = [rendition(text) for text in renditions]
+    if vmaf:
+        spec["vmaf"] = True
+    return spec
+
+
+def extras(
+    priority: str | None, title: str | None, passthrough: str | None, metadata: Sequence[str] | None
+) -> dict[str, Any]:
+    """The part of a job that stays with it; what was not said is left out."""
+    said: Mapping[str, Any] = {"priority": priority, "title": title, "passthrough": passthrough}
+    spec = {name: value for name, value in said.items() if value is not None}
+    if metadata:
+        spec["metadata"] = dict(pair(text) for text in metadata)
+    return spec
