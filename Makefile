@@ -53,6 +53,7 @@ client: openapi ## generate the Python client and the web client from the API's 
 	@$(BIN)/python -m setup.client < .cache/openapi.json > .cache/client.py
 	@$(BIN)/ruff format --quiet --config pyproject.toml .cache/client.py
 	@mv .cache/client.py vidcompute/client/__init__.py
+	@$(BIN)/python -m setup openapi-tools
 	@cd web && npm run --silent client
 
 bench: ## measure; results go to bench/
@@ -78,5 +79,5 @@ setup: ## make the environment with the developers' tools, and run nothing
 
 clean: ## remove what was installed and built (the data folder stays)
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist test-results
-	@rm -rf web/node_modules setup/spectral/node_modules vidcompute/pages
+	@rm -rf web/node_modules setup/openapi/node_modules vidcompute/pages
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

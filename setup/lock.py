@@ -23,7 +23,7 @@ def write(*, upgrade: bool) -> int:
             _compile([f"requirements/{name}.in"], REQUIREMENTS / f"{name}.lock", upgrade=upgrade)
     if shutil.which("npm"):
         with step("Resolving npm packages"):
-            for folder in (ROOT / "web", ROOT / "setup" / "spectral"):
+            for folder in (ROOT / "web", ROOT / "setup" / "openapi"):
                 _resolve_npm(folder, upgrade=upgrade)
     else:
         say("npm is not on this machine: the npm lock files stay as they are.")

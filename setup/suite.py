@@ -12,7 +12,7 @@ from setup import pages, system
 from setup.console import say
 from setup.places import ROOT, VENV_BIN, WEB
 
-SPECTRAL = ROOT / "setup" / "spectral"
+OPENAPI_TOOLS = ROOT / "setup" / "openapi"
 _OPENAPI = ROOT / "docs" / "openapi.yaml"
 
 
@@ -94,10 +94,12 @@ def _web() -> list[Part]:
         Part("web: tests", ("npm", "test", "--silent"), WEB, settings),
     ]
     if _OPENAPI.exists():
-        pages.packages(SPECTRAL)
-        spectral = str(SPECTRAL / "node_modules" / ".bin" / "spectral")
+        pages.packages(OPENAPI_TOOLS)
+        spectral = str(OPENAPI_TOOLS / "node_modules" / ".bin" / "spectral")
         command = (spectral, "lint", "--fail-severity", "warn", "--ruleset", ".spectral.yaml", str(_OPENAPI))
         parts.append(Part("openapi: spectral", command, ROOT, settings))
+        fresh = "npm run --silent client && git diff --exit-code --stat -- src/api"
+        parts.append(Part("openapi: web client is fresh", ("sh", "-c", fresh), WEB, settings))
     return parts
 
 

@@ -18,28 +18,33 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidcompute import logs
 from vidcompute.errors import Kind, VidComputeError
-from vidcompute.settings import Settings, load, unknown_variables
 
 if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
     from vidcompute.adapters.executor_local import LocalExecutor
     from vidcompute.adapters.storage_folder import FolderStorage
     from vidcompute.api.app import Application
+    from vidcompute.api.viewing import Viewing
     from vidcompute.db.engine import Database
     from vidcompute.dispatch.dispatcher import Dispatcher
     from vidcompute.dispatch.planning import Planner
     from vidcompute.ports.fetcher import FetchLimits
-    from vidcompute.api.viewing import Viewing
     from vidcompute.services.jobs.live import ProgressHub
     from vidcompute.services.playback import Opening
+    from vidcompute.settings import Explained, Settings
 
 RUNNER = "_runner"  # the command by which the server starts its warm child
 _FOREGROUND = frozenset({"fetch", "probe"})  # short, and somebody waits for them
 _HOUR_S = 3600.0
 _DRAIN_S = 5  # for open HTTP requests at shutdown
 
-log = logs.get("main")
+
+def _log() -> "FilteringBoundLogger":
+    from vidcompute import logs  # with its libraries it takes a tenth of a second, and `vidctl` mostly needs none
+
+    return logs.get("main")
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class RunnerConfig:
 class Platform:
     """The parts of a running server, put together but not yet at work."""
 
-    settings: Settings
+    settings: "Settings"
     db: "Database"
     storage: "FolderStorage"
     executor: "LocalExecutor"
@@ -72,7 +77,7 @@ class Platform:
 # -- putting it together -------------------------------------------------------------------------------------------
 
 
-async def build(settings: Settings, url: str) -> Platform:
+async def build(settings: "Settings", url: str) -> Platform:
     """Open and wire every part; `url` is where the server is reached. The data folder is made and migrated."""
     from vidcompute.adapters.storage_folder import FolderStorage
     from vidcompute.api.app import create_app
@@ -87,7 +92,7 @@ async def build(settings: Settings, url: str) -> Platform:
     program = ffmpeg.locate(str(settings.ffmpeg_path) if settings.ffmpeg_path else None)
     warning = ffmpeg.safety_warning(program)
     if warning:
-        log.warning("ffmpeg_unsafe", detail=warning)
+        _log().warning("ffmpeg_unsafe", detail=warning)
     data = settings.data_dir
     storage = FolderStorage(data / "storage")
     shutil.rmtree(data / "incoming", ignore_errors=True)  # uploads that a dead server was receiving
@@ -96,7 +101,7 @@ async def build(settings: Settings, url: str) -> Platform:
     executor = _executor(settings, program)
     await executor.open()
     for missing in executor.missing:
-        log.warning("sandbox_incomplete", detail=missing)
+        _log().warning("sandbox_incomplete", detail=missing)
     hub = ProgressHub()
     retry = jobs.RetryPolicy(
         settings.max_attempts, settings.max_losses, base_s=settings.retry_base_s, cap_s=settings.retry_cap_s
@@ -128,7 +133,7 @@ async def build(settings: Settings, url: str) -> Platform:
     return Platform(settings, db, storage, executor, dispatcher, hub, viewing, opening, app, closing)
 
 
-def _viewing(settings: Settings, db: "Database", storage: "FolderStorage", executor: "LocalExecutor") -> "Viewing":
+def _viewing(settings: "Settings", db: "Database", storage: "FolderStorage", executor: "LocalExecutor") -> "Viewing":
     from vidcompute.api.viewing import Viewing
     from vidcompute.services.playback import Makers, Playback, Thumbnails
 
@@ -141,7 +146,7 @@ def _viewing(settings: Settings, db: "Database", storage: "FolderStorage", execu
     )
 
 
-def _executor(settings: Settings, program: Path) -> "LocalExecutor":
+def _executor(settings: "Settings", program: Path) -> "LocalExecutor":
     from vidcompute.adapters.executor_local import LocalExecutor
 
     config = RunnerConfig(
@@ -155,7 +160,7 @@ def _executor(settings: Settings, program: Path) -> "LocalExecutor":
     return LocalExecutor(argv, cores=settings.cpu_count, memory=settings.memory_bytes)
 
 
-def _fetch_limits(settings: Settings) -> "FetchLimits":
+def _fetch_limits(settings: "Settings") -> "FetchLimits":
     from vidcompute.ports.fetcher import FetchLimits
 
     return FetchLimits(
@@ -167,7 +172,7 @@ def _fetch_limits(settings: Settings) -> "FetchLimits":
     )
 
 
-def _planner(settings: Settings, ffmpeg_build: str) -> "Planner":
+def _planner(settings: "Settings", ffmpeg_build: str) -> "Planner":
     from vidcompute.adapters.capacity import cpu_cores
     from vidcompute.dispatch.planning import Planner
     from vidcompute.media.facts import SourceFacts
@@ -220,7 +225,16 @@ def _version() -> str:
 
 
 def _commit() -> str:
-    return os.environ.get("VIDCOMPUTE_COMMIT", "")
+    """The commit that this was built from, or that is checked out; empty where that is not known."""
+    given = os.environ.get("VIDCOMPUTE_COMMIT")
+    git = Path(__file__).parents[1] / ".git"
+    if given or not git.is_dir():
+        return given or ""
+    with contextlib.suppress(OSError):
+        head = (git / "HEAD").read_text().strip()
+        name = head.removeprefix("ref: ")
+        return head if name == head else (git / name).read_text().strip()
+    return ""
 
 
 # -- serving -------------------------------------------------------------------------------------------------------
@@ -239,7 +253,7 @@ def claimed(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def listen(settings: Settings) -> socket.socket:
+def listen(settings: "Settings") -> socket.socket:
     """A bound socket, so that a free port is known before anything refers to it; `address_unusable` (invalid)."""
     try:
         found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -264,16 +278,22 @@ def local_url(listening: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-async def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
+async def serve(settings: "Settings", on_ready: Callable[[str], None] | None = None) -> None:
     """Be the platform until SIGTERM or SIGINT: then no new work, and running attempts finish or are handed back."""
     with claimed(settings.data_dir), contextlib.closing(listen(settings)) as listening:
         url = local_url(listening)
         platform = await build(settings, url)
+        opening = asyncio.create_task(platform.opening.run(), name="opening")
         try:
             await platform.dispatcher.start()
-            opening = asyncio.create_task(platform.opening.run(), name="opening")
-            with _announced(settings.data_dir, url):
-                await _run_http(platform, listening, lambda: on_ready(url) if on_ready else None)
+            with _announcer(settings.data_dir, url) as announce:
+
+                def ready() -> None:
+                    announce()
+                    if on_ready:
+                        on_ready(url)
+
+                await _run_http(platform, listening, ready)
         finally:
             platform.closing.set()
             platform.hub.close()
@@ -281,7 +301,7 @@ async def serve(settings: Settings, on_ready: Callable[[str], None] | None = Non
             await platform.viewing.playback.makers.close()
             await platform.dispatcher.stop(settings.shutdown_grace_s)
             await platform.db.close()
-            log.info("server_stopped")
+            _log().info("server_stopped")
 
 
 async def _run_http(platform: Platform, listening: socket.socket, ready: Callable[[], None]) -> None:
@@ -331,11 +351,11 @@ async def _run_http(platform: Platform, listening: socket.socket, ready: Callabl
 async def _when_started(server: Any, ready: Callable[[], None]) -> None:
     while not server.started:
         await asyncio.sleep(0.01)
-    log.info("server_started")
+    _log().info("server_started")
     ready()
 
 
-def _timers(settings: Settings) -> list[Any]:
+def _timers(settings: "Settings") -> list[Any]:
     from vidcompute.db import outbox
     from vidcompute.dispatch.timers import Timer
     from vidcompute.services import idempotency
@@ -348,15 +368,19 @@ def _timers(settings: Settings) -> list[Any]:
 
 
 @contextlib.contextmanager
-def _announced(data_dir: Path, url: str) -> Iterator[None]:
-    """While the server runs, `server.json` (mode 0600) tells `vidctl` where it is."""
+def _announcer(data_dir: Path, url: str) -> Iterator[Callable[[], None]]:
+    """What writes `server.json` (mode 0600), which tells `vidctl` where the server is; it goes with the server."""
     path = data_dir / "server.json"
     fresh = data_dir / ".server.json"
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump({"url": url, "pid": os.getpid(), "version": _version()}, file)
-    fresh.replace(path)
+    path.unlink(missing_ok=True)  # of a server that was killed
+
+    def announce() -> None:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump({"url": url, "pid": os.getpid(), "version": _version()}, file)
+        fresh.replace(path)
+
     try:
-        yield
+        yield announce
     finally:
         path.unlink(missing_ok=True)
 
@@ -365,13 +389,16 @@ def _announced(data_dir: Path, url: str) -> Iterator[None]:
 
 
 def serve_command() -> int:
-    """`vidctl serve`: exit code 0 after a graceful end, 1 where it could not start."""
+    """`vidctl serve`: exit code 0 after a graceful end; raises where it could not start."""
     import uvloop
+
+    from vidcompute import logs
+    from vidcompute.settings import load, unknown_variables
 
     settings = load()
     logs.configure(settings.log_level, settings.log_format)
     for name in unknown_variables():
-        log.warning("setting_unknown", variable=name, detail="no such setting; see .env.example for the names")
+        _log().warning("setting_unknown", variable=name, detail="no such setting; see .env.example for the names")
     settings = settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))
@@ -397,19 +424,53 @@ def runner_command(config_json: str, control_fd: int) -> int:
     )
 
 
+def _load() -> "Settings":
+    from vidcompute.settings import load
+
+    return load()
+
+
+def _explain(settings: "Settings") -> "list[Explained]":
+    from vidcompute.settings import explain
+
+    return explain(settings)
+
+
+def _folder_storage(root: Path) -> "FolderStorage":
+    from vidcompute.adapters.storage_folder import FolderStorage
+
+    return FolderStorage(root)
+
+
+def _api_document(form: str) -> str:
+    from vidcompute.api.app import describe
+    from vidcompute.api.deps import Build
+    from vidcompute.api.openapi import as_json, as_yaml
+
+    document = describe(Build(_version()))
+    return as_yaml(document) if form == "yaml" else as_json(document)
+
+
 def vidctl() -> None:
     """The console entry: ends the process with the command's exit code."""
     arguments = sys.argv[1:]
-    try:
-        if arguments[:1] == [RUNNER] and len(arguments) == 3:
-            sys.exit(runner_command(arguments[1], int(arguments[2])))
-        if arguments == ["serve"]:
-            sys.exit(serve_command())
-    except VidComputeError as error:
-        sys.stderr.write(f"vidctl: {error.detail} [{error.code}]\n")
-        sys.exit(1)
-    sys.stderr.write("usage: vidctl serve\n")
-    sys.exit(2)
+    if arguments[:1] == [RUNNER] and len(arguments) == 3:
+        sys.exit(runner_command(arguments[1], int(arguments[2])))
+    from vidcompute.cli.app import create_app as create_cli
+    from vidcompute.local import Composition, parts
+
+    root = Composition(
+        load=_load,
+        explain=_explain,
+        executor=_executor,
+        planner=_planner,
+        storage=_folder_storage,
+        serve=serve_command,
+        describe_api=_api_document,
+        version=_version(),
+        commit=_commit(),
+    )
+    create_cli(parts(root))(prog_name="vidctl")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from vidcompute.errors import FieldProblem, VidComputeError, invalid
 
 PREFIX = "VIDCOMPUTE_"
 CONFIG_VARIABLE = "VIDCOMPUTE_CONFIG"  # names the TOML file; ./vidcompute.toml when it is not set
-CLIENT_VARIABLES = frozenset({CONFIG_VARIABLE, "VIDCOMPUTE_URL", "VIDCOMPUTE_API_KEY"})  # read by vidctl, not here
+# Read by vidctl and by images that are built, not here.
+CLIENT_VARIABLES = frozenset({CONFIG_VARIABLE, "VIDCOMPUTE_SERVER", "VIDCOMPUTE_API_KEY", "VIDCOMPUTE_COMMIT"})
 
 
 def _split(value: Any) -> Any:

@@ -69,7 +69,9 @@ def frames(
     end: Annotated[float | None, typer.Option(help="Where the range ends, in seconds.")] = None,
     width: Annotated[int | None, typer.Option(help="Width in pixels; alone, it keeps the shape.")] = None,
     height: Annotated[int | None, typer.Option(help="Height in pixels; alone, it keeps the shape.")] = None,
-    image_format: Annotated[str | None, typer.Option("--format", metavar="jpeg|png|webp", help="jpeg by default.")] = None,
+    image_format: Annotated[
+        str | None, typer.Option("--format", metavar="jpeg|png|webp", help="jpeg by default.")
+    ] = None,
     quality: Annotated[int | None, typer.Option(help="1 to 100; 85 by default.")] = None,
 ) -> int | None:
     """Take still images out of a video, into a ZIP with a list of their times."""

@@ -106,5 +106,5 @@ class Local:
     commands: Callable[[Mapping[str, Any], Path], dict[str, list[list[str]]]]
     doctor: Callable[[], Diagnosis]
     version: Callable[[], dict[str, str]]
-    openapi: Callable[[bool], str]
+    openapi: Callable[[str], str]
     transport: Any = None

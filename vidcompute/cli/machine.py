@@ -61,7 +61,7 @@ def openapi(
     yaml: Annotated[bool, typer.Option("--yaml", help="Print YAML instead of JSON.")] = False,
 ) -> int | None:
     """Print the API's OpenAPI document."""
-    session.output.raw(session.local.openapi(yaml).rstrip("\n"))
+    session.output.raw(session.local.openapi("yaml" if yaml else "json").rstrip("\n"))
     return None
 
 

@@ -143,4 +143,3 @@ def _media_file(text: str) -> Path:
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
     command(app, "plan", rich_help_panel="Work")(plan)
-

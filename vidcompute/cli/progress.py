@@ -21,7 +21,7 @@ _MARKS = {
     "done": ("✓", "green"),
     "running": ("▶", "cyan"),
     "dead": ("✗", "red"),
-    "cancelled": ("–", "yellow"),
+    "cancelled": ("■", "yellow"),
 }
 
 

@@ -103,9 +103,7 @@ def carry_out(session: Session, work: Callable[[], int | None]) -> int:
 Command = Callable[Concatenate[Session, P], int | None]
 
 
-def command(
-    app: typer.Typer, name: str, *, online: bool = True, **how: Any
-) -> Callable[[Command[P]], Command[P]]:
+def command(app: typer.Typer, name: str, *, online: bool = True, **how: Any) -> Callable[[Command[P]], Command[P]]:
     """Add a function to the app: its parameters after the session are the command's, its result the exit code.
 
     Every command takes `--json`; one that is `online` also takes `--server` and `--key`.

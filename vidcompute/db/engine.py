@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
 from vidcompute.db.migrate import migrate
 from vidcompute.db.outbox import EMITTED
+from vidcompute.errors import invalid
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,12 +70,14 @@ class Database:
 
     @classmethod
     def open(cls, url: str, *, readers: int = 2) -> "Database":
-        """Open the database at a SQLAlchemy URL, making and migrating it where needed."""
+        """Open the database at a SQLAlchemy URL, making and migrating it where needed; `database_url_unusable`."""
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            raise ValueError(f"database_url: {parsed.get_backend_name()} is not supported; use sqlite:///path")
+            detail = f"database_url: {parsed.get_backend_name()} is not supported; use sqlite:///path."
+            raise invalid("database_url_unusable", detail)
         if not parsed.database:
-            raise ValueError("database_url: an SQLite database needs a file, such as sqlite:////var/lib/vidcompute.db")
+            detail = "database_url: SQLite needs a file here, such as sqlite:////var/lib/vidcompute/vidcompute.db."
+            raise invalid("database_url_unusable", detail)
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE", query_only=False)
         with writer.begin() as connection:

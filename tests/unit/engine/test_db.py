@@ -10,6 +10,7 @@ from sqlalchemy import Connection, create_engine, insert, inspect, select, text
 from tests.unit.engine.toys import ORG
 from vidcompute.db import migrate, outbox, schema
 from vidcompute.db.engine import Database
+from vidcompute.errors import VidComputeError
 
 
 def add_organization(conn: Connection, name: str, *, broken: bool = False) -> str:
@@ -111,7 +112,7 @@ async def test_data_is_kept_when_the_database_is_opened_again(tmp_path: Path) ->
 
 @pytest.mark.parametrize("url", ["sqlite://", "mysql://localhost/x"])
 def test_a_database_that_cannot_be_used_is_refused_by_name(url: str) -> None:
-    with pytest.raises(ValueError, match="database_url"):
+    with pytest.raises(VidComputeError, match="database_url_unusable"):
         Database.open(url)
 
 

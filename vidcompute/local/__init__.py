@@ -1,0 +1,80 @@
+"""The commands of this machine: what `vidctl` does beside speaking to a server. Put together by `vidcompute.main`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidcompute.cli.local import Local, Tell
+
+if TYPE_CHECKING:
+    from vidcompute.adapters.executor_local import LocalExecutor
+    from vidcompute.dispatch.planning import Planner
+    from vidcompute.ports.storage import Storage
+    from vidcompute.settings import Explained, Settings
+
+
+@dataclass(frozen=True)
+class Composition:
+    """What only the composition root can give.
+
+    `load` reads the settings and `explain` says where each came from; the others make the platform's parts from them.
+    `planner` takes ffmpeg's build. `serve` is the server, to its end. `describe_api` gives the OpenAPI document as
+    text, "json" or "yaml".
+    """
+
+    load: Callable[[], "Settings"]
+    explain: Callable[["Settings"], list["Explained"]]
+    executor: Callable[["Settings", Path], "LocalExecutor"]
+    planner: Callable[["Settings", str], "Planner"]
+    storage: Callable[[Path], "Storage"]
+    serve: Callable[[], int]
+    describe_api: Callable[[str], str]
+    version: str
+    commit: str
+
+
+def parts(root: Composition) -> Local:
+    """The command line's local parts; each is imported when it is used, so that `vidctl` starts at once."""
+
+    def find() -> Any:
+        from vidcompute.local import finding
+
+        return finding.find(finding.folders(root))
+
+    def serve(options: Any) -> int:
+        from vidcompute.local import serving
+
+        return serving.serve(options, root.serve)
+
+    def platform(say: Any) -> Any:
+        from vidcompute.local import serving
+
+        return serving.platform(root.load(), root.explain, say)
+
+    def sample(told: Tell) -> Path:
+        from vidcompute.local import serving
+
+        return serving.sample(root.load(), root.explain, told)
+
+    def plan(source: Path, wanted: Any) -> dict[str, Any]:
+        from vidcompute.local import planning
+
+        return planning.plan(root, source, wanted)
+
+    def commands(plan: Any, source: Path) -> dict[str, list[list[str]]]:
+        from vidcompute.local import planning
+
+        return planning.commands(root.load(), plan, source)
+
+    def doctor() -> Any:
+        from vidcompute.local import diagnosis
+
+        return diagnosis.diagnose(root)
+
+    def version() -> dict[str, str]:
+        from vidcompute.local import diagnosis
+
+        return diagnosis.version(root)
+
+    return Local(find, serve, platform, sample, plan, commands, doctor, version, root.describe_api)
