@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def main() -> int:
         print(f"{name}:", flush=True)
         try:
             report = BENCHMARKS[name](run)
-        except BenchError as error:
+        except (BenchError, HTTPException, OSError) as error:
             print(f"  could not be carried through: {error}", flush=True)
             broken = True
             continue

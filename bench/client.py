@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPResponse, RemoteDisconnected
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -73,8 +73,7 @@ class Client:
     def _asked(self, method: str, path: str, status: int) -> bytes:
         split = urlsplit(path)
         target = split.path + (f"?{split.query}" if split.query else "")
-        self._connection.request(method, target, headers=self._headers)
-        response = self._connection.getresponse()
+        response = self._answer(method, target)
         body = response.read()
         if response.status != status:
             raise BenchError(f"{method} {target}: {response.status} {body[:300]!r}")
@@ -82,7 +81,16 @@ class Client:
 
     def opened(self, path: str) -> HTTPResponse:
         """The answer to a GET, to be read in pieces; read it to its end, or close this client."""
-        self._connection.request("GET", path, headers=self._headers)
+        return self._answer("GET", path)
+
+    def _answer(self, method: str, target: str) -> HTTPResponse:
+        """Ask, on a new connection where the server has closed this one as idle."""
+        try:
+            self._connection.request(method, target, headers=self._headers)
+            return self._connection.getresponse()
+        except (RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            self._connection.close()
+        self._connection.request(method, target, headers=self._headers)
         return self._connection.getresponse()
 
     def upload(self, body: Body, spec: Mapping[str, Any] | None = None) -> Uploaded:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from setup import environment, lock, pages, reload, suite, system
 from setup.console import SetupError, fail
-from setup.places import exclusive
+from setup.places import OPENAPI_TOOLS, exclusive
 
 
 def _run() -> int:
@@ -41,6 +41,12 @@ def _pages() -> int:
     return 0
 
 
+def _openapi_tools() -> int:
+    with exclusive():
+        pages.packages(OPENAPI_TOOLS)
+    return 0
+
+
 def _wheel() -> int:
     _pages()
     return environment.build_wheel()
@@ -64,6 +70,7 @@ STEPS: Mapping[str, Callable[[], int]] = {
     "pages": _pages,
     "test": _test,
     "check": _check,
+    "openapi-tools": _openapi_tools,
     "wheel": _wheel,
     "reload": _reload,
     "lock": _lock,

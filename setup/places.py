@@ -15,6 +15,7 @@ REQUIREMENTS = ROOT / "requirements"
 CACHE = ROOT / ".cache"  # ignored by git; `make clean` removes it
 STAMPS = CACHE / "setup"
 WEB = ROOT / "web"
+OPENAPI_TOOLS = ROOT / "setup" / "openapi"  # checks and clients of the API document, apart from the pages
 PAGES = ROOT / "vidcompute" / "pages"
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from setup import pages, system
 from setup.console import say
-from setup.places import ROOT, VENV_BIN, WEB
+from setup.places import OPENAPI_TOOLS, ROOT, VENV_BIN, WEB
 
-OPENAPI_TOOLS = ROOT / "setup" / "openapi"
 _OPENAPI = ROOT / "docs" / "openapi.yaml"
 
 

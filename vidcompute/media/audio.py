@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from vidcompute.media.cmaf import AudioCutter, Sample, Segment
-from vidcompute.media.encode import COPY_SHIFT_S, mp4_output, paced
+from vidcompute.media.encode import COPY_SHIFT_S, mp4_output, paced, seek
 from vidcompute.media.facts import AudioFacts, SourceFacts
 from vidcompute.media.ffmpeg import input_args
 from vidcompute.media.timeline import SEGMENT_S, Timeline
@@ -21,6 +21,7 @@ _KEPT_RATES = (44_100, 48_000)
 # The MDCT of a frame overlaps with the one before: so many frames are encoded ahead of a piece and dropped.
 PREROLL_FRAMES = 3
 _EXTRA_FRAMES = 2
+_SEEK_MARGIN_S = Fraction(1, 4)
 PRIMING_FRAMES = 1  # ffmpeg's AAC encoder begins with one frame of silence
 
 
@@ -111,8 +112,8 @@ def _boundaries(timeline: Timeline | None, end: Fraction, rate: int) -> tuple[in
 
 def audio_input(part: AudioCut, source: Path, *, first_frame: int = 0, pace: float | None = None) -> list[str]:
     """Arguments that open the source early enough for AAC frame `first_frame`."""
-    seek = Fraction(*part.zero) + Fraction(_begin(first_frame), part.sample_rate) - Fraction(1, 4)
-    seeking = ["-ss", f"{float(seek):.6f}"] if first_frame else []
+    place = Fraction(*part.zero) + Fraction(_begin(first_frame), part.sample_rate) - _SEEK_MARGIN_S
+    seeking = seek(place) if first_frame else []
     return [*paced(pace), *seeking, *input_args(source, part.container, decode=not part.copy)]
 
 

@@ -23,6 +23,8 @@ _REORDERED_FRAMES = 2  # three B-frames, one of them a reference
 _BUFFER_S = Fraction(3, 2)
 
 FRAGMENTED = "+frag_keyframe+frag_discont+empty_moov+default_base_moof+negative_cts_offsets"
+_INDEXED = frozenset({"mov", "matroska"})  # seeks go to a key frame at or before the time
+_SEEK_MARGIN_S = 1
 COPY_SHIFT_S = 2  # copied times are moved by so much, because those before 0 can't be written
 
 # Linear light by zimg, Hable's curve, back to BT.709 (ITU-R BT.2390 describes the steps).
@@ -113,16 +115,26 @@ def seconds(ticks: int, time_base: tuple[int, int]) -> str:
 
 def video_input(part: VideoCut, source: Path, *, pace: float | None = None, decode: bool = True) -> list[str]:
     """Arguments that open the source where a stretch begins; `pace` limits reading to so many times real time."""
-    # Half a frame is added because the time is written in microseconds and must not fall before the key frame.
-    seek = part.seek_pts * Fraction(*part.time_base) + 1 / part.frame_rate / 2
     lead = (part.start_pts - part.seek_pts) * Fraction(*part.time_base)
-    return [
-        *paced(pace, lead),
-        "-noaccurate_seek",
-        "-ss",
-        f"{float(seek):.6f}",
-        *input_args(source, part.container, decode=decode),
-    ]
+    seeking = [] if part.seek_pts <= part.zero_pts else _seeking(part)
+    return [*paced(pace, lead), *seeking, *input_args(source, part.container, decode=decode)]
+
+
+def _seeking(part: VideoCut) -> list[str]:
+    place = part.seek_pts * Fraction(*part.time_base)
+    if part.container in _INDEXED:
+        # Half a frame is added because the time is written in microseconds and must not fall before the key frame.
+        return seek(place + 1 / part.frame_rate / 2)
+    # Elsewhere a seek goes to any packet by its decoding time: to one surely before the key frame, then.
+    return seek(place - _SEEK_MARGIN_S)
+
+
+def seek(place: Fraction) -> list[str]:
+    """Arguments that begin to read near a time of the source's own clock, or at a key frame before it.
+
+    Without -seek_timestamp ffmpeg would add the source's start time, which is not 0 in MPEG-TS and others.
+    """
+    return ["-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{float(max(place, Fraction(0))):.6f}"]
 
 
 def paced(pace: float | None, lead: Fraction = Fraction(0)) -> list[str]:
