@@ -65,11 +65,11 @@ class Source:
         position = 0
         with self.path.open("rb") as file:
             while piece := file.read(_PIECE_BYTES):
-                yield _marked(piece, position, self.mark_offset, mark)
+                yield marked(piece, position, self.mark_offset, mark)
                 position += len(piece)
 
 
-def _marked(piece: bytes, position: int, offset: int, mark: bytes) -> bytes:
+def marked(piece: bytes, position: int, offset: int, mark: bytes) -> bytes:
     """The piece that begins at `position`, with the part of `mark` that falls into it."""
     begin, end = max(offset, position), min(offset + len(mark), position + len(piece))
     if begin >= end:

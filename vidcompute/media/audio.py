@@ -131,11 +131,11 @@ def audio_args(
     zero = Fraction(*part.zero)
     if part.copy:
         until = [] if end_frame is None else ["-to", f"{float(zero + Fraction(end, part.sample_rate)):.6f}"]
-        how = ["-c:a", "copy", *until]
+        how = ["-c:a", "copy", "-bsf:a", "aac_adtstoasc", *until]  # which leaves frames without ADTS headers alone
     else:
         how = _encoding(part, _begin(first_frame), end, zero)
     how += ["-output_ts_offset", f"{float(COPY_SHIFT_S - zero):.6f}", "-frag_duration", "500000"]
-    return ["-map", f"{number}:{part.stream}", *how, *mp4_output(url)]
+    return ["-map", f"{number}:{part.stream}", *how, *mp4_output(url, late_header=part.copy)]
 
 
 def _begin(first_frame: int) -> int:
@@ -148,7 +148,7 @@ def _encoding(part: AudioCut, begin: int, end: int, zero: Fraction) -> list[str]
     total = end - begin
     first = max(0, round(zero * part.sample_rate) + begin)
     chain = (
-        f"asetpts=PTS-({float(zero):.9f})/TB,"
+        f"asetpts=round(PTS-({float(zero):.9f})/TB),"
         f"aresample={part.sample_rate}:async=1:min_hard_comp=0.05:first_pts={begin},"
         f"aformat=sample_fmts=fltp:channel_layouts=stereo,"
         f"apad=whole_len={total},atrim=end_sample={total},asetpts=(N+{first})/SR/TB"

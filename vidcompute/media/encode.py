@@ -25,6 +25,7 @@ _BUFFER_S = Fraction(3, 2)
 FRAGMENTED = "+frag_keyframe+frag_discont+empty_moov+default_base_moof+negative_cts_offsets"
 _INDEXED = frozenset({"mov", "matroska"})  # seeks go to a key frame at or before the time
 _SEEK_MARGIN_S = 1
+_RAW = frozenset({"h264", "hevc", "vvc", "m4v", "mpegvideo", "h261", "h263", "obu", "vc1"})
 COPY_SHIFT_S = 2  # copied times are moved by so much, because those before 0 can't be written
 
 # Linear light by zimg, Hable's curve, back to BT.709 (ITU-R BT.2390 describes the steps).
@@ -43,7 +44,8 @@ class VideoCut:
 
     `zero_pts` becomes 0 of the output. `gops` has the frame counts of each GOP for each segment, so their sum is
     exactly how many frames come out. `start_ticks` and `end_ticks` are output times in 1/`timescale` s.
-    `delay_ticks` is how much later than in decoding order frames may be shown, at the most.
+    `delay_ticks` is how much later than in decoding order frames may be shown, at the most. `counted` says that the
+    source's frames have no reliable times: they are told by their number, so decoding begins at the first.
     """
 
     stream: int
@@ -65,6 +67,7 @@ class VideoCut:
     display_size: tuple[int, int]
     deinterlace: bool
     hdr: bool
+    counted: bool = False
 
     @property
     def frames(self) -> int:
@@ -101,7 +104,13 @@ def cut(timeline: Timeline, video: VideoFacts, container: str, chunk: Chunk) -> 
         display_size=(video.display_width, video.display_height),
         deinterlace=video.interlaced,
         hdr=video.hdr,
+        counted=is_counted(video, container) and timeline.rule is RateRule.EVERY,
     )
+
+
+def is_counted(video: VideoFacts, container: str) -> bool:
+    """Whether a container says nothing of when its frames are shown: raw streams, and AVI with reordered frames."""
+    return container in _RAW or (container == "avi" and video.codec in {"h264", "hevc"})
 
 
 def _longest_frame_ticks(timeline: Timeline, video: VideoFacts) -> int:
@@ -115,8 +124,10 @@ def seconds(ticks: int, time_base: tuple[int, int]) -> str:
 
 def video_input(part: VideoCut, source: Path, *, pace: float | None = None, decode: bool = True) -> list[str]:
     """Arguments that open the source where a stretch begins; `pace` limits reading to so many times real time."""
-    lead = (part.start_pts - part.seek_pts) * Fraction(*part.time_base)
-    seeking = [] if part.seek_pts <= part.zero_pts else _seeking(part)
+    from_start = part.counted or part.seek_pts <= part.zero_pts
+    begin_pts = part.zero_pts if from_start else part.seek_pts
+    lead = (part.start_pts - begin_pts) * Fraction(*part.time_base)
+    seeking = [] if from_start else _seeking(part)
     return [*paced(pace, lead), *seeking, *input_args(source, part.container, decode=decode)]
 
 
@@ -202,13 +213,17 @@ def vmaf_command(ffmpeg: Path, part: VideoCut, source: Path, rendition: Path, re
     ]
 
 
-def mp4_output(url: str, timescale: int | None = None) -> list[str]:
-    """Output arguments for one track of fragmented MP4: no tags, chapters or edit lists, time stamps left alone."""
+def mp4_output(url: str, timescale: int | None = None, *, late_header: bool = False) -> list[str]:
+    """Output arguments for one track of fragmented MP4: no tags, chapters or edit lists, time stamps left alone.
+
+    With `late_header` the header waits for the first packets, where it can't be known without them.
+    """
     scale = [] if timescale is None else ["-video_track_timescale", str(timescale)]
+    flags = FRAGMENTED.replace("empty_moov", "delay_moov") if late_header else FRAGMENTED
     return [
         *("-map_metadata", "-1", "-map_chapters", "-1", "-avoid_negative_ts", "disabled", *scale),
         *("-use_editlist", "0"),
-        *("-movflags", FRAGMENTED, "-flush_packets", "1", "-f", "mp4", url),
+        *("-movflags", flags, "-flush_packets", "1", "-f", "mp4", url),
     ]
 
 
@@ -255,6 +270,9 @@ def _frames(part: VideoCut, *, fill: bool) -> str:
             f"setpts=PTS-({part.zero_pts}),fps=fps={rate}:start_time={start:.6f},"
             f"tpad=stop=-1:stop_mode=clone,trim=end_frame={part.frames},{_numbered(part)}"
         )
+    if part.counted:
+        first = part.start_ticks // part.frame_ticks
+        return f"trim=start_frame={first}:end_frame={first + part.frames},{_numbered(part)}"
     end = "" if part.end_pts is None else f":end_pts={part.end_pts}"
     trim = f"trim=start_pts={part.start_pts}{end}"
     if part.rule == RateRule.EVERY:

@@ -107,13 +107,14 @@ def _track_names(node: PlanNode) -> list[str]:
 def _video(
     facts: SourceFacts, video: VideoFacts, made: Layout, line: timeline.Timeline, capacity: Capacity
 ) -> Iterator[PlanNode]:
+    whole = timeline.stretch(line, video, 0, len(line.segments))
     if made.copied:
-        whole = timeline.stretch(line, video, 0, len(line.segments))
         remux = Remux(made.copied.name, encode.cut(line, video, facts.container, whole))
         yield _node("remux", remux, {"source": (SOURCE,)}, cost.copy(line.duration))
     if not made.encoded:
         return
-    parts = timeline.chunks(line, video, capacity.cores)
+    counted = encode.is_counted(video, facts.container)  # such a source is decoded from its first frame on, each time
+    parts = (whole,) if counted else timeline.chunks(line, video, capacity.cores)
     # One thread an encoder costs the least where there are chunks for all cores; a lone chunk gets them all.
     threads = 1 if len(parts) >= capacity.cores else -(-capacity.cores // len(parts))
     encoders = "+".join(dict.fromkeys(encode.ENCODER_NAMES[r.codec] for r in made.encoded))

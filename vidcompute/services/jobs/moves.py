@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, update
 
 from vidcompute.db.outbox import emit, now_ms
 from vidcompute.db.schema import interests, jobs, one_of
@@ -12,6 +12,7 @@ from vidcompute.errors import VidComputeError
 from vidcompute.services import assets, tasks
 from vidcompute.services.jobs import queries
 from vidcompute.services.states import BEGIN, CANCEL, COMPLETE, FAIL, JOB_TRANSITIONS, LIVE_JOBS, JobStep, Transition
+from vidcompute.services.tasks.queries import WANTED_BY
 
 _BY_NAME = {transition.name: transition for transition in JOB_TRANSITIONS}
 _STEP = update(jobs).where(jobs.c.id == bindparam("of_id")).values(step=bindparam("to_step"))
@@ -59,7 +60,7 @@ def _execute(
 
 _BEGIN_WANTING = _update(
     BEGIN,
-    jobs.c.id.in_(select(interests.c.job_id).where(interests.c.task_id == bindparam("of_task"), interests.c.active)),
+    jobs.c.id.in_(WANTED_BY),
     ["started_ms"],
 )
 

@@ -1,12 +1,12 @@
 """Interests: which job wants which task. The last one to go takes the task's attempt with it."""
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
 from vidcompute.db.outbox import now_ms
 from vidcompute.db.schema import attempts, interests, one_of, tasks
 from vidcompute.services.states import ABANDON, LIVE_TASKS
 from vidcompute.services.tasks.moves import batches, move_all
-from vidcompute.services.tasks.queries import highest_priority, unwanted
+from vidcompute.services.tasks.queries import highest_priority, of_job, unwanted
 
 
 def drop(conn: Connection, job_id: str) -> list[str]:
@@ -26,10 +26,9 @@ def drop(conn: Connection, job_id: str) -> list[str]:
 
 def reprice(conn: Connection, job_id: str) -> None:
     """Give each live task of a job the highest priority among its active interests."""
-    mine = select(interests.c.task_id).where(interests.c.job_id == job_id)
     highest = highest_priority().scalar_subquery()
     conn.execute(
         update(tasks)
-        .where(tasks.c.id.in_(mine), one_of(tasks.c.status, LIVE_TASKS), tasks.c.priority != highest)
+        .where(tasks.c.id.in_(of_job(job_id)), one_of(tasks.c.status, LIVE_TASKS), tasks.c.priority != highest)
         .values(priority=highest)
     )

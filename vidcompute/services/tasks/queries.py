@@ -55,8 +55,7 @@ def owned(conn: Connection, attempt_ids: Iterable[str]) -> set[str]:
 def unwanted(conn: Connection, job_id: str) -> list[str]:
     """The live tasks of a job in which no job has an active interest."""
     wanted = exists().where(interests.c.task_id == tasks.c.id, interests.c.active)
-    mine = select(interests.c.task_id).where(interests.c.job_id == job_id)
-    query = select(tasks.c.id).where(tasks.c.id.in_(mine), one_of(tasks.c.status, LIVE_TASKS), ~wanted)
+    query = select(tasks.c.id).where(tasks.c.id.in_(of_job(job_id)), one_of(tasks.c.status, LIVE_TASKS), ~wanted)
     return list(conn.execute(query).scalars())
 
 
@@ -161,6 +160,15 @@ _ATTEMPT = select(attempts.c.task_id, attempts.c.number, attempts.c.outcome).whe
     attempts.c.id == bindparam("attempt")
 )
 _WANTING = select(interests.c.job_id).where(interests.c.task_id == bindparam("task"), interests.c.active).distinct()
+
+
+WANTED_BY = select(interests.c.job_id).where(interests.c.task_id == bindparam("of_task"), interests.c.active)
+"""As a subquery: the jobs with an active interest in the task `of_task`."""
+
+
+def of_job(job_id: str) -> Select[tuple[str]]:
+    """As a subquery: the tasks in which a job has, or had, an interest."""
+    return select(interests.c.task_id).where(interests.c.job_id == job_id)
 
 
 def task_row(conn: Connection, task_id: str) -> AnyRow:
