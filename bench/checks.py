@@ -36,7 +36,7 @@ _CUTTING = frozenset({"encode", "audio", "remux"})
 def measure(run: Run) -> Report:
     """Shares of all CPU of one job."""
     warm_up()
-    source = run.sources.make("long-gop", 12 if run.quick else 120)
+    source = run.sources.make("usual", 12 if run.quick else 120)
     laid = lay_out(source.path)
     with tempfile.TemporaryDirectory(dir=run.work) as folder:
         spent = _Attempts(laid, Path(folder)).all()
@@ -144,5 +144,5 @@ def _server(run: Run, source: Source) -> float:
     with platform(run.work / NAME) as server, Client(server) as client:
         before_s = own_cpu_s(server.pid)
         job = client.submit(source).answer
-        client.done(job["id"], timeout_s=60 * source.seconds)
+        client.done(job["id"], timeout_s=60 * source.seconds, every_s=5)
         return own_cpu_s(server.pid) - before_s

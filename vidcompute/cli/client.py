@@ -188,7 +188,8 @@ class Api:
                     file.truncate()
                 length = response.headers.get("Content-Length", "")
                 total = have + int(length) if length.isdigit() else None
-                for piece in response.iter_bytes(_PIECE_BYTES):
+                # As it comes: what waited for a larger piece would be lost with the line.
+                for piece in response.iter_bytes():
                     file.write(piece)
                     progress(file.tell(), total)
         except httpx2.TransportError as error:

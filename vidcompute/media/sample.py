@@ -26,9 +26,9 @@ _SCENES = (
     _Scene("mandelbrot=size=480x270:start_scale=1.2:end_scale=0.02:end_pts=200", "bicubic", 330),
     _Scene("gradients=size=480x270:speed=0.03:nb_colors=6:seed=7", "bicubic", 392),
     _Scene(
-        "life=size=240x135:ratio=0.28:mold=12:seed=5:stitch=1:life_color=0x50e0a0:death_color=0x283060", "neighbor", 440
+        "life=size=160x90:ratio=0.14:mold=8:seed=5:stitch=1:life_color=0x50e0a0:death_color=0x283060", "neighbor", 440
     ),
-    _Scene("sierpinski=size=480x270:seed=3:jump=80:type=carpet", "neighbor", 523),
+    _Scene("gradients=size=480x270:speed=0.05:nb_colors=4:seed=21:type=spiral", "bicubic", 523),
 )
 DURATION_S = SCENE_S * len(_SCENES)
 FRAMES = DURATION_S * RATE

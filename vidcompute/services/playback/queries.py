@@ -11,7 +11,7 @@ from vidcompute.services.playback.models import Progress, Snapshot
 
 
 def by_playback_id(conn: Connection, playback_id: str) -> Snapshot:
-    """The asset of a playback ID as it is now; `playback_id_not_found` where there is none."""
+    """The asset of a playback ID as it is now; `playback_not_found` where there is none."""
     return _snapshot(conn, assets.by_playback_id(conn, playback_id))
 
 

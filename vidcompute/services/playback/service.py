@@ -55,9 +55,9 @@ class Playback:
         self._views: dict[str, _View] = {}
 
     async def view(self, playback_id: str, *, fresh: bool = False) -> Presentation:
-        """The presentation of a playback ID; `playback_id_not_found` where there is none."""
+        """The presentation of a playback ID; `playback_not_found` where there is none."""
         if not is_playback_id(playback_id):
-            raise not_found("playback_id", playback_id[:80])
+            raise not_found("playback", playback_id[:80])
         known = self._views.get(playback_id)
         if known is not None and known.until > time.monotonic() and not fresh:
             return known.presentation
@@ -173,7 +173,8 @@ def _files(view: Presentation) -> list[dict[str, Any]]:
 
 def not_ready(track: str) -> VidComputeError:
     """A rendition is not made that far yet."""
-    return VidComputeError(Kind.UNAVAILABLE, "segment_not_ready", f"{track} is still being made; ask again.")
+    detail = f"{track} is still being made; ask again."
+    return VidComputeError(Kind.UNAVAILABLE, "segment_not_ready", detail, extra={"retry_after_s": 1})
 
 
 def present(snapshot: Snapshot) -> Presentation:
