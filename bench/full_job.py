@@ -56,6 +56,8 @@ def _compare(
     run: Run, server: Platform, source: Source, folder: Path, *, every_peer: bool
 ) -> tuple[list[Figure], dict[str, Any]]:
     laid = lay_out(source.path)
+    if laid.layout.copied is not None:
+        raise BenchError(f"{source.path.name} would be copied in part, and is no source to compare encodes with")
     stages: dict[str, Any] = {}
     sides: dict[str, Side] = {
         "vidcompute": partial(_ours, server, source, laid, stages),

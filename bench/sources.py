@@ -41,10 +41,10 @@ _VIDEO = {
         *("-c:v", "libx264", "-preset", "veryfast", "-b:v", "3500k", "-maxrate", "5000k", "-bufsize", "5000k"),
         *("-g", "600", "-keyint_min", "600", "-sc_threshold", "0"),
     ],
-    # x264's own default, 250 frames: more than a segment may have, so it has to be encoded.
+    # x264's own default distance, 250 frames: more than a segment may have, so it has to be encoded.
     "usual": [
         *("-c:v", "libx264", "-preset", "veryfast", "-b:v", "4500k", "-maxrate", "6000k", "-bufsize", "6000k"),
-        *("-g", "250"),
+        *("-g", "250", "-sc_threshold", "0"),
     ],
     "vp9": [
         *("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-row-mt", "1"),

@@ -37,8 +37,9 @@ AAC_TOLERANCE = 0.06  # how much two encodes of the same sound differ
 @contextlib.contextmanager
 def busy(driver: Driver, clip: ClipMaker) -> Generator[None]:
     """While this lasts, the server's only core works at a slow encode of another job, so no ladder gets on."""
-    source = clip("slow", ["-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=60", *X264[:2], "-preset", "ultrafast"])
-    wanted = [{"height": 720, "codec": "av1", "quality": 8}]
+    tests = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=600"]
+    source = clip("slow", [*tests, *X264[:2], "-preset", "ultrafast", "-g", "250"])
+    wanted = [{"height": 360, "codec": "hevc", "quality": 8}]
     job = driver.submit(source, outputs=["hls"], renditions=wanted, priority="high")
     driver.until(
         job["id"], "the slow encode", lambda j: ("encode", "running") in [(s["name"], s["status"]) for s in j["stages"]]

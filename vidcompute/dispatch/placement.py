@@ -95,7 +95,9 @@ class _Reservation:
     held: Vector
 
     def leaves_room(self, node: str, wanted: Vector) -> bool:
-        return node != self.node or _fits(_add(self.held, wanted), self.capacity)
+        # Only what is wanted counts: where a late high task took background cores, foreground ones are still free.
+        needed = zip(self.held, wanted, self.capacity, strict=True)
+        return node != self.node or all(h + w <= c + _SLACK for h, w, c in needed if w)
 
     def take(self, node: str, wanted: Vector) -> None:
         if node == self.node:
