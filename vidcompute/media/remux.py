@@ -1,6 +1,7 @@
 """Which sources are taken over as they are, without encoding."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 from vidcompute.media.facts import VideoFacts
 from vidcompute.media.ladder import h264_codec_string, peak_bps
@@ -22,7 +23,7 @@ def refusal(video: VideoFacts) -> str | None:
 def longest_gop_s(video: VideoFacts) -> Fraction:
     """Seconds between the two key frames that are furthest apart."""
     marks = [*(p.pts for p in video.keyframes), video.end_pts]
-    return max(b - a for a, b in zip(marks, marks[1:], strict=False)) * video.time_base
+    return max(b - a for a, b in pairwise(marks)) * video.time_base
 
 
 def codec_string(video: VideoFacts) -> str:

@@ -152,6 +152,7 @@ class _Maker:
         self._made: dict[str, set[int]] = {}
         self._waiters: dict[tuple[str, int], asyncio.Future[None]] = {}
         self._run: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()  # between the end of one run and the begin of the next nobody else may start
         self._first = self._end = 0
         self._reached: dict[str, int] = {}
         self._asked = time.monotonic()
@@ -167,8 +168,9 @@ class _Maker:
         if number in self._made.get(track, ()):
             return
         waiter = self._waiters.setdefault((track, number), asyncio.get_running_loop().create_future())
-        if not self._is_coming(track, number):
-            await self._start(view, number)
+        async with self._starting:
+            if not waiter.done() and not self._is_coming(track, number):
+                await self._start(view, number)
         await asyncio.shield(waiter)
 
     def _is_coming(self, track: str, number: int) -> bool:
@@ -183,6 +185,9 @@ class _Maker:
                 Kind.RATE_LIMITED, "seeks_limited", "Too many jumps to parts that are not made yet; wait a moment."
             )
         await self.stop()
+        self._begin(view, number)
+
+    def _begin(self, view: Presentation, number: int) -> None:
         self._first, self._reached = number, {}
         self._end = self._run_end(view, number)
         self._run = asyncio.create_task(self._make(view, number, self._end))
@@ -243,7 +248,7 @@ class _Maker:
             return
         self._run = None
         if not self._unwatched(first) and self._goes_on(view, end):
-            await self._start(view, end)
+            self._begin(view, end)
 
     def _unwatched(self, first: int) -> bool:
         gone = time.monotonic() - self._asked > self._makers.limits.idle_s
@@ -280,6 +285,7 @@ class _Maker:
         for waiter in self._waiters.values():
             if not waiter.done():
                 waiter.set_exception(error)
+                waiter.exception()  # those who waited may have gone, and then nobody else looks at it
         self._waiters.clear()
 
     async def stop(self) -> None:
@@ -287,8 +293,7 @@ class _Maker:
         run, self._run = self._run, None
         if run is not None and run is not asyncio.current_task():
             run.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await run
+            await asyncio.wait([run])
 
 
 def writing(stage: FirstPlay) -> list[str]:
