@@ -66,7 +66,7 @@ def _number(frame: av.VideoFrame) -> int | None:
 def frames(source: Source) -> list[Shown]:
     """Every frame that a plain decode gives, in order."""
     found = []
-    with av.open(source) as container:
+    with av.open(source, "r") as container:
         stream = container.streams.video[0]
         for frame in container.decode(stream):
             assert frame.pts is not None
@@ -98,13 +98,13 @@ def sound(source: Source, track: int = 0) -> Sound:
     resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
     pieces: list[Samples] = []
     start: Fraction | None = None
-    with av.open(source) as container:
+    with av.open(source, "r") as container:
         stream = container.streams.audio[track]
         for frame in container.decode(stream):
             if start is None:
                 start = (frame.pts or 0) * Fraction(frame.time_base or stream.time_base or 1)
-            pieces += [part.to_ndarray().reshape(-1) for part in resampler.resample(frame)]
-        pieces += [part.to_ndarray().reshape(-1) for part in resampler.resample(None)]
+            pieces += [part.to_ndarray().reshape(-1).astype(np.float32) for part in resampler.resample(frame)]
+        pieces += [part.to_ndarray().reshape(-1).astype(np.float32) for part in resampler.resample(None)]
     assert start is not None, "the file has no sound"
     return Sound(start, np.concatenate(pieces))
 

@@ -96,6 +96,7 @@ def assert_listed(found: Track) -> None:
     longest = max(s.duration for samples in found.samples for s in samples)
     frame = Fraction(longest, found.init.timescale)
     for entry, (start, end) in zip(found.playlist.segments, pairwise(found.boundaries()), strict=True):
+        assert entry.seconds is not None
         assert abs(entry.seconds - (end - start)) <= frame, (found.name, entry.uri)
     ends = [samples[-1].dts + samples[-1].duration for samples in found.samples]
     assert [samples[0].dts for samples in found.samples[1:]] == ends[:-1]

@@ -212,6 +212,7 @@ def test_requests_for_one_segment_share_one_run(driver: Driver, clip: ClipMaker)
     with busy(driver, clip), ThreadPoolExecutor(8) as pool:
         stream = f"/stream/{_fresh(driver, clip, 'shared')}"
         driver.bytes(f"{stream}/{FAST}/0.m4s")
+        wait_until(lambda: not _runs(driver), what="the end of the opening's run")
         names = [FAST, "audio-0"] * 4
         asked = [pool.submit(driver.get, f"{stream}/{name}/6.m4s") for name in names]
         seen: set[int] = set()
@@ -264,7 +265,7 @@ def test_jumps_have_a_budget(driver: Driver, clip: ClipMaker) -> None:
         jumps = [pool.submit(driver.get, f"{stream}/{name}/{n * 67 % 149}.m4s") for n in range(1, 91)]
         most: list[int] = []
         wait_until(lambda: _counted(most, driver) and all(jump.done() for jump in jumps), what="the answers")
-        assert max(most) <= 1
+        assert max(most) <= 2  # one that ends, and the next
         statuses = [jump.result().status_code for jump in jumps]
         assert set(statuses) <= {200, 429, 503}
         assert 429 in statuses

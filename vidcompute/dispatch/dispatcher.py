@@ -174,6 +174,7 @@ class Dispatcher:
             try:
                 if job.step != JobStep.PROBED:
                     await self._db.write(planning.attach_first, self._planner, job)
+                    self._wakeups.wake()  # where its probe was done before, no event tells that it can be planned
                     return
                 found = await self._db.read(planning.probed, self._planner, job)
                 plan = await asyncio.to_thread(self._planner.recipe, found.facts, found.spec, self._planner.probe)

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, takewhile
 from math import ceil
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +38,7 @@ else:
 # Decoders that leave out non-reference pictures one by one as they are told to (libavcodec: h264dec.c, hevc,
 # mpeg12dec.c, h263dec.c, vp8.c). Others take the setting when they are opened, or not at all.
 _SKIPPING_CODECS = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8"})
+_RAW = frozenset({"h264", "hevc", "vvc", "m4v", "mpegvideo", "h261", "h263", "obu", "vc1"})
 _READ_THROUGH_PACKETS = 120  # up to here reading on is cheaper than a seek
 _SEEK_MARGINS_S = (0, 2, 10)
 _TRIES = 3
@@ -144,19 +145,25 @@ class VideoReader:
         if facts.video is None:
             raise refused("no_video", "The source has no video stream, so there are no pictures to take.")
         self.video: VideoFacts = facts.video
-        self._container = open_facts(path, facts)
-        self._stream = self._choose(self.video.index)
-        context = self._stream.codec_context
-        context.thread_type = ThreadType.FRAME if threads > 1 else ThreadType.SLICE
-        context.thread_count = threads
-        if light:
-            context.options = {"skip_loop_filter": "all"}
+        self._path, self._facts, self._threads, self._light = path, facts, threads, light
+        self._open()
+        # Raw streams have no times at all, and no seek finds anything in them.
+        self._untimed = facts.container in _RAW
         # AVI has no presentation times: those of reordered pictures are made up by the demuxer, and wrong.
         self._counts = facts.container.startswith("avi") and self.video.codec in {"h264", "hevc"}
         self._can_skip = self.video.codec in _SKIPPING_CODECS and not self._counts
         self._packets: Iterator[VideoPacket] = iter(())
         self._held: VideoPacket | None = None
         self._at = 0  # the time of the packet that was read last
+
+    def _open(self) -> None:
+        self._container = open_facts(self._path, self._facts)
+        self._stream = self._choose(self.video.index)
+        context = self._stream.codec_context
+        context.thread_type = ThreadType.FRAME if self._threads > 1 else ThreadType.SLICE
+        context.thread_count = self._threads
+        if self._light:
+            context.options = {"skip_loop_filter": "all"}
 
     def _choose(self, index: int) -> VideoStream:
         chosen = next((s for s in self._container.streams.video if s.index == index), None)
@@ -187,6 +194,8 @@ class VideoReader:
     def index(self, first: int | None = None, until: int | None = None) -> PacketIndex:
         """Read packets, no pictures: all, or from the key frame at `first` to the last that is shown by `until`."""
         found = PacketIndex()
+        if self._untimed:
+            return self._counted_index(first, until)
         if not self._enter(self.video.start_pts if first is None else first):
             return found
         late = 0
@@ -229,6 +238,10 @@ class VideoReader:
 
     def pick(self, times: Sequence[int]) -> Iterator[Picture]:
         """The pictures that are on screen at these times, in order, each once; reads only the GOPs they lie in."""
+        if self._untimed and times:
+            index = self.index()
+            yield from self.decode(index.runs({index.on_screen(pts) for pts in times}))
+            return
         exact = {point.pts for point in self.video.keyframes}
         groups: dict[int, list[int]] = {}
         for pts in sorted(times):
@@ -243,6 +256,9 @@ class VideoReader:
 
     def from_keyframe(self, key: int) -> Iterator[Picture]:
         """Every picture from the key frame at `key` on, in order, to the end of the stream."""
+        if self._untimed:
+            yield from (picture for picture in self._counted() if picture.pts >= key)
+            return
         self._enter(key)
         yield from self._decode(self._rest(), None)
 
@@ -251,8 +267,33 @@ class VideoReader:
 
         What can't be read at all is left out.
         """
+        if self._untimed:
+            wanted = sorted(pts for run in runs for pts in run.wanted)
+            yield from _choose_pictures(
+                takewhile(lambda p: bool(wanted) and p.pts <= wanted[-1], self._counted()), wanted
+            )
+            return
         for run in runs:
             yield from self._decode_run(run, _TRIES)
+
+    def _counted(self) -> Iterator[Picture]:
+        """Every picture of a stream without times, from the first one on, at the times that the probe gave them."""
+        self._container.close()
+        self._open()
+        for number, frame in enumerate(self._container.decode(self._stream)):
+            yield Picture(self._counted_time(number), frame)
+
+    def _counted_time(self, number: int) -> int:
+        return self.video.start_pts + round(number / (self.video.frame_rate * self.video.time_base))
+
+    def _counted_index(self, first: int | None, until: int | None) -> PacketIndex:
+        found = PacketIndex()
+        keys = {point.index for point in self.video.keyframes}
+        for number in range(self.video.frame_count):
+            pts = self._counted_time(number)
+            if (first is None or pts >= first) and (until is None or pts <= until):
+                found.add(pts, key=number in keys)
+        return found
 
     def _decode_run(self, run: Run, tries: int) -> Iterator[Picture]:
         if not self._enter(run.key_pts):

@@ -145,7 +145,7 @@ def seek(place: Fraction) -> list[str]:
 
     Without -seek_timestamp ffmpeg would add the source's start time, which is not 0 in MPEG-TS and others.
     """
-    return ["-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{float(max(place, Fraction(0))):.6f}"]
+    return ["-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{float(place):.6f}"]
 
 
 def paced(pace: float | None, lead: Fraction = Fraction(0)) -> list[str]:

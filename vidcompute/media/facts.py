@@ -52,7 +52,8 @@ class VideoFacts:
     bitrate_bps: int
     grid: tuple[FramePoint, ...] = field(repr=False, default=())
     keyframes: tuple[FramePoint, ...] = field(repr=False, default=())
-    closed_gops: bool = True  # every keyframe is an IDR (or its like): cutting there loses nothing
+    # Every keyframe is an IDR (or its like), and the first frame shown is one: cutting there loses nothing.
+    closed_gops: bool = True
 
     @property
     def hdr(self) -> bool:

@@ -162,3 +162,11 @@ def test_equals_go_by_age_and_then_as_planned() -> None:
         ready_task("a", 1, ready_ms=9, created_ms=1, position=1),
     ]
     assert [t.task_id for t in in_order(tasks, 10, ageing_s=600)] == ["a", "b", "c"]
+
+
+def test_a_foreground_task_starts_beside_cores_that_a_later_task_took_from_one_that_waits() -> None:
+    nodes = [NodeInfo("n0", 1, 8 * GB, 0)]
+    first, probe = waiting("first", since=1), waiting("probe", 1, GB, since=3, back=False)
+    took_its_core = [Busy("n0", Needs(1.0, GB, 0), True, 2)]
+    decision = place([first, probe], nodes, took_its_core)
+    assert decision.nodes == {"probe": "n0"}

@@ -92,6 +92,8 @@ def _built(reader: VideoReader, pts: Ticks, keys: timeline.Flags, last_duration:
     if _leads_count(reader):
         reader.closed = reader.closed and not bool(timeline.leading_pictures(pts, keys).any())
     times = _presented(reader, pts, warnings)
+    # An edit list may hide the key frame that the first shown picture depends on.
+    reader.closed = reader.closed and bool((pts[keys] == times[0]).any())
     return timeline.build(times, np.sort(pts[keys]), last_duration, time_base, _guessed_rate(reader))
 
 

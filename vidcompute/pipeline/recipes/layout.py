@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from vidcompute.media import audio as sound
-from vidcompute.media import ladder, remux, timeline
+from vidcompute.media import encode, ladder, remux, timeline
 from vidcompute.media.facts import SourceFacts, VideoFacts
 from vidcompute.media.ladder import Rung, Wish
 from vidcompute.media.timeline import Timeline
@@ -40,7 +40,7 @@ def layout(facts: SourceFacts, spec: MediaSpec) -> Layout:
         return Layout(None, None, (), _audio(facts, None), None)
     _, rate = timeline.rate_rule(facts.video)
     rungs = _wanted(spec, ladder.rungs(facts.video, rate, _wishes(spec)))
-    reason = remux.refusal(facts.video) or _spec_refusal(spec)
+    reason = remux.refusal(facts.video) or _container_refusal(facts) or _spec_refusal(spec)
     copied = None
     if reason is None:
         copied = _copy_of(facts.video, rungs[0])
@@ -73,6 +73,12 @@ def mp4_rung(output: Mp4, rungs: tuple[Rung, ...]) -> Rung:
         return candidates[0]
     wanted = output.height
     return min(candidates, key=lambda r: (abs(r.height - wanted), -r.height))
+
+
+def _container_refusal(facts: SourceFacts) -> str | None:
+    if facts.video and encode.is_counted(facts.video, facts.container):
+        return "its container does not say when its frames are shown"
+    return None
 
 
 def _spec_refusal(spec: MediaSpec) -> str | None:
