@@ -140,7 +140,12 @@ def _viewing(settings: "Settings", db: "Database", storage: "FolderStorage", exe
     makers = Makers(executor, executor, settings.data_dir / "fast")
     return Viewing(
         playback=Playback(db, storage, makers),
-        thumbnails=Thumbnails(executor, settings.data_dir / "thumbnails"),
+        thumbnails=Thumbnails(
+            executor,
+            settings.data_dir / "thumbnails",
+            at_once=settings.interactive_limit,
+            cache_bytes=settings.image_cache_bytes,
+        ),
         pages=Path(__file__).parent / "pages",
         embed_sites=settings.embed_sites,
     )

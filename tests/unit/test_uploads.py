@@ -132,14 +132,6 @@ async def test_a_line_that_is_cut_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_servers_leftovers_are_removed_at_the_next_start(tmp_path: Path) -> None:
-    (tmp_path / "ab.part").write_bytes(b"x")
-    (tmp_path / "kept.txt").write_bytes(b"x")
-    assert uploads.clear_incoming(tmp_path) == 1
-    assert [p.name for p in tmp_path.iterdir()] == ["kept.txt"]
-    assert uploads.clear_incoming(tmp_path / "never made") == 0
-
-
 class Shelf:
     """A folder as storage, with just what storing an upload needs."""
 

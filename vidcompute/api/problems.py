@@ -38,7 +38,6 @@ _STATUS_OF_CODE = {
     "body_cut": 400,
     "source_is_playlist": 415,
     "source_not_media": 415,
-    "unsupported_media": 415,
     "unsupported_content_type": 415,
     "range_not_satisfiable": 416,
     "storage_full": 507,

@@ -59,7 +59,9 @@ class Storyboard:
             self._reader.ticks(Fraction(ms, 1000)) for ms in (start_ms, Fraction(start_ms + end_ms, 2), end_ms)
         )
         key = self._reader.nearest_keyframe(middle)
-        return key if start <= key < end else min(middle, self._reader.video.end_pts - 1)
+        # A key frame costs next to nothing, so one up to an interval away is near enough for a picture this small.
+        near = abs(key - middle) <= end - start
+        return key if near else min(middle, self._reader.video.end_pts - 1)
 
     def sheets(self, report: Callable[[int], None]) -> Iterator[Sheet]:
         """All sheets in order; `report` is told how many tiles are done."""

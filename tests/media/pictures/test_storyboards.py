@@ -35,7 +35,8 @@ def _tiles(work: LocalWork) -> tuple[dict[str, Any], list[Pixels]]:
     ("name", "gop", "expected"),
     [
         ("dense", "10", [20, 70, 120, 170, 220, 260]),  # the key frame nearest to the middle of each tile's time
-        ("sparse", "80", [0, 80, 125, 160, 240, 262]),  # one in its time, else the picture in the middle
+        ("sparse", "80", [0, 80, 160, 160, 240, 240]),  # one that is an interval away is near enough
+        ("far", "250", [0, 75, 125, 175, 250, 250]),  # none near: the picture in the middle
     ],
 )
 def test_tiles_show_a_picture_of_their_time(

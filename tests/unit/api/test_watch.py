@@ -32,7 +32,9 @@ async def viewer(platform: Platform, tmp_path: Path, sites: tuple[str, ...]) -> 
     (tmp_path / "pages" / "watch.html").write_text(PAGE)
     nobody = cast(Any, None)  # nothing is made here
     playback = Playback(platform.deps.db, platform.storage, Makers(nobody, nobody, tmp_path / "fast"))
-    viewing = Viewing(playback, Thumbnails(nobody, tmp_path / "thumbnails"), tmp_path / "pages", sites)
+    viewing = Viewing(
+        playback, Thumbnails(nobody, tmp_path / "thumbnails", at_once=1, cache_bytes=0), tmp_path / "pages", sites
+    )
     transport = httpx2.ASGITransport(create_app(platform.deps, viewing=viewing))
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as made:
         yield made

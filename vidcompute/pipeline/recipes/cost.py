@@ -8,9 +8,9 @@ from vidcompute.pipeline.stage import Cost
 
 # CPU seconds per million pixels, measured on one 2.5 GHz x86-64 core (bench/stages.py).
 _DECODE_S = 0.0011
-_SCALE_S = 0.0006
-_ENCODE_S = {"h264": 0.0075, "hevc": 0.030, "av1": 0.034}
-_TONE_MAP_S = 0.035
+_SCALE_S = 0.0018
+_ENCODE_S = {"h264": 0.0075, "hevc": 0.030, "av1": 0.0086}
+_TONE_MAP_S = 0.0135
 _AUDIO_ENCODE_S = 1 / 39  # per second of sound
 _COPY_S = 1 / 900
 

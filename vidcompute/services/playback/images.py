@@ -17,7 +17,6 @@ from vidcompute.services.playback.presentation import Presentation
 
 SUFFIXES = {"jpeg": "jpg", "webp": "webp", "png": "png"}
 _TIMEOUT_S = 20.0
-_CACHED_MAX = 2000
 
 
 @dataclass(frozen=True)
@@ -40,9 +39,10 @@ class Wanted:
 class Thumbnails:
     """Makes pictures at any moment, a few at a time, each once."""
 
-    def __init__(self, interactive: Interactive, folder: Path, *, at_once: int = 2) -> None:
+    def __init__(self, interactive: Interactive, folder: Path, *, at_once: int, cache_bytes: int) -> None:
         self._interactive = interactive
         self._folder = folder
+        self._cache_bytes = cache_bytes
         self._slots = asyncio.Semaphore(at_once)
         self._under_way: dict[str, asyncio.Task[Path]] = {}
         folder.mkdir(parents=True, exist_ok=True)
@@ -101,8 +101,11 @@ class Thumbnails:
         return path
 
     def _trim(self) -> None:
-        files = [entry for entry in self._folder.iterdir() if entry.is_file()]
-        if len(files) > _CACHED_MAX:
-            files.sort(key=lambda entry: entry.stat().st_mtime)
-            for entry in files[: len(files) - _CACHED_MAX]:
+        """Remove the pictures that were made first until the others fit into the cache."""
+        files = [(entry.stat(), entry) for entry in self._folder.iterdir() if entry.is_file()]
+        files.sort(key=lambda found: found[0].st_mtime_ns, reverse=True)
+        kept_bytes = 0
+        for status, entry in files:
+            kept_bytes += status.st_size
+            if kept_bytes > self._cache_bytes and status is not files[0][0]:
                 entry.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from vidcompute.services.playback.presentation import Presentation, segment_numb
 
 _COMING_SEGMENTS = 2  # a request so little ahead of the run waits for it; one further on starts a run of its own
 _RUN_SEGMENTS = 24
-_OPENING_SEGMENTS = 3
+_OPENING_SEGMENTS = 2
 
 
 @dataclass(frozen=True)

@@ -169,11 +169,3 @@ def cannot_store(error: OSError) -> VidComputeError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return storage_full()
     return VidComputeError(Kind.UNAVAILABLE, "storage_unavailable", f"The file can't be stored: {error.strerror}.")
-
-
-def clear_incoming(folder: Path) -> int:
-    """Remove what uploads left behind that a killed server was taking; how many files. For the start of the server."""
-    leftovers = list(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
-    for path in leftovers:
-        path.unlink(missing_ok=True)
-    return len(leftovers)
