@@ -91,6 +91,10 @@ CASES = {
     "transport-stream": Case(_both([*X264, "-bf", "3", "-g", "75"]), ".ts"),
     "late-start": Case([*_both([*X264, "-g", "250"], ["-c:a", "ac3"]), "-output_ts_offset", "100"], ".mkv"),
     "avi-without-times": Case(_both([*X264, "-bf", "3", "-g", "75"], ["-c:a", "libmp3lame"]), ".avi"),
+    "program-stream": Case(
+        _both(["-c:v", "mpeg2video", "-q:v", "3", "-bf", "2"], ["-c:a", "mp2", "-f", "vob"]), ".mpg"
+    ),
+    "raw-h264": Case([*picture(seconds=SECONDS), *X264, "-bf", "3", "-g", "75"], ".h264", tracks=0),
     "hdr10": Case(_both(["-vf", _PQ, *X265])),
     "silent": Case([*picture(seconds=SECONDS), *X264, "-g", "250"], tracks=0),
     "length-0.2-s": Case([*picture(seconds="0.2"), *tone("0.2"), *X264, *AAC], count=6),
@@ -178,7 +182,7 @@ def test_every_frame_of_the_source_is_in_each_rendition_once(cases: Cases, name:
     else:
         count, wanted = case.count, list(range(case.count))
     chunks = next(stage["tasks"] for stage in ready.job["stages"] if stage["name"] == "encode")
-    assert chunks == (1 if name in {"length-0.2-s", "avi-without-times"} else 2)
+    assert chunks == (1 if name in {"length-0.2-s", "avi-without-times", "raw-h264"} else 2)
     assert [p.name for p in ready.pictures] == ["h264-180", "h264-144"]
     for pictures in ready.pictures:
         promised = steady(count, case.rate) if case.rate else _own_times(ready.source, pictures)
