@@ -109,8 +109,8 @@ def build(video: VideoFacts, *, on_keyframes: bool = False) -> Timeline:
     if on_keyframes:
         cuts = [p.index for p in _keyframe_cuts(video)]
     else:
-        step = 2 * gop_frames(rate)
-        cuts = list(range(0, count, step))
+        gop = gop_frames(rate)
+        cuts = [0, *range(gop, count, 2 * gop)]  # the first segment is one GOP: it is what a first viewer waits for
         if len(cuts) > 1 and count - cuts[-1] < rate / 2:  # no crumb at the end: the last segment takes it
             cuts.pop()
     segments = tuple(
@@ -149,9 +149,9 @@ def _grid_cuts(video: VideoFacts) -> list[FramePoint]:
 
 
 def _is_segment_point(point: FramePoint, video: VideoFacts) -> bool:
-    """Whether a grid point is nearest behind a multiple of the segment length."""
+    """Whether a grid point begins a segment: the first one is a GOP long, the others two."""
     offset = (point.pts - video.start_pts) * video.time_base
-    return offset % SEGMENT_S < GOP_S
+    return point.index == 0 or (offset >= GOP_S and (offset - GOP_S) % SEGMENT_S < GOP_S)
 
 
 def _keyframe_cuts(video: VideoFacts) -> list[FramePoint]:
