@@ -54,6 +54,7 @@ Side = Annotated[int | None, Query(ge=16, le=3840, description="Pixels.")]
 @public(
     router,
     "/image/{playback_id}/thumbnail.{suffix}",
+    sends="image/*",
     operation_id="get_thumbnail",
     summary="The picture at any moment, in any size",
     responses=problems(404, 422, 503),
@@ -85,6 +86,7 @@ async def thumbnail(
 @public(
     router,
     "/image/{playback_id}/preview.webp",
+    sends="image/webp",
     operation_id="get_preview",
     summary="Short moving preview",
     responses=problems(404),
@@ -100,6 +102,7 @@ async def moving_preview(request: Request, playback_id: PlaybackId, seen: Seen, 
 @public(
     router,
     "/image/{playback_id}/{file_name}",
+    sends="*/*",
     operation_id="get_storyboard_file",
     summary="Storyboard: storyboard.vtt, storyboard.json and their sheets",
     responses=problems(404),

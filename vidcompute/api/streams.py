@@ -29,6 +29,7 @@ async def _settled(seen: Viewing, playback_id: str) -> str:
 @public(
     router,
     "/stream/{playback_id}.m3u8",
+    sends=HLS_TYPE,
     operation_id="get_hls_stream",
     summary="HLS multivariant playlist",
     responses=problems(404, 503),
@@ -42,6 +43,7 @@ async def multivariant(request: Request, playback_id: PlaybackId, seen: Seen, *,
 @public(
     router,
     "/stream/{playback_id}.mpd",
+    sends=DASH_TYPE,
     operation_id="get_dash_stream",
     summary="DASH manifest",
     responses=problems(404),
@@ -54,6 +56,7 @@ async def dash(request: Request, playback_id: PlaybackId, seen: Seen) -> Respons
 @public(
     router,
     "/stream/{playback_id}.mp4",
+    sends="video/mp4",
     operation_id="get_mp4",
     summary="Progressive MP4",
     responses=problems(404, 416),
@@ -70,6 +73,7 @@ async def progressive(
 @public(
     router,
     "/stream/{playback_id}.m4a",
+    sends="audio/mp4",
     operation_id="get_m4a",
     summary="The sound alone",
     responses=problems(404, 416),
@@ -84,6 +88,7 @@ async def sound(request: Request, playback_id: PlaybackId, seen: Seen, given: Gi
 @public(
     router,
     "/stream/{playback_id}/manifest.json",
+    sends="application/json",
     operation_id="get_manifest",
     summary="All outputs with sizes, bit rates, codecs and digests",
     responses=problems(404),
@@ -96,6 +101,7 @@ async def manifest(request: Request, playback_id: PlaybackId, seen: Seen) -> Res
 @public(
     router,
     "/stream/{playback_id}/{track}/index.m3u8",
+    sends=HLS_TYPE,
     operation_id="get_media_playlist",
     summary="HLS media playlist",
     responses=problems(404, 503),
@@ -109,6 +115,7 @@ async def media_playlist(request: Request, playback_id: PlaybackId, track: Track
 @public(
     router,
     "/stream/{playback_id}/{track}/iframes.m3u8",
+    sends=HLS_TYPE,
     operation_id="get_iframe_playlist",
     summary="HLS I-frame playlist",
     responses=problems(404),
@@ -122,6 +129,7 @@ async def iframe_playlist(request: Request, playback_id: PlaybackId, track: Trac
 @public(
     router,
     "/stream/{playback_id}/{track}/{file_name}",
+    sends="video/iso.segment",
     operation_id="get_segment",
     summary="Media segment, or the track's init segment",
     responses=problems(404, 416, 503),

@@ -10,6 +10,7 @@ from fastapi import Path as PathParameter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from vidcompute.api.declared import Responses
 from vidcompute.services.playback import Playback, Thumbnails
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -37,11 +38,26 @@ def _viewing(request: Request) -> Viewing:
 Seen = Annotated[Viewing, Depends(_viewing)]
 
 
-def public(router: APIRouter, path: str, **described: Any) -> Callable[[Handler], Handler]:
-    """Declare a public route for GET, and for HEAD without mention in the OpenAPI document."""
+def public(
+    router: APIRouter, path: str, *, sends: str, responses: Responses | None = None, **described: Any
+) -> Callable[[Handler], Handler]:
+    """Declare a public route for GET, and for HEAD without mention in the OpenAPI document.
+
+    `sends` is the content type of its good answer.
+    """
+    schema = {"type": "object", "additionalProperties": True} if sends == "application/json" else {"type": "string"}
+    told: Responses = {200: {"description": "As asked for.", "content": {sends: {"schema": schema}}}}
 
     def declare(handler: Handler) -> Handler:
-        router.add_api_route(path, handler, methods=["GET"], response_class=Response, response_model=None, **described)
+        router.add_api_route(
+            path,
+            handler,
+            methods=["GET"],
+            response_class=Response,
+            response_model=None,
+            responses={**told, **(responses or {})},
+            **described,
+        )
         router.add_api_route(path, handler, methods=["HEAD"], include_in_schema=False, response_model=None)
         return handler
 

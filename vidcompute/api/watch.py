@@ -35,13 +35,27 @@ _POLICY = (
 )
 
 
-@public(router, "/watch/{playback_id}", operation_id="get_watch_page", summary="Watch page", responses=problems(404))
+@public(
+    router,
+    "/watch/{playback_id}",
+    sends="text/html",
+    operation_id="get_watch_page",
+    summary="Watch page",
+    responses=problems(404),
+)
 async def watch_page(playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
     """The page with the player; `start`, `autoplay`, `muted` and `loop` are read by the page itself."""
     return await _page(seen, given, playback_id, ancestors="'self'")
 
 
-@public(router, "/embed/{playback_id}", operation_id="get_embed_page", summary="Player alone", responses=problems(404))
+@public(
+    router,
+    "/embed/{playback_id}",
+    sends="text/html",
+    operation_id="get_embed_page",
+    summary="Player alone",
+    responses=problems(404),
+)
 async def embed_page(playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
     """The player alone, for an iframe on the sites that the settings name."""
     return await _page(seen, given, playback_id, ancestors=" ".join(seen.embed_sites) or "'none'")
@@ -79,7 +93,7 @@ def _fields(view: Presentation, base_url: str) -> dict[str, str]:
     }
 
 
-@public(router, "/pages/assets/{file_name}", include_in_schema=False)
+@public(router, "/pages/assets/{file_name}", sends="*/*", include_in_schema=False)
 async def page_asset(file_name: str, seen: Seen) -> Response:
     """A script, style or font of the built pages; its name has its hash."""
     path = seen.pages / "assets" / file_name
@@ -92,6 +106,7 @@ async def page_asset(file_name: str, seen: Seen) -> Response:
 @public(
     router,
     "/watch/{playback_id}/state",
+    sends="application/json",
     operation_id="get_watch_state",
     summary="What the watch page shows",
     responses=problems(404),
@@ -107,7 +122,9 @@ async def watch_state(playback_id: PlaybackId, seen: Seen, given: Given) -> Resp
     summary="The watch page's state as it changes (SSE)",
     response_class=Response,
     response_model=None,
-    responses=problems(404),
+    responses=problems(
+        404, own={200: {"description": "Events.", "content": {sse.MEDIA_TYPE: {"schema": {"type": "string"}}}}}
+    ),
 )
 async def watch_events(playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
     """Events `state` with the same JSON as the state, at most one a second, until all is there."""
@@ -164,6 +181,7 @@ async def _state(seen: Viewing, given: Deps, playback_id: str) -> dict[str, Any]
 @public(
     router,
     "/oembed",
+    sends="application/json",
     operation_id="get_oembed",
     summary="oEmbed description of a watch page",
     responses=problems(404, 422),

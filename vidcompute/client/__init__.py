@@ -625,39 +625,40 @@ class Client:
         """What is running?"""
         return cast("Version", self._send("GET", "/api/v1/version").json())
 
-    def get_hls_stream(self, playback_id: str, *, planned: bool | None = None) -> None:
+    def get_hls_stream(self, playback_id: str, *, planned: bool | None = None) -> Iterator[bytes]:
         """HLS multivariant playlist"""
-        self._send("GET", f"/stream/{_quote(str(playback_id), safe='')}.m3u8", params={"planned": planned})
+        return self._bytes(f"/stream/{_quote(str(playback_id), safe='')}.m3u8", params={"planned": planned})
 
-    def get_dash_stream(self, playback_id: str) -> None:
+    def get_dash_stream(self, playback_id: str) -> Iterator[bytes]:
         """DASH manifest"""
-        self._send("GET", f"/stream/{_quote(str(playback_id), safe='')}.mpd")
+        return self._bytes(f"/stream/{_quote(str(playback_id), safe='')}.mpd")
 
-    def get_mp4(self, playback_id: str, *, height: int | None = None) -> None:
+    def get_mp4(self, playback_id: str, *, height: int | None = None) -> Iterator[bytes]:
         """Progressive MP4"""
-        self._send("GET", f"/stream/{_quote(str(playback_id), safe='')}.mp4", params={"height": height})
+        return self._bytes(f"/stream/{_quote(str(playback_id), safe='')}.mp4", params={"height": height})
 
-    def get_m4a(self, playback_id: str) -> None:
+    def get_m4a(self, playback_id: str) -> Iterator[bytes]:
         """The sound alone"""
-        self._send("GET", f"/stream/{_quote(str(playback_id), safe='')}.m4a")
+        return self._bytes(f"/stream/{_quote(str(playback_id), safe='')}.m4a")
 
-    def get_manifest(self, playback_id: str) -> None:
+    def get_manifest(self, playback_id: str) -> dict[str, Any]:
         """All outputs with sizes, bit rates, codecs and digests"""
-        self._send("GET", f"/stream/{_quote(str(playback_id), safe='')}/manifest.json")
+        return cast(
+            "dict[str, Any]", self._send("GET", f"/stream/{_quote(str(playback_id), safe='')}/manifest.json").json()
+        )
 
-    def get_media_playlist(self, playback_id: str, track: str) -> None:
+    def get_media_playlist(self, playback_id: str, track: str) -> Iterator[bytes]:
         """HLS media playlist"""
-        self._send("GET", f"/stream/{_quote(str(playback_id), safe='')}/{_quote(str(track), safe='')}/index.m3u8")
+        return self._bytes(f"/stream/{_quote(str(playback_id), safe='')}/{_quote(str(track), safe='')}/index.m3u8")
 
-    def get_iframe_playlist(self, playback_id: str, track: str) -> None:
+    def get_iframe_playlist(self, playback_id: str, track: str) -> Iterator[bytes]:
         """HLS I-frame playlist"""
-        self._send("GET", f"/stream/{_quote(str(playback_id), safe='')}/{_quote(str(track), safe='')}/iframes.m3u8")
+        return self._bytes(f"/stream/{_quote(str(playback_id), safe='')}/{_quote(str(track), safe='')}/iframes.m3u8")
 
-    def get_segment(self, playback_id: str, track: str, file_name: str) -> None:
+    def get_segment(self, playback_id: str, track: str, file_name: str) -> Iterator[bytes]:
         """Media segment, or the track's init segment"""
-        self._send(
-            "GET",
-            f"/stream/{_quote(str(playback_id), safe='')}/{_quote(str(track), safe='')}/{_quote(str(file_name), safe='')}",
+        return self._bytes(
+            f"/stream/{_quote(str(playback_id), safe='')}/{_quote(str(track), safe='')}/{_quote(str(file_name), safe='')}"
         )
 
     def get_thumbnail(
@@ -669,44 +670,46 @@ class Client:
         width: int | None = None,
         height: int | None = None,
         fit: Fit | None = None,
-    ) -> None:
+    ) -> Iterator[bytes]:
         """The picture at any moment, in any size"""
-        self._send(
-            "GET",
+        return self._bytes(
             f"/image/{_quote(str(playback_id), safe='')}/thumbnail.{_quote(str(suffix), safe='')}",
             params={"time": time, "width": width, "height": height, "fit": fit},
         )
 
-    def get_preview(self, playback_id: str) -> None:
+    def get_preview(self, playback_id: str) -> Iterator[bytes]:
         """Short moving preview"""
-        self._send("GET", f"/image/{_quote(str(playback_id), safe='')}/preview.webp")
+        return self._bytes(f"/image/{_quote(str(playback_id), safe='')}/preview.webp")
 
-    def get_storyboard_file(self, playback_id: str, file_name: str) -> None:
+    def get_storyboard_file(self, playback_id: str, file_name: str) -> Iterator[bytes]:
         """Storyboard: storyboard.vtt, storyboard.json and their sheets"""
-        self._send("GET", f"/image/{_quote(str(playback_id), safe='')}/{_quote(str(file_name), safe='')}")
+        return self._bytes(f"/image/{_quote(str(playback_id), safe='')}/{_quote(str(file_name), safe='')}")
 
-    def get_watch_page(self, playback_id: str) -> None:
+    def get_watch_page(self, playback_id: str) -> str:
         """Watch page"""
-        self._send("GET", f"/watch/{_quote(str(playback_id), safe='')}")
+        return self._send("GET", f"/watch/{_quote(str(playback_id), safe='')}").text
 
-    def get_embed_page(self, playback_id: str) -> None:
+    def get_embed_page(self, playback_id: str) -> str:
         """Player alone"""
-        self._send("GET", f"/embed/{_quote(str(playback_id), safe='')}")
+        return self._send("GET", f"/embed/{_quote(str(playback_id), safe='')}").text
 
-    def get_watch_state(self, playback_id: str) -> None:
+    def get_watch_state(self, playback_id: str) -> dict[str, Any]:
         """What the watch page shows"""
-        self._send("GET", f"/watch/{_quote(str(playback_id), safe='')}/state")
+        return cast("dict[str, Any]", self._send("GET", f"/watch/{_quote(str(playback_id), safe='')}/state").json())
 
-    def follow_watch_state(self, playback_id: str) -> None:
+    def follow_watch_state(self, playback_id: str) -> Iterator[ServerEvent]:
         """The watch page's state as it changes (SSE)"""
-        self._send("GET", f"/watch/{_quote(str(playback_id), safe='')}/events")
+        return self._events(f"/watch/{_quote(str(playback_id), safe='')}/events")
 
     def get_oembed(
         self, *, url: str, maxwidth: int | None = None, maxheight: int | None = None, format: str | None = None
-    ) -> None:
+    ) -> dict[str, Any]:
         """oEmbed description of a watch page"""
-        self._send(
-            "GET", "/oembed", params={"url": url, "maxwidth": maxwidth, "maxheight": maxheight, "format": format}
+        return cast(
+            "dict[str, Any]",
+            self._send(
+                "GET", "/oembed", params={"url": url, "maxwidth": maxwidth, "maxheight": maxheight, "format": format}
+            ).json(),
         )
 
 
