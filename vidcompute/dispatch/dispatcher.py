@@ -295,6 +295,7 @@ class Dispatcher:
 def _ids(spec: AttemptSpec) -> dict[str, object]:
     return {
         "job_id": spec.job_id,
+        "asset_id": spec.asset_id,
         "task_id": spec.task_id,
         "attempt_id": spec.attempt_id,
         "stage": spec.stage,

@@ -57,6 +57,7 @@ class AttemptSpec:
     needs: Needs
     timeout_s: float
     background: bool = True  # yields to viewers: nice 19 and stopped while a first segment is made
+    asset_id: str = ""  # for logs
 
 
 class Outcome(StrEnum):

@@ -34,6 +34,6 @@ async def test_each_attempt_is_logged_with_what_it_belongs_to(db: Database, caps
     for event in ("attempt_started", "attempt_ended"):
         told = [line for line in lines if line["event"] == event]
         assert [line["stage"] for line in told].count("encode") == 3
-        assert {line["job_id"] for line in told} == {job.id}
+        assert {(line["job_id"], line["asset_id"]) for line in told} == {(job.id, job.asset_id)}
         assert len({line["attempt_id"] for line in told}) == len(told) == 5
         assert event == "attempt_started" or all(line["duration_ms"] >= 0 for line in told)

@@ -77,7 +77,7 @@ def place(conn: Connection, placements: Iterable[Placement]) -> list[AttemptSpec
         if placement.task_id not in jobs or not _claim(conn, placement, row.attempt):
             continue
         try:
-            spec = _spec(conn, row, number, jobs[placement.task_id])
+            spec = _spec(conn, row, number, *jobs[placement.task_id])
         except VidComputeError as error:
             _exhaust(conn, row, number, error)
             continue
@@ -100,12 +100,13 @@ def _claim(conn: Connection, placement: Placement, attempt: int) -> bool:
     return move(conn, PLACE, placement.task_id, attempt=attempt, values=values, told=told)
 
 
-def _spec(conn: Connection, row: AnyRow, number: int, job_id: str) -> AttemptSpec:
+def _spec(conn: Connection, row: AnyRow, number: int, job_id: str, asset_id: str) -> AttemptSpec:
     attempt_id = new_id("att")
     return AttemptSpec(
         attempt_id=attempt_id,
         task_id=row.id,
         job_id=job_id,
+        asset_id=asset_id,
         number=number,
         stage=row.stage,
         version=row.version,

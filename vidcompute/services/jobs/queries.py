@@ -176,14 +176,16 @@ def counts(conn: Connection) -> dict[tuple[str, str], int]:
     return {(row.kind, row.status): row.number for row in conn.execute(query)}
 
 
-def first_wanting(conn: Connection, task_ids: Iterable[str]) -> dict[str, str]:
-    """For each task, the oldest job with an active interest in it."""
-    query = (
+def first_wanting(conn: Connection, task_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """For each task, the oldest job with an active interest in it, and that job's asset."""
+    oldest = (
         select(interests.c.task_id, func.min(interests.c.job_id).label("job_id"))
         .where(interests.c.task_id.in_(list(task_ids)), interests.c.active)
         .group_by(interests.c.task_id)
+        .subquery()
     )
-    return {row.task_id: row.job_id for row in conn.execute(query)}
+    query = select(oldest, jobs.c.asset_id).join_from(oldest, jobs, jobs.c.id == oldest.c.job_id)
+    return {row.task_id: (row.job_id, row.asset_id) for row in conn.execute(query)}
 
 
 def dependencies(conn: Connection, task_ids: list[str]) -> list[tuple[str, str]]:
