@@ -6,6 +6,7 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import httpx2
@@ -19,6 +20,7 @@ from tests.fixtures.waiting import wait_until
 from vidcompute.media.hls_check.parse import parse
 
 SECONDS, FRAMES = "32", 960
+EDGES = (0, *range(60, FRAMES, 120), FRAMES)  # the first frame of each segment, and the end
 FAST, OTHER = "h264-180", "h264-144"
 RENDITIONS = [{"height": 180}, {"height": 144}]
 X264 = ["-c:v", "libx264", "-preset", "veryfast", "-g", "250"]
@@ -128,7 +130,7 @@ def test_the_whole_timeline_is_there_before_the_ladder(early: dict[str, Early], 
     assert seen.listed == [FAST, "audio-0"]
     assert seen.planned == [FAST, OTHER, "audio-0"]
     playlist = parse(seen.playlist, "")
-    assert [entry.seconds for entry in playlist.segments] == [4] * 8
+    assert [entry.seconds for entry in playlist.segments] == [Fraction(b - a, 30) for a, b in pairwise(EDGES)]
     assert "#EXT-X-ENDLIST" in seen.playlist
 
 
@@ -142,9 +144,9 @@ def test_any_segment_comes_on_request_with_the_right_pictures_at_the_right_time(
         assert answer.status_code == 200
         assert answer.headers["cache-control"] == "no-store"
         shown = frames(seen.piece(FAST, number))
-        first = number * 120
-        assert [f.number for f in shown] == list(range(first, first + 120))
-        assert [f.time for f in shown] == [Fraction(n, 30) for n in range(first, first + 120)]
+        promised = range(EDGES[number], EDGES[number + 1])
+        assert [f.number for f in shown] == list(promised)
+        assert [f.time for f in shown] == [Fraction(n, 30) for n in promised]
 
 
 @every_source
@@ -205,7 +207,7 @@ def test_what_is_not_there_yet_is_held_and_never_404(driver: Driver, clip: ClipM
         assert other.status_code == 503
         assert other.json()["code"] == "segment_not_ready"
         assert other.headers["retry-after"]
-        assert driver.get(f"{stream}/{FAST}/8.m4s").status_code == 404  # behind the end: it will never be there
+        assert driver.get(f"{stream}/{FAST}/9.m4s").status_code == 404  # behind the end: it will never be there
 
 
 def test_requests_for_one_segment_share_one_run(driver: Driver, clip: ClipMaker) -> None:
