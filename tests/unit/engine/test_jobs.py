@@ -38,6 +38,14 @@ def test_submit_makes_a_queued_job_and_a_preparing_asset(conn: Connection) -> No
     assert types(conn) == ["asset.created", "job.created"]
 
 
+def test_a_jobs_events_begin_with_its_assets_creation(conn: Connection) -> None:
+    for number in range(20):  # the two are told of within a millisecond, mostly
+        made = toys.submit(conn, f"d{number}")
+        assert made.created_ms == assets.get(conn, ORG, made.asset_id).created_ms
+        told = [event.type for event in jobs.events_of_job(conn, ORG, made.id, 0)]
+        assert told[:2] == ["asset.created", "job.created"]
+
+
 def test_an_unknown_source_is_refused_at_submit(conn: Connection) -> None:
     spec = JobSpec.model_validate({"input": {"source": "src_" + "0" * 26}})
     with pytest.raises(VidComputeError, match="source_not_found"):

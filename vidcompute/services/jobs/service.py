@@ -4,7 +4,7 @@ from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import Connection, insert, update
 
-from vidcompute.db.outbox import emit, now_ms
+from vidcompute.db.outbox import emit
 from vidcompute.db.schema import interests, jobs
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
@@ -45,7 +45,7 @@ def submit(conn: Connection, organization_id: str, spec: JobSpec, *, source: Sou
         "step": JobStep.ARRIVED if source is None else JobStep.FETCHED,
         "spec": spec.model_dump(mode="json"),
         "passthrough": spec.passthrough,
-        "created_ms": now_ms(),
+        "created_ms": asset.created_ms,  # one instant for both: the job's events begin with the asset's
     }
     conn.execute(insert(jobs).values(values))
     assets.use(conn, asset.id, job_id=job_id)

@@ -20,7 +20,7 @@ from vidcompute.pipeline.stages.first_play import FirstPlay
 from vidcompute.ports.executor import Call, Executor, Interactive
 from vidcompute.services.playback.presentation import Presentation, segment_number
 
-_COMING_SEGMENTS = 2  # a request so little ahead of the run waits for it; one further on starts a run of its own
+_BURST_SEGMENTS = 2  # a run begins with so many at full speed; after them, only the next one comes sooner than a jump
 _RUN_SEGMENTS = 24
 _OPENING_SEGMENTS = 2
 
@@ -177,7 +177,8 @@ class _Maker:
         if self._run is None or self._run.done():
             return False
         reached = self._reached.get(track, self._first - 1)
-        return self._first <= number < self._end and reached < number <= reached + _COMING_SEGMENTS
+        soon = max(reached + 1, self._first + _BURST_SEGMENTS - 1)
+        return self._first <= number < self._end and reached < number <= soon
 
     async def _start(self, view: Presentation, number: int) -> None:
         if not self._budget.take():
