@@ -103,12 +103,8 @@ def skipped_tests(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 # Dots and slashes stand in brackets, so that this file does not break its own rule.
-_HOST = re.compile(
-    "|".join(
-        f"{name}[.]{ending}"
-        for name, ending in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "(?:org|com)"), ("deb[.]debian", "org"))
-    )
-)
+_HOSTS = (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "(?:org|com)"), ("deb[.]debian", "org"))
+_HOST = re.compile("|".join(f"{name}[.]{ending}" for name, ending in _HOSTS))
 _MACHINE_PATH = re.compile(
     r"(?<![\w.$}/-])[/](?:work[/](?:main|shared|[.]library)\b|root[/][\w.]|home[/]\w+[/]|Users[/]\w+[/]|tmp[/]x\b)"
 )
