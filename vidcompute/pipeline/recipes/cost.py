@@ -1,4 +1,4 @@
-"""What stages are expected to cost, from measured rates on one core; estimates for people and for placement."""
+"""What stages are expected to cost on one core: estimates for people and for placement."""
 
 from fractions import Fraction
 
@@ -6,7 +6,7 @@ from vidcompute.media.facts import VideoFacts
 from vidcompute.media.ladder import Rung
 from vidcompute.pipeline.stage import Cost
 
-# CPU seconds per million pixels, measured on one 2.5 GHz x86-64 core (bench/stages.py).
+# CPU seconds per million pixels: rough figures, to be taken anew from `python -m bench stages`.
 _DECODE_S = 0.0011
 _SCALE_S = 0.0018
 _ENCODE_S = {"h264": 0.0075, "hevc": 0.030, "av1": 0.0086}

@@ -12,7 +12,7 @@ from vidcompute.media.progress import FfmpegProgress
 from vidcompute.pipeline.stage import Work
 from vidcompute.ports.executor import Needs
 
-_BYTES_PER_PIXEL = 120  # frames in flight in decoder, scalers and look-ahead, measured with three rungs
+_BYTES_PER_PIXEL = 120  # a generous estimate of frames in flight in decoder, scalers and look-ahead
 _DAMAGED = "Some frames of the source could not be decoded; their neighbours are shown instead."
 _FIRST_PIPE = 3
 
