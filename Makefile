@@ -57,7 +57,7 @@ client: openapi ## generate the Python client and the web client from the API's 
 	@cd web && npm run --silent client
 
 bench: ## measure; results go to bench/
-	@$(SETUP) pages
+	@$(SETUP) bench
 	@$(BIN)/python -m bench
 
 faults: ## the long suite of kills and failures

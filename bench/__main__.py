@@ -43,8 +43,8 @@ def main() -> int:
         print(f"{name}:", flush=True)
         try:
             report = BENCHMARKS[name](run)
-        except (BenchError, HTTPException, OSError) as error:
-            print(f"  could not be carried through: {error}", flush=True)
+        except (BenchError, HTTPException, OSError, ModuleNotFoundError) as error:
+            print(f"  could not be carried through: {_reason(error)}", flush=True)
             broken = True
             continue
         documents.append(_document(report, known, quick=options.quick))
@@ -56,6 +56,13 @@ def main() -> int:
     if options.json:
         options.json.write_text(json.dumps(documents, indent=1) + "\n")
     return 2 if broken else _verdict(documents, quick=options.quick)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        return f"the Python package {package} is not installed; run `make setup`"
+    return str(error)
 
 
 def _document(report: Report, known: machine.Machine, *, quick: bool) -> dict[str, Any]:

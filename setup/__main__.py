@@ -29,6 +29,14 @@ def _test() -> int:
     return suite.everything()
 
 
+def _bench() -> int:
+    with exclusive():
+        environment.ensure("dev")
+        system.ensure_browser()
+        pages.ensure()
+    return 0
+
+
 def _check() -> int:
     _dev()
     return suite.quick()
@@ -56,7 +64,7 @@ def _reload() -> int:
     with exclusive():
         environment.ensure("dev")
         pages.ensure()
-    return reload.serve()
+    return reload.serve(sys.argv[2:])
 
 
 def _lock() -> int:
@@ -70,6 +78,7 @@ STEPS: Mapping[str, Callable[[], int]] = {
     "pages": _pages,
     "test": _test,
     "check": _check,
+    "bench": _bench,  # what the benchmarks need
     "openapi-tools": _openapi_tools,
     "wheel": _wheel,
     "reload": _reload,

@@ -2,8 +2,8 @@
 
 import signal
 import subprocess
-import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from setup import pages
@@ -12,15 +12,20 @@ from setup.places import PYTHON, ROOT, WEB, files_below
 
 _SKIPPED = frozenset({"__pycache__", "pages", "node_modules", "dist"})
 _LOOK_EVERY_S = 0.5
+# A child ends with this process, however that ends.
+_SERVE = (str(PYTHON), "-m", "vidcompute.main", "serve", "--child")
 
 
-def serve() -> int:
-    """Serve until Ctrl-C; the exit code of the last server."""
+def serve(options: Sequence[str]) -> int:
+    """Serve with these options of `vidctl serve` until Ctrl-C; the exit code of the last server.
+
+    A server that ended by itself, as one does whose code has a mistake, is started again at the next change.
+    """
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     python, web = _snapshot(ROOT / "vidcompute"), _snapshot(WEB)
-    server = _start()
+    server = _start(options)
     while not stopped.wait(_LOOK_EVERY_S):
         now_web = _snapshot(WEB)
         if now_web != web:
@@ -31,7 +36,7 @@ def serve() -> int:
             python = now_python
             say("A file changed: starting anew.")
             _stop(server)
-            server = _start()
+            server = _start(options)
     return _stop(server)
 
 
@@ -52,8 +57,8 @@ def _rebuild() -> None:
         fail(problem)
 
 
-def _start() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([PYTHON, "-m", "vidcompute.main", "serve", *sys.argv[2:]], cwd=ROOT, process_group=0)
+def _start(options: Sequence[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([*_SERVE, *options], cwd=ROOT, process_group=0)
 
 
 def _stop(server: subprocess.Popen[bytes]) -> int:

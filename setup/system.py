@@ -30,24 +30,34 @@ class Package:
         return any(shutil.which(program) for program in self.programs)
 
 
-NEEDED = (
+BROWSER = (
     Package(
         "chromium", ("chromium", "chromium-browser", "google-chrome"), "the browser that the watch page is tested in"
     ),
     Package("fonts-dejavu-core", (), "letters in that browser"),
-    Package("strace", ("strace",), "to watch what media processes open and connect to"),
 )
+NEEDED = (*BROWSER, Package("strace", ("strace",), "to watch what media processes open and connect to"))
 _PROMETHEUS = Package("prometheus", ("promtool",), "promtool, which checks /metrics")
 
 
 def ensure() -> None:
     """Make sure that everything the tests need is there; SetupError with a clear list where it may not install."""
-    missing = [package for package in NEEDED if not package.present()]
-    if missing:
-        if not may_install():
-            raise SetupError("The tests need programs that are not on this machine.", _list_of(missing))
-        install([package.name for package in missing])
+    _ensure(NEEDED, "tests")
     _ensure_promtool()
+
+
+def ensure_browser() -> None:
+    """Make sure that the browser is there, which the benchmarks need; SetupError as `ensure` raises it."""
+    _ensure(BROWSER, "benchmarks")
+
+
+def _ensure(packages: Sequence[Package], who: str) -> None:
+    missing = [package for package in packages if not package.present()]
+    if not missing:
+        return
+    if not may_install():
+        raise SetupError(f"The {who} need programs that are not on this machine.", _list_of(missing))
+    install([package.name for package in missing])
 
 
 @cache

@@ -12,7 +12,7 @@ from vidcompute.ports.executor import LogLine
 async def main() -> None:
     folder = Path(sys.argv[1])
     argv = [sys.executable, "-m", "tests.runner_entry", str(folder / "storage"), str(folder / "work")]
-    executor = LocalExecutor(argv, env={"PYTHONPATH": str(Path(__file__).resolve().parents[1])})
+    executor = LocalExecutor(argv, folder / "work", env={"PYTHONPATH": str(Path(__file__).resolve().parents[1])})
     await executor.open()
     await executor.start(attempt("lasting", options={"stubborn": True}))
     async for event in executor.events():

@@ -118,6 +118,7 @@ async def build(settings: "Settings", url: str) -> Platform:
     deps = Deps(
         db=db,
         storage=storage,
+        executor=executor,
         incoming=data / "incoming",
         base_url=settings.base_url.rstrip("/") if settings.base_url else url,
         hub=hub,
@@ -162,7 +163,7 @@ def _executor(settings: "Settings", program: Path) -> "LocalExecutor":
         fetch=asdict(_fetch_limits(settings)),
     )
     argv = [sys.executable, "-m", "vidcompute.main", RUNNER, json.dumps(asdict(config))]
-    return LocalExecutor(argv, cores=settings.cpu_count, memory=settings.memory_bytes)
+    return LocalExecutor(argv, settings.data_dir / "work", cores=settings.cpu_count, memory=settings.memory_bytes)
 
 
 def _fetch_limits(settings: "Settings") -> "FetchLimits":

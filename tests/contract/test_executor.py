@@ -29,7 +29,7 @@ SOURCE = "orgs/org_1/sources/digest"
 
 async def local(tmp_path: Path) -> LocalExecutor:
     argv = [sys.executable, "-m", "tests.runner_entry", str(tmp_path / "storage"), str(tmp_path / "work")]
-    executor = LocalExecutor(argv, env={"PYTHONPATH": str(ROOT)})
+    executor = LocalExecutor(argv, tmp_path / "work", env={"PYTHONPATH": str(ROOT)})
     await executor.open()
     return executor
 
@@ -195,6 +195,25 @@ async def _keep_stopped(pid: int) -> None:
     while state(pid):
         os.kill(pid, signal.SIGSTOP)
         await asyncio.sleep(0)
+
+
+async def test_what_an_attempt_writes_is_read_before_it_ends(bench: Bench) -> None:
+    spec = attempt("lasting")
+    await bench.executor.start(spec)
+    await bench.events.pids(spec.attempt_id)
+    read = bench.executor.read_output
+    assert await read(spec.attempt_id, "so-far", 0) == b"some of it"
+    assert await read(spec.attempt_id, "so-far", 5) == b"of it"
+    assert await read(spec.attempt_id, "so-far", 10) == b""
+    assert await read(spec.attempt_id, "to-come", 0) == b""
+    output = bench.folder / "work" / spec.attempt_id / "out"
+    (output / "link").symlink_to("/etc/passwd")  # the sandbox allows neither, but is not the only thing relied on
+    os.mkfifo(output / "pipe")
+    assert await read(spec.attempt_id, "link", 0) is None
+    assert await read(spec.attempt_id, "pipe", 0) is None
+    assert await read("att_unknown", "so-far", 0) is None
+    await bench.executor.cancel(spec.attempt_id)
+    assert await read(spec.attempt_id, "so-far", 0) is None
 
 
 async def test_cancel_of_what_is_not_there_is_fine(bench: Bench) -> None:

@@ -1,9 +1,11 @@
 """Jobs as their owners see them: nothing done twice, cancel, retry, priorities, events, logs, metrics, shutdown."""
 
 import contextlib
+import io
 import re
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -68,6 +70,23 @@ def test_the_same_source_and_spec_twice_runs_nothing_twice(driver: Driver, short
     assert breaches(driver, again["asset"]["playback_id"]) == []
     more = driver.done(driver.submit(short, outputs=["hls", "mp4"], renditions=SMALL["renditions"])["id"])
     assert {name for name, attempts in driver.attempts(more["id"]).items() if attempts} == {"mp4"}
+
+
+def test_frames_come_while_they_are_taken(driver: Driver, endless: Path) -> None:
+    asked = {"type": "frames", "pick": "all", "format": "png", "end": 20}
+    job = driver.submit(endless, outputs=[asked])
+    received, running_at_first = bytearray(), False
+    with driver.http.stream("GET", f"/api/v1/jobs/{job['id']}/frames.zip", timeout=60) as answer:
+        assert answer.status_code == 200
+        assert "content-length" not in answer.headers
+        for piece in answer.iter_bytes():
+            running_at_first = running_at_first or driver.job(job["id"])["status"] == "running"
+            received += piece
+    assert running_at_first
+    with zipfile.ZipFile(io.BytesIO(received)) as archive:
+        assert archive.testzip() is None
+        assert len(archive.namelist()) == 600 + 1
+    assert bytes(received) == driver.http.get(f"/api/v1/jobs/{job['id']}/frames.zip").content
 
 
 def test_deleting_one_asset_leaves_what_another_shares(driver: Driver, short: Path) -> None:

@@ -184,6 +184,27 @@ def test_the_quality_menu_offers_what_is_ready_and_holds_a_choice(page: "Page", 
     assert page.locator("html").get_attribute("data-level") == "h264-240"
 
 
+def test_the_picture_leaves_the_page_by_its_button_and_comes_back_by_key(page: "Page", start: Start) -> None:
+    fake = start()
+    fake.set(**complete())
+    page.add_init_script("""
+        window.pipAsked = [];
+        const request = HTMLVideoElement.prototype.requestPictureInPicture;
+        HTMLVideoElement.prototype.requestPictureInPicture = function () {
+            window.pipAsked.push(this.currentSrc);
+            return request.call(this);
+        };
+    """)
+    page.goto(f"{fake.watch_url}?autoplay=1")
+    wait_for_data(page, "state", "playing")
+    page.get_by_role("button", name="picture in picture").click()
+    page.wait_for_function("() => document.pictureInPictureElement !== null")
+    assert page.evaluate("document.pictureInPictureElement === document.querySelector('video')")
+    assert len(page.evaluate("window.pipAsked")) == 1
+    page.keyboard.press("p")
+    page.wait_for_function("() => document.pictureInPictureElement === null")
+
+
 def test_pictures_of_the_storyboard_follow_the_pointer(page: "Page", start: Start, complaints: list[str]) -> None:
     fake = start()
     fake.set(**complete())

@@ -33,6 +33,7 @@ class Lasting:
             if not self.silent:
                 work.progress(0.1)
 
+        (work.output / "so-far").write_bytes(b"some of it")
         with start([str(work.ffmpeg), "-nostdin", "-nostats", *encode], on_progress=tell) as running:
             pids = [os.getpgrp(), os.getpid(), running.pid]
             work.log("pids " + " ".join(map(str, pids)))

@@ -1,15 +1,18 @@
 """The parts of the bench that decide what a figure says."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import results, sources
+from bench import __main__ as command
+from bench import page, results, sources
 from bench.machine import Machine
 from bench.page import Seen
 from bench.results import Figure, Report
+from bench.run import Run
 
 MACHINE = Machine(2, "a processor", 8.0, "Linux", "3.11", "9.0.2", 0.1)
 
@@ -71,3 +74,21 @@ def test_what_was_over_before_the_move_does_not_count() -> None:
     assert seen.longest_stall_ms(2000) == 50
     assert seen.longest_silence_ms(2000) == 30
     assert seen.longest_silence_ms(2021) == 0
+
+
+def test_a_package_that_is_not_there_is_told_with_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def open_a_page(_: Run) -> Report:
+        with page.watch_page():
+            return Report("watching", (), {})
+
+    monkeypatch.setitem(sys.modules, "playwright", None)
+    monkeypatch.setattr(command, "BENCHMARKS", {"watching": open_a_page})
+    monkeypatch.setattr(command, "Sources", lambda: sources.Sources(tmp_path))
+    monkeypatch.setattr(command, "WORK", tmp_path)
+    monkeypatch.setattr("bench.machine.look", lambda: MACHINE)
+    monkeypatch.setattr(sys, "argv", ["bench", "watching", "--quick"])
+    assert command.main() == 2
+    told = capsys.readouterr().out
+    assert "could not be carried through: the Python package playwright is not installed; run `make setup`" in told

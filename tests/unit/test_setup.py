@@ -1,10 +1,12 @@
 """The set-up's own parts: stamps, digests, and failures that say what to do."""
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+from setup import __main__ as steps
 from setup import console, places, system
 
 
@@ -54,3 +56,30 @@ def test_a_missing_command_and_one_that_hangs_are_told_apart() -> None:
 def test_each_package_says_what_it_is_for() -> None:
     assert all(package.purpose for package in system.NEEDED)
     assert not system.Package("x", ("no-such-program-anywhere",), "nothing").present()
+
+
+def test_the_makefile_and_the_steps_fit() -> None:
+    text = (places.ROOT / "Makefile").read_text()
+    assert set(re.findall(r"\$\(SETUP\) ([a-z-]+)|-m setup ([a-z-]+)", text)) == {
+        ("", name) if name == "openapi-tools" else (name, "") for name in steps.STEPS
+    }
+
+
+def test_the_benchmarks_get_the_developers_packages_the_browser_and_the_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (places.ROOT / "Makefile").read_text()
+    assert re.search(r"^bench:.*\n\t@\$\(SETUP\) bench\n\t@\$\(BIN\)/python -m bench$", text, re.MULTILINE)
+    installed: list[str] = []
+    monkeypatch.setattr(places, "STAMPS", tmp_path)
+    monkeypatch.setattr("setup.environment.ensure", installed.append)
+    monkeypatch.setattr("setup.pages.ensure", lambda: installed.append("pages"))
+    monkeypatch.setattr("setup.system.Package.present", lambda package: package.name != "chromium")
+    monkeypatch.setattr("setup.system.may_install", lambda: True)
+    monkeypatch.setattr("setup.system.install", installed.extend)
+    assert steps.STEPS["bench"]() == 0
+    assert installed == ["dev", "chromium", "pages"]
+    monkeypatch.setattr("setup.system.may_install", lambda: False)
+    with pytest.raises(console.SetupError, match="The benchmarks need programs") as caught:
+        steps.STEPS["bench"]()
+    assert "apt-get install chromium" in caught.value.hint

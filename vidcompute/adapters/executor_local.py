@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from vidcompute.adapters.capacity import cpu_cores, memory_bytes
@@ -15,6 +16,7 @@ from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
 from vidcompute.media.failures import failure
 from vidcompute.media.run import Service, kill_group, start_service
+from vidcompute.ports.attempt_folder import folder_of
 from vidcompute.ports.attempt_wire import call_to_json, error_from_json, event_from_json, spec_to_json
 from vidcompute.ports.executor import AttemptEvent, AttemptSpec, Call, Finished, NodeInfo, Outcome
 
@@ -22,6 +24,7 @@ _log = logging.getLogger(__name__)
 
 _LONGEST_LINE_BYTES = 64 * 2**20
 _PACKET_BYTES = 4096
+_OUTPUT_BYTES = 256 * 1024
 _CANCEL_S = 1.7  # the forkserver has killed the group by then, or can't: then it is done from here
 _KILLED_S = 0.2
 _BIRTH_S = 30.0
@@ -154,14 +157,15 @@ class LocalExecutor:
     """Implements `ports.executor.Executor` and `Interactive`.
 
     `argv` starts the forkserver; the number of its control socket's descriptor is added to it. It gets `env` and a
-    few plain variables of ours as its environment. `cores` and `memory` (bytes) say what attempts may fill in all;
-    left out, it is what this machine has. Use it from one event loop, whose thread must live as long as
-    the executor (the kernel ties the forkserver to it); `open` it first.
+    few plain variables of ours as its environment, and its attempts work below `work_root`. `cores` and `memory`
+    (bytes) say what attempts may fill in all; left out, it is what this machine has. Use it from one event loop, whose
+    thread must live as long as the executor (the kernel ties the forkserver to it); `open` it first.
     """
 
     def __init__(
         self,
         argv: Sequence[str],
+        work_root: Path,
         *,
         env: Mapping[str, str] | None = None,
         node: str = "local",
@@ -169,6 +173,7 @@ class LocalExecutor:
         memory: int | None = None,
     ) -> None:
         self._argv = tuple(argv)
+        self._work_root = work_root
         self._environment = {name: os.environ[name] for name in _PASSED if name in os.environ} | _THREADS
         self._environment |= dict(env or {})
         self._node = node
@@ -270,6 +275,12 @@ class LocalExecutor:
                 kill_group(running.child.pid)
             await _within(running.done, _KILLED_S)
 
+    async def read_output(self, attempt_id: str, path: str, start: int) -> bytes | None:
+        """See `Executor.read_output`."""
+        if attempt_id not in self._running:
+            return None
+        return await asyncio.to_thread(_read_from, folder_of(self._work_root, attempt_id).output, path, start)
+
     async def hold(self, *, held: bool) -> None:
         """See `Executor.hold`. Background attempts that are started meanwhile wait."""
         self._held = held
@@ -317,6 +328,17 @@ class LocalExecutor:
             if not child.exited.done():
                 await server.send({"op": "kill", "id": identifier})
                 await asyncio.wait([child.exited], timeout=_CANCEL_S)
+
+
+def _read_from(folder: Path, path: str, start: int) -> bytes | None:
+    # The stage's own process wrote this name: a link there could lead anywhere, a pipe hold us.
+    try:
+        with os.fdopen(os.open(folder / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", buffering=0) as file:
+            return os.pread(file.fileno(), _OUTPUT_BYTES, start)
+    except FileNotFoundError:
+        return b"" if folder.is_dir() else None
+    except OSError:
+        return None
 
 
 def _look_at(task: "asyncio.Future[None]") -> None:

@@ -13,6 +13,7 @@ from vidcompute.api import (
     assets,
     docs,
     events,
+    frames,
     health,
     joblogs,
     jobs,
@@ -28,7 +29,16 @@ from vidcompute.api.metrics import Metrics, follow
 from vidcompute.api.middleware import Around
 from vidcompute.api.viewing import Viewing
 
-_OWN = (submit.router, jobs.router, events.router, joblogs.router, assets.router, health.router, docs.router)
+_OWN = (
+    submit.router,
+    jobs.router,
+    frames.router,
+    events.router,
+    joblogs.router,
+    assets.router,
+    health.router,
+    docs.router,
+)
 _PUBLIC = (streams.router, pictures.router, watch.router)
 
 
@@ -100,5 +110,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def describe(build: Build, routers: Iterable[APIRouter] = ()) -> dict[str, Any]:
     """The OpenAPI document of the application, made without a platform behind it."""
     nothing = cast(Any, None)
-    parts = Deps(db=nothing, storage=nothing, incoming=Path(), base_url="", build=build)
+    parts = Deps(db=nothing, storage=nothing, executor=nothing, incoming=Path(), base_url="", build=build)
     return create_app(parts, routers).openapi()

@@ -10,6 +10,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from vidcompute.db.engine import Database
+from vidcompute.ports.executor import Executor
 from vidcompute.ports.storage import Storage
 from vidcompute.services.jobs.live import ProgressHub
 
@@ -45,6 +46,7 @@ class Deps:
 
     db: Database
     storage: Storage
+    executor: Executor
     incoming: Path
     base_url: str
     hub: ProgressHub = field(default_factory=ProgressHub)

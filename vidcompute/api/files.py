@@ -91,7 +91,7 @@ async def file_response(
     if found.body is not None:
         return Response(found.body[start:end], status, headers, media_type)
     pieces = _local_pieces(found.path, start, end) if found.path else _stored_pieces(storage, key, start, end)
-    return _Pieces(pieces, status, headers, media_type)
+    return Pieces(pieces, status, headers, media_type)
 
 
 async def body_response(
@@ -255,7 +255,7 @@ async def _stored_pieces(storage: Storage, key: str, start: int, end: int) -> As
         yield piece
 
 
-class _Pieces(StreamingResponse):
+class Pieces(StreamingResponse):
     """A streamed body whose source is closed at once when the client goes away."""
 
     def __init__(self, pieces: AsyncGenerator[bytes], status: int, headers: Mapping[str, str], media_type: str) -> None:
@@ -263,5 +263,6 @@ class _Pieces(StreamingResponse):
         self._pieces = pieces
 
     async def stream_response(self, send: Send) -> None:
+        """Send the pieces."""
         async with aclosing(self._pieces):
             await super().stream_response(send)

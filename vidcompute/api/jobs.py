@@ -1,20 +1,18 @@
-"""Jobs: list, read, cancel, retry, plan, and the frames that one made."""
+"""Jobs: list, read, cancel, retry, plan."""
 
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy import Connection
-from starlette.requests import Request
 from starlette.responses import Response
 
 from vidcompute.api import idempotency, schemas
 from vidcompute.api.auth import Caller
 from vidcompute.api.declared import Cursor, JobId, Limit, problems
 from vidcompute.api.deps import Given
-from vidcompute.api.files import file_response
 from vidcompute.api.views import job_view, plan_view, summary_view
-from vidcompute.errors import Kind, VidComputeError, not_found
+from vidcompute.errors import Kind, VidComputeError
 from vidcompute.services import assets, jobs
 from vidcompute.services.idempotency import Answer
 from vidcompute.services.jobs import JobFilter
@@ -108,50 +106,3 @@ async def get_plan(job_id: JobId, caller: Caller, deps: Given) -> schemas.PlanVi
     if plan is None:
         raise VidComputeError(Kind.CONFLICT, "not_planned_yet", "The job has no plan before its source was probed.")
     return plan
-
-
-@router.api_route(
-    "/jobs/{job_id}/frames.zip",
-    methods=["GET"],
-    operation_id="download_frames",
-    summary="Download frames",
-    response_class=Response,
-    responses=problems(
-        401,
-        404,
-        416,
-        422,
-        own={
-            200: {
-                "description": "A ZIP of pictures with `frames.json`, which names each with its index and time.",
-                "content": {"application/zip": {"schema": {"type": "string", "contentMediaType": "application/zip"}}},
-            },
-            206: {"description": "The range that was asked for."},
-        },
-    ),
-)
-@router.head("/jobs/{job_id}/frames.zip", include_in_schema=False)
-async def download_frames(
-    request: Request,
-    job_id: JobId,
-    caller: Caller,
-    deps: Given,
-    output: Annotated[
-        int | None, Query(ge=0, le=100, description="Which of the job's outputs; left out, its first one of frames.")
-    ] = None,
-) -> Response:
-    """The frames that a job took from its video; takes ranges, so that a download can be resumed."""
-    key, name = await deps.db.read(_frames, caller.organization_id, job_id, output)
-    cache = "private, max-age=31536000, immutable"
-    return await file_response(request, deps.storage, key, "application/zip", cache, download_name=name)
-
-
-def _frames(conn: Connection, organization_id: str, job_id: str, output: int | None) -> tuple[str, str]:
-    """Where the ZIP lies, and the name to save it under."""
-    job = jobs.get_job(conn, organization_id, job_id)
-    title = assets.get(conn, organization_id, job.asset_id).title or job.asset_id
-    for node_id, artifact in jobs.artifacts_of(conn, organization_id, job_id).items():
-        if artifact.stage == "frames" and output in {None, int(node_id.partition("/")[2] or 0)}:
-            name = next(name for name in artifact.facts["files"] if name.endswith(".zip"))
-            return f"{artifact.storage_prefix}/{name}", f"{title}-frames.zip"
-    raise not_found("frames", job_id)

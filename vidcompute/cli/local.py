@@ -25,7 +25,6 @@ class ServeOptions:
     host: str | None = None
     port: int | None = None
     data_dir: Path | None = None
-    reload: bool = False
     log_file: Path | None = None
     child: bool = False
 

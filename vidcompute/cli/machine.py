@@ -19,12 +19,11 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder of everything that is kept.")] = None,
-    reload: Annotated[bool, typer.Option("--reload", help="Start anew when the code changes.")] = False,
     log_file: Annotated[Path | None, typer.Option(help="Add the log to this file instead of stderr.")] = None,
     child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
 ) -> int:
     """Be the platform until Ctrl-C: API, dispatcher and runner. Options win over settings."""
-    return session.local.serve(ServeOptions(host, port, data_dir, reload, log_file, child))
+    return session.local.serve(ServeOptions(host, port, data_dir, log_file, child))
 
 
 def doctor(session: Session) -> int:

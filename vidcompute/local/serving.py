@@ -1,4 +1,4 @@
-"""Serving: in this process, anew at each change of the code, or as a child for `vidctl run`."""
+"""Serving: in this process, or as a child for `vidctl run`."""
 
 import contextlib
 import os
@@ -28,7 +28,6 @@ LOG_FILE = "server.log"
 SAMPLE_FILE = "sample-1.mp4"  # raise the number when the sample changes
 _START_S = 60.0
 _LOOK_S = 0.05
-_CHANGE_LOOK_S = 0.5
 _STOP_S = 20.0  # beyond the grace that attempts get
 _SAMPLE_TIMEOUT_S = 900.0
 _LAST_LINES = 5
@@ -43,57 +42,12 @@ def serve(options: ServeOptions, server: Callable[[], int]) -> int:
     os.environ.update({f"VIDCOMPUTE_{name}": str(value) for name, value in said.items() if value is not None})
     if options.log_file is not None:
         _log_to(options.log_file)
-    return _reloading() if options.reload else server()
+    return server()
 
 
 def _log_to(path: Path) -> None:
     with path.open("ab") as file:
         os.dup2(file.fileno(), sys.stderr.fileno())
-
-
-# -- anew at each change -------------------------------------------------------------------------------------------
-
-
-def _reloading() -> int:
-    """Keep a server as a child, started anew when a Python file of ours changed; the exit code of the last."""
-    with contextlib.suppress(KeyboardInterrupt), _interrupted_by_sigterm():
-        child, seen = _child(), _code_times()
-        try:
-            while not child.wait(_CHANGE_LOOK_S):
-                now = _code_times()
-                if now != seen:
-                    seen = now
-                    sys.stderr.write("vidctl: a file changed; starting anew\n")
-                    stop(child, _STOP_S)
-                    child = _child()
-        finally:
-            stop(child, _STOP_S)
-        return child.returncode() or 0
-    return 0
-
-
-def _child() -> Service:
-    return start_service([*_SERVE, "--child"], env=os.environ)
-
-
-def _code_times() -> dict[Path, int]:
-    times = {}
-    for path in Path(__file__).parents[1].rglob("*.py"):
-        with contextlib.suppress(FileNotFoundError):  # an editor's temporary file
-            times[path] = path.stat().st_mtime_ns
-    return times
-
-
-@contextlib.contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def stop(service: Service, timeout_s: float) -> None:

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from vidcompute.media.cmaf import AudioCutter, Sample, Segment
-from vidcompute.media.encode import COPY_SHIFT_S, mp4_output, paced, seek
+from vidcompute.media.encode import COPY_SHIFT_S, drop_packets, mp4_output, paced, seek
 from vidcompute.media.facts import AudioFacts, SourceFacts
 from vidcompute.media.ffmpeg import input_args
 from vidcompute.media.timeline import SEGMENT_S, Timeline
@@ -21,7 +21,9 @@ _KEPT_RATES = (44_100, 48_000)
 # The MDCT of a frame overlaps with the one before: so many frames are encoded ahead of a piece and dropped.
 PREROLL_FRAMES = 3
 _EXTRA_FRAMES = 2
+_FRAGMENT_US = "250000"  # a segment is whole when the fragment behind its end is: a viewer may wait for that
 _SEEK_MARGIN_S = Fraction(1, 4)
+_SEEKS_BY_PICTURE = frozenset({"matroska"})  # to a key frame of the picture, which may be long before
 PRIMING_FRAMES = 1  # ffmpeg's AAC encoder begins with one frame of silence
 
 
@@ -114,6 +116,8 @@ def audio_input(part: AudioCut, source: Path, *, first_frame: int = 0, pace: flo
     """Arguments that open the source early enough for AAC frame `first_frame`."""
     place = Fraction(*part.zero) + Fraction(_begin(first_frame), part.sample_rate) - _SEEK_MARGIN_S
     seeking = seek(place) if first_frame else []
+    if first_frame and part.container in _SEEKS_BY_PICTURE:
+        seeking += drop_packets(part.stream, f"gt(pts,nopts)*lt(pts*tb,{float(place):.6f})")
     return [*paced(pace), *seeking, *input_args(source, part.container, decode=not part.copy)]
 
 
@@ -134,7 +138,7 @@ def audio_args(
         how = ["-c:a", "copy", "-bsf:a", "aac_adtstoasc", *until]  # which leaves frames without ADTS headers alone
     else:
         how = _encoding(part, _begin(first_frame), end, zero)
-    how += ["-output_ts_offset", f"{float(COPY_SHIFT_S - zero):.6f}", "-frag_duration", "500000"]
+    how += ["-output_ts_offset", f"{float(COPY_SHIFT_S - zero):.6f}", "-frag_duration", _FRAGMENT_US]
     return ["-map", f"{number}:{part.stream}", *how, *mp4_output(url, late_header=part.copy)]
 
 

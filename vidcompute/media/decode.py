@@ -7,6 +7,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, takewhile
@@ -25,7 +26,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from vidcompute.errors import refused
+from vidcompute.errors import VidComputeError, refused
 from vidcompute.media.facts import SourceFacts, VideoFacts
 from vidcompute.media.probe.limits import ProbeLimits
 from vidcompute.media.probe.opening import open_source
@@ -42,6 +43,8 @@ _RAW = frozenset({"h264", "hevc", "vvc", "m4v", "mpegvideo", "h261", "h263", "ob
 _READ_THROUGH_PACKETS = 120  # up to here reading on is cheaper than a seek
 _SEEK_MARGINS_S = (0, 2, 10)
 _TRIES = 3
+_KEPT_PACKETS = 16  # H.264 reorders by so many at most
+_AVCC_BYTES = 7
 _LATE_PACKETS = 32  # without decoding times, so many later packets in a row end a scan (H.264 reorders by 16 at most)
 
 
@@ -134,6 +137,63 @@ def open_facts(path: Path, facts: SourceFacts) -> InputContainer:
     return open_source(path.absolute(), facts.container.split(",")[0], ProbeLimits())
 
 
+def unreferenced(path: Path, container: str, index: int, first_pts: int, until_pts: int) -> list[int]:
+    """Times of the packets from the key frame at `first_pts` to `until_pts` that no other frame depends on, in order.
+
+    Without them the frames from `until_pts` on are decoded just the same; the last few before it are never among
+    them, for by those the decoder learns how frames are reordered. `index` is the stream's, times are in its ticks.
+    Empty where it can't be told: it can for H.264 in MP4's form (ISO/IEC 14496-15, 5.3.3).
+    """
+    passed: list[tuple[int, bool]] = []
+    late = 0
+    with suppress(av.FFmpegError, VidComputeError), open_source(path.absolute(), container, ProbeLimits()) as file:
+        stream = _only(file, index)
+        lengths = _length_bytes(stream) if stream is not None else 0
+        for packet in _packets_from(file, stream, first_pts) if stream is not None and lengths else ():
+            if packet.pts is None or late > _KEPT_PACKETS:
+                break
+            late = late + 1 if packet.pts >= until_pts else 0
+            passed.append((packet.pts, _is_unreferenced(memoryview(packet), lengths)))
+    before = passed[: max(0, len(passed) - late - _KEPT_PACKETS)]
+    needed = {pts for pts, free in before if not free}
+    return sorted({pts for pts, free in before if free and first_pts < pts < until_pts} - needed)
+
+
+def _packets_from(container: InputContainer, stream: VideoStream, key_pts: int) -> "Iterator[VideoPacket]":
+    container.seek(key_pts, stream=stream)
+    return container.demux(stream)
+
+
+def _only(container: InputContainer, index: int) -> VideoStream | None:
+    """The video stream at `index`, the others' packets left out; None where there is no decoder for it."""
+    for stream in container.streams:
+        if stream.index != index:
+            stream.discard = Discard.all
+    chosen = next((s for s in container.streams.video if s.index == index), None)
+    return chosen if chosen is not None and chosen.codec_context is not None else None
+
+
+def _length_bytes(stream: VideoStream) -> int:
+    """How many bytes the lengths before H.264's NAL units take; 0 for others, and for start codes."""
+    extradata = stream.codec_context.extradata or b""
+    if stream.codec_context.name != "h264" or len(extradata) < _AVCC_BYTES or extradata[0] != 1:
+        return 0
+    return (extradata[4] & 3) + 1
+
+
+def _is_unreferenced(packet: memoryview, length_bytes: int) -> bool:
+    """Whether all slices of an H.264 picture (NAL units 1 to 5) have a nal_ref_idc of 0 (ITU-T H.264, 7.4.1)."""
+    at, slices = 0, 0
+    while at + length_bytes < len(packet):
+        head = packet[at + length_bytes]
+        if 1 <= head & 0x1F <= 5:
+            if head & 0x60:
+                return False
+            slices += 1
+        at += length_bytes + int.from_bytes(packet[at : at + length_bytes], "big")
+    return slices > 0 and at == len(packet)
+
+
 class VideoReader:
     """The video stream of a probed source. Use it as a context manager; one reader decodes one thing at a time.
 
@@ -166,12 +226,9 @@ class VideoReader:
             context.options = {"skip_loop_filter": "all"}
 
     def _choose(self, index: int) -> VideoStream:
-        chosen = next((s for s in self._container.streams.video if s.index == index), None)
-        if chosen is None or chosen.codec_context is None:
+        chosen = _only(self._container, index)
+        if chosen is None:
             raise refused("video_undecodable", f"There is no decoder for the video stream ({self.video.codec}).")
-        for stream in self._container.streams:
-            if stream.index != index:
-                stream.discard = Discard.all
         return chosen
 
     def __enter__(self) -> Self:

@@ -1,5 +1,6 @@
 """Command lines that turn a stretch of a source into renditions: one decode, scaled and encoded for each rung."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,6 +26,12 @@ _BUFFER_S = Fraction(3, 2)
 FRAGMENTED = "+frag_keyframe+frag_discont+empty_moov+default_base_moof+negative_cts_offsets"
 _INDEXED = frozenset({"mov", "matroska"})  # seeks go to a key frame at or before the time
 _SEEK_MARGIN_S = 1
+# Where frames are reordered, ffmpeg seeks so much earlier than it is told, in every container but MOV (it tells by
+# AVFMT_SEEK_TO_PTS, ffmpeg_demux.c): a whole GOP too early, then, though Matroska's cues are presentation times too.
+_SEEKS_EARLIER = frozenset({"matroska"})
+_EARLIER_S = Fraction(3, 23)
+_LEFT_OUT_MAX = 3000  # packets: an argument has 128 KiB at the most
+_LEAF = 4
 _RAW = frozenset({"h264", "hevc", "vvc", "m4v", "mpegvideo", "h261", "h263", "obu", "vc1"})
 COPY_SHIFT_S = 2  # copied times are moved by so much, because those before 0 can't be written
 
@@ -46,6 +53,7 @@ class VideoCut:
     exactly how many frames come out. `start_ticks` and `end_ticks` are output times in 1/`timescale` s.
     `delay_ticks` is how much later than in decoding order frames may be shown, at the most. `counted` says that the
     source's frames have no reliable times: they are told by their number, so decoding begins at the first.
+    `next_key_pts` is the source's key frame after the one at `seek_pts`, if there is one.
     """
 
     stream: int
@@ -68,6 +76,12 @@ class VideoCut:
     deinterlace: bool
     hdr: bool
     counted: bool = False
+    next_key_pts: int | None = None
+
+    @property
+    def lead(self) -> Fraction:
+        """Seconds from the key frame where decoding begins to the first frame that is wanted."""
+        return (self.start_pts - self.seek_pts) * Fraction(*self.time_base)
 
     @property
     def frames(self) -> int:
@@ -84,12 +98,13 @@ def cut(timeline: Timeline, video: VideoFacts, container: str, chunk: Chunk) -> 
     """The stretch of a source that a chunk covers."""
     following = chunk.segments[-1].number + 1
     last = following == len(timeline.segments)
+    seek_pts = _seek_pts(video, chunk.seek_pts)
     return VideoCut(
         stream=video.index,
         container=container,
         time_base=video.time_base.as_integer_ratio(),
         zero_pts=video.start_pts,
-        seek_pts=chunk.seek_pts,
+        seek_pts=seek_pts,
         start_pts=chunk.start_pts,
         end_pts=chunk.end_pts,
         rule=timeline.rule.value,
@@ -105,7 +120,24 @@ def cut(timeline: Timeline, video: VideoFacts, container: str, chunk: Chunk) -> 
         deinterlace=video.interlaced,
         hdr=video.hdr,
         counted=is_counted(video, container) and timeline.rule is RateRule.EVERY,
+        next_key_pts=_next_key_pts(video, seek_pts),
     )
+
+
+def _seek_pts(video: VideoFacts, key_pts: int) -> int:
+    """The key frame to begin with for the frames behind `key_pts`: the one before it, where it may not be whole.
+
+    H.264 calls it a key frame, too, where a picture begins to be refreshed bit by bit (ITU-T H.264, D.2.8).
+    """
+    if video.codec != "h264" or video.closed_gops:
+        return key_pts
+    place = bisect_left(video.keyframes, key_pts, key=lambda point: point.pts)
+    return video.keyframes[max(0, place - 1)].pts if video.keyframes else key_pts
+
+
+def _next_key_pts(video: VideoFacts, pts: int) -> int | None:
+    place = bisect_right(video.keyframes, pts, key=lambda point: point.pts)
+    return video.keyframes[place].pts if place < len(video.keyframes) else None
 
 
 def is_counted(video: VideoFacts, container: str) -> bool:
@@ -122,22 +154,50 @@ def seconds(ticks: int, time_base: tuple[int, int]) -> str:
     return f"{float(ticks * Fraction(*time_base)):.6f}"
 
 
-def video_input(part: VideoCut, source: Path, *, pace: float | None = None, decode: bool = True) -> list[str]:
-    """Arguments that open the source where a stretch begins; `pace` limits reading to so many times real time."""
+def video_input(
+    part: VideoCut, source: Path, *, pace: float | None = None, decode: bool = True, left_out: Sequence[int] = ()
+) -> list[str]:
+    """Arguments that open the source where a stretch begins; `pace` limits reading to so many times real time.
+
+    The packets at the times `left_out`, in order, never reach the decoder (see `decode.unreferenced`).
+    """
     from_start = part.counted or part.seek_pts <= part.zero_pts
     begin_pts = part.zero_pts if from_start else part.seek_pts
     lead = (part.start_pts - begin_pts) * Fraction(*part.time_base)
     seeking = [] if from_start else _seeking(part)
-    return [*paced(pace, lead), *seeking, *input_args(source, part.container, decode=decode)]
+    dropping = drop_packets(part.stream, _any_of(left_out[:_LEFT_OUT_MAX])) if left_out else []
+    return [*paced(pace, lead), *seeking, *dropping, *input_args(source, part.container, decode=decode)]
+
+
+def drop_packets(stream: int, condition: str) -> list[str]:
+    """Arguments that keep the packets of an input's stream away from all else, for which an expression is true."""
+    escaped = condition.replace(",", "\\,")
+    return [f"-bsf:{stream}", f"noise=drop={escaped}"]
+
+
+def _any_of(times: Sequence[int]) -> str:
+    """An expression that is true for packets at these times; a tree, since it is reckoned for each packet."""
+    if len(times) <= _LEAF:
+        return "+".join(f"eq(pts,{pts})" for pts in times)
+    middle = len(times) // 2
+    return f"if(lt(pts,{times[middle]}),{_any_of(times[:middle])},{_any_of(times[middle:])})"
 
 
 def _seeking(part: VideoCut) -> list[str]:
     place = part.seek_pts * Fraction(*part.time_base)
     if part.container in _INDEXED:
         # Half a frame is added because the time is written in microseconds and must not fall before the key frame.
-        return seek(place + 1 / part.frame_rate / 2)
+        return seek(place + 1 / part.frame_rate / 2 + _made_up_for(part))
     # Elsewhere a seek goes to any packet by its decoding time: to one surely before the key frame, then.
     return seek(place - _SEEK_MARGIN_S)
+
+
+def _made_up_for(part: VideoCut) -> Fraction:
+    """What is added for ffmpeg to take away; nothing where that could lead to the next key frame, if it does not."""
+    if part.container not in _SEEKS_EARLIER:
+        return Fraction(0)
+    room = None if part.next_key_pts is None else (part.next_key_pts - part.seek_pts) * Fraction(*part.time_base)
+    return _EARLIER_S if room is None or room > _EARLIER_S + 1 / part.frame_rate else Fraction(0)
 
 
 def seek(place: Fraction) -> list[str]:

@@ -1,6 +1,6 @@
 """What a probe finds out about a source. Times are whole ticks of a stated time base, or Fractions of seconds."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -122,17 +122,18 @@ class SourceFacts:
 
 def to_json(facts: SourceFacts) -> dict[str, Any]:
     """Facts as plain JSON values: Fractions as "num/den" texts, frame points as `[index, pts]`."""
-    plain: dict[str, Any] = asdict(facts, dict_factory=lambda pairs: {k: _plain(v) for k, v in pairs})
-    return plain
+    return {name: _plain(value) for name, value in vars(facts).items()}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Fraction):
         return f"{value.numerator}/{value.denominator}"
-    if isinstance(value, dict) and value.keys() == {"index", "pts"}:
-        return [value["index"], value["pts"]]
-    if isinstance(value, tuple | list):
-        return [_plain(v) for v in value]
+    if isinstance(value, FramePoint):
+        return [value.index, value.pts]
+    if isinstance(value, VideoFacts | AudioFacts):
+        return {name: _plain(inner) for name, inner in vars(value).items()}
+    if isinstance(value, tuple):
+        return [_plain(inner) for inner in value]
     return value
 
 

@@ -89,7 +89,7 @@ def segment_name(number: int) -> str:
 
 def target_duration_s(tracks: Iterable[Track]) -> int:
     """The target duration that all playlists of an asset share: the longest segment, in whole seconds (4.4.3.1)."""
-    longest = (Fraction(s.duration, track.timescale) for track in tracks for s in track.segments)
+    longest = (Fraction(max((s.duration for s in t.segments), default=0), t.timescale) for t in tracks)
     return max(1, _nearest(max(longest, default=Fraction(0))))
 
 
@@ -228,8 +228,12 @@ class _Clock:
         self._timescale = timescale
 
     def extinf(self, start: int, end: int) -> str:
-        first, last = (_nearest(Fraction(ticks * 1_000_000, self._timescale)) for ticks in (start, end))
-        return f"#EXTINF:{(last - first) // 1_000_000}.{(last - first) % 1_000_000:06d},"
+        lasting = self._microseconds(end) - self._microseconds(start)
+        return f"#EXTINF:{lasting // 1_000_000}.{lasting % 1_000_000:06d},"
+
+    def _microseconds(self, ticks: int) -> int:
+        """To the nearest; halves go up, as `_nearest` has it."""
+        return (2_000_000 * ticks + self._timescale) // (2 * self._timescale)
 
 
 def _nearest(value: Fraction) -> int:

@@ -3,11 +3,13 @@
 Times of outputs count from 0 at the source's first picture, in ticks of 1/`timescale` seconds.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
+from math import ceil, floor
 
 from vidcompute.media.facts import FramePoint, VideoFacts
 
@@ -113,17 +115,19 @@ def build(video: VideoFacts, *, on_keyframes: bool = False) -> Timeline:
         cuts = [0, *range(gop, count, 2 * gop)]  # the first segment is one GOP: it is what a first viewer waits for
         if len(cuts) > 1 and count - cuts[-1] < rate / 2:  # no crumb at the end: the last segment takes it
             cuts.pop()
+    gop, step = gop_frames(rate), 1 / rate / video.time_base
     segments = tuple(
-        Segment(
-            n,
-            first,
-            first * frame_ticks,
-            video.start_pts + round(first / rate / video.time_base),
-            _gops(end - first, gop_frames(rate)),
-        )
+        Segment(n, first, first * frame_ticks, video.start_pts + _rounded(first, step), _gops(end - first, gop))
         for n, (first, end) in enumerate(zip(cuts, [*cuts[1:], count], strict=True))
     )
     return Timeline(rule, rate, timescale, frame_ticks, count, count * frame_ticks, segments)
+
+
+def _rounded(count: int, step: Fraction) -> int:
+    """`round(count * step)`, without making a Fraction for each of thousands."""
+    whole, rest = divmod(count * step.numerator, step.denominator)
+    twice = 2 * rest - step.denominator
+    return whole + (twice > 0 or (twice == 0 and whole % 2 == 1))
 
 
 def gop_frames(rate: Fraction) -> int:
@@ -150,31 +154,34 @@ def _grid_cuts(video: VideoFacts) -> list[FramePoint]:
 
 def _is_segment_point(point: FramePoint, video: VideoFacts) -> bool:
     """Whether a grid point begins a segment: the first one is a GOP long, the others two."""
-    offset = (point.pts - video.start_pts) * video.time_base
-    return point.index == 0 or (offset >= GOP_S and (offset - GOP_S) % SEGMENT_S < GOP_S)
+    second = video.time_base.denominator
+    offset = (point.pts - video.start_pts) * video.time_base.numerator - int(GOP_S) * second
+    return point.index == 0 or (offset >= 0 and offset % (int(SEGMENT_S) * second) < int(GOP_S) * second)
 
 
 def _keyframe_cuts(video: VideoFacts) -> list[FramePoint]:
     """Key frames that begin segments: the first one at or behind 4 s, earlier where the next would make it over 6 s."""
     cuts = [video.keyframes[0]]
     points = [*video.keyframes[1:], FramePoint(video.frame_count, video.end_pts)]
+    least, most = ceil(SEGMENT_S / video.time_base), floor(LONGEST_SEGMENT_S / video.time_base)
     for point, next_point in pairwise(points):
-        length = (point.pts - cuts[-1].pts) * video.time_base
-        length_with_next = (next_point.pts - cuts[-1].pts) * video.time_base
-        if length >= SEGMENT_S or length_with_next > LONGEST_SEGMENT_S:
+        start = cuts[-1].pts
+        if point.pts - start >= least or next_point.pts - start > most:
             cuts.append(point)
     return cuts
 
 
 def _variable(video: VideoFacts, rate: Fraction, cuts: list[FramePoint]) -> Timeline:
-    def ticks(pts: int) -> int:
-        return round((pts - video.start_pts) * video.time_base * _VARIABLE_TIMESCALE)
+    scale = video.time_base * _VARIABLE_TIMESCALE
 
-    inner = {p.index: p for p in video.grid}
+    def ticks(pts: int) -> int:
+        return _rounded(pts - video.start_pts, scale)
+
+    inner = sorted(p.index for p in video.grid)
     ends = [*(p.index for p in cuts[1:]), video.frame_count]
     segments = []
     for number, (cut, end) in enumerate(zip(cuts, ends, strict=True)):
-        starts = [cut.index, *(i for i in inner if cut.index < i < end)]
+        starts = [cut.index, *inner[bisect_right(inner, cut.index) : bisect_left(inner, end)]]
         gops = tuple(b - a for a, b in zip(starts, [*starts[1:], end], strict=True))
         segments.append(Segment(number, cut.index, ticks(cut.pts), cut.pts, gops))
     return Timeline(
@@ -189,12 +196,14 @@ def chunks(timeline: Timeline, video: VideoFacts, cores: int) -> tuple[Chunk, ..
     lies between the two is decoded for nothing.
     """
     wanted = max(_CHUNK_S_MIN, min(_CHUNK_S_MAX, timeline.duration / max(1, cores)))
+    ends_here = _chunk_rule(timeline, video, wanted)
     groups: list[list[Segment]] = [[]]
     for segment in timeline.segments:
-        if groups[-1] and _ends_here(timeline, video, groups[-1], segment, wanted):
+        if groups[-1] and ends_here(groups[-1][0], segment):
             groups.append([])
         groups[-1].append(segment)
-    if len(groups) > 1 and _seconds(timeline, groups[-1]) < wanted / 4:
+    last_s = Fraction(timeline.end_ticks - groups[-1][0].start_ticks, timeline.timescale)
+    if len(groups) > 1 and last_s < wanted / 4:
         groups[-2].extend(groups.pop())
     starts = [first_pts(timeline, video, group[0]) for group in groups]
     return tuple(
@@ -220,21 +229,20 @@ def _at(values: list[int], index: int) -> int | None:
     return values[index] if index < len(values) else None
 
 
-def _seconds(timeline: Timeline, group: list[Segment]) -> Fraction:
-    following = group[-1].number + 1
-    end = timeline.segments[following].start_ticks if following < len(timeline.segments) else timeline.end_ticks
-    return Fraction(end - group[0].start_ticks, timeline.timescale)
+def _chunk_rule(timeline: Timeline, video: VideoFacts, wanted: Fraction) -> Callable[[Segment, Segment], bool]:
+    """Whether a chunk that begins with one segment ends before another one, as a function of the two."""
+    scale = timeline.timescale
+    enough = ceil((wanted - SEGMENT_S / 2) * scale)
+    least = ceil(max(_CHUNK_S_MIN, wanted - 2 * SEGMENT_S) * scale)
+    most_wasted = floor(Fraction(1, 2) / video.time_base)
 
+    def ends_here(first: Segment, following: Segment) -> bool:
+        ticks = following.start_ticks - first.start_ticks
+        if ticks >= enough:
+            return True
+        return ticks >= least and following.source_pts - seek_pts(timeline, video, following) <= most_wasted
 
-def _ends_here(
-    timeline: Timeline, video: VideoFacts, group: list[Segment], following: Segment, wanted: Fraction
-) -> bool:
-    length = _seconds(timeline, group)
-    if length >= wanted + SEGMENT_S:
-        return True
-    wasted = (following.source_pts - seek_pts(timeline, video, following)) * video.time_base
-    near_key = wasted <= Fraction(1, 2)
-    return length >= wanted - SEGMENT_S / 2 or (near_key and length >= max(_CHUNK_S_MIN, wanted - 2 * SEGMENT_S))
+    return ends_here
 
 
 def first_pts(timeline: Timeline, video: VideoFacts, segment: Segment) -> int:

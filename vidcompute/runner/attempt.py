@@ -10,10 +10,11 @@ from pathlib import Path
 from vidcompute.errors import VidComputeError
 from vidcompute.media.run import fork
 from vidcompute.media.sandbox import adopt_orphans
+from vidcompute.ports.attempt_folder import AttemptFolder
 from vidcompute.ports.attempt_wire import event_to_json, logs_key, spec_from_json
 from vidcompute.ports.executor import AttemptSpec, Finished, Outcome
 from vidcompute.runner.channel import LineReader, Sender
-from vidcompute.runner.folder import AttemptFolder, make_folder
+from vidcompute.runner.folder import make_folder
 from vidcompute.runner.inner import Context, StageRun, error_of, run_stage
 from vidcompute.runner.publish import describe, fetch_inputs, publish, store_log
 from vidcompute.runner.relay import AttemptLog, Cancellation, CancelledError, Ended, Relay

@@ -24,11 +24,12 @@ from typing import Any
 
 from vidcompute.media import sandbox
 from vidcompute.media.run import fork, kill_group
+from vidcompute.ports.attempt_folder import folder_of
 from vidcompute.ports.attempt_wire import call_from_json, error_to_json
 from vidcompute.ports.executor import Call, InputRef
 from vidcompute.runner.attempt import run_attempt
 from vidcompute.runner.channel import LineReader, Sender
-from vidcompute.runner.folder import folder_of, make_folder, remove_aside, sweep
+from vidcompute.runner.folder import make_folder, remove_aside, sweep
 from vidcompute.runner.inner import Context, StageRun, error_of, run_stage
 from vidcompute.runner.work import LocalInput
 

@@ -32,6 +32,7 @@ class Platform:
     deps: Deps
     key: str
     storage: FolderStorage
+    executor: toys.HandExecutor
     placed: dict[str, AttemptSpec] = field(default_factory=dict)
 
     async def finish_all(self) -> None:
@@ -77,9 +78,11 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     db = Database.open(f"sqlite:///{tmp_path / 'test.db'}")
     key_file = await db.write(accounts.ensure_local, tmp_path)
     storage = FolderStorage(tmp_path / "objects")
+    executor = toys.HandExecutor()
     deps = Deps(
         db=db,
         storage=storage,
+        executor=executor,
         incoming=tmp_path / "incoming",
         base_url="https://video.test",
         limits=Limits(max_upload_bytes=3 * 2**20, max_json_bytes=4096),
@@ -88,7 +91,7 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     )
     app = create_app(deps)
     async with app.router.lifespan_context(app):
-        yield Platform(app, deps, key_file.read_text().strip(), storage)
+        yield Platform(app, deps, key_file.read_text().strip(), storage, executor)
     await db.close()
 
 
@@ -173,6 +176,11 @@ class Stream:
             while not condition():
                 self._some.clear()
                 await self._some.wait()
+
+    async def over(self) -> None:
+        """Wait until the answer is whole, or has failed."""
+        assert self._task is not None
+        await asyncio.wait([self._task])
 
     def events(self) -> list[tuple[str, str, str]]:
         """The whole events that came: id, type, data."""

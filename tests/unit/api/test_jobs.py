@@ -9,11 +9,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.unit.api.conftest import URL, Platform
+from tests.unit.api.conftest import URL, Platform, Stream
 from tests.unit.engine import toys
 from vidcompute.errors import Kind
 from vidcompute.pipeline.plan import Plan
-from vidcompute.ports.executor import Finished, Outcome, Progress
+from vidcompute.ports.executor import AttemptSpec, Finished, Outcome, Progress
 from vidcompute.services import jobs
 
 JOBS, ASSETS = "/api/v1/jobs", "/api/v1/assets"
@@ -248,6 +248,59 @@ async def test_frames_are_downloaded_in_whole_or_part(client: httpx2.AsyncClient
     head = await client.head(f"{JOBS}/{job_id}/frames.zip")
     assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(data)), b"")
     assert (await client.get(f"{JOBS}/{job_id}/frames.zip?output=1")).json()["code"] == "frames_not_found"
+
+
+@pytest.fixture
+async def growing(client: httpx2.AsyncClient, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> AttemptSpec:
+    """An attempt that is about to write a ZIP of frames."""
+
+    def recipe(found: Any, spec: Any, probe: Any) -> Plan:
+        return Plan((probe, toys.node("frames/0", inputs=toys.IMAGE)))
+
+    monkeypatch.setattr(toys, "recipe", recipe)
+    await submit(client, outputs=["frames"])
+    (spec,) = await platform.run_until("frames")
+    return spec
+
+
+async def test_frames_are_sent_while_they_are_taken(platform: Platform, growing: AttemptSpec, tmp_path: Path) -> None:
+    written = platform.executor.written
+    async with Stream(platform, f"{JOBS}/{growing.job_id}/frames.zip") as stream:
+        written[growing.attempt_id] = b"the beginning, "
+        await stream.until(lambda: stream.text == "the beginning, ")
+        assert stream.status == 200
+        written[growing.attempt_id] += b"the middle, "
+        await stream.until(lambda: stream.text.endswith("the middle, "))
+        made = tmp_path / "frames.zip"
+        made.write_bytes(written.pop(growing.attempt_id) + b"the end")
+        await platform.storage.put(f"{growing.output_prefix}/frames.zip", made)
+        await platform.end(Finished(growing.attempt_id, Outcome.OK, {"files": ["frames.zip"]}, 7, "d"))
+        await stream.ended.wait()
+    assert stream.text == "the beginning, the middle, the end"
+
+
+async def test_a_zip_that_will_not_be_whole_is_broken_off(platform: Platform, growing: AttemptSpec) -> None:
+    platform.executor.written[growing.attempt_id] = b"the beginning"
+
+    async def download() -> None:
+        async with Stream(platform, f"{JOBS}/{growing.job_id}/frames.zip") as stream:
+            await stream.until(lambda: stream.text == "the beginning")
+            await platform.end(toys.failed(growing, Kind.REFUSED, "no"))
+            await stream.over()
+
+    with pytest.raises(RuntimeError, match="response already started"):  # so that the server ends the connection
+        await download()
+
+
+async def test_frames_that_do_not_begin_in_time_are_to_be_asked_for_again(
+    client: httpx2.AsyncClient, growing: AttemptSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidcompute.api.frames._HOLD_S", 0.01)
+    answer = await client.get(f"{JOBS}/{growing.job_id}/frames.zip")
+    assert (answer.status_code, answer.json()["code"]) == (503, "frames_not_ready")
+    assert answer.headers["retry-after"] == "1"
+    head = await client.head(f"{JOBS}/{growing.job_id}/frames.zip")
+    assert (head.status_code, head.headers["cache-control"]) == (200, "no-store")
 
 
 async def test_many_readers_and_writers_at_one_time(client: httpx2.AsyncClient) -> None:

@@ -186,6 +186,7 @@ class HandExecutor:
     started: list[AttemptSpec] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     closed_after_s: float | None = None
+    written: dict[str, bytes] = field(default_factory=dict)
     live: dict[str, AttemptSpec] = field(default_factory=dict)
     _events: "asyncio.Queue[AttemptEvent]" = field(default_factory=asyncio.Queue)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -223,6 +224,10 @@ class HandExecutor:
         self._changed.set()
         if attempt_id in self.live:
             self.end(Finished(attempt_id, Outcome.CANCELLED))
+
+    async def read_output(self, attempt_id: str, path: str, start: int) -> bytes | None:
+        """What `written` has of a live attempt, whatever its path, seven bytes at a time."""
+        return self.written[attempt_id][start : start + 7] if attempt_id in self.written else None
 
     async def hold(self, *, held: bool) -> None:
         """Nothing is held here."""

@@ -40,16 +40,20 @@ class Budget:
 
     def spend(self, position: int | None) -> None:
         """One packet more, at this byte of the file. Raises `probe_timeout` or `source_too_many_packets`."""
-        self.packets += 1
+        self.count(1)
+        if self.packets % 512 == 0:
+            self.check()
+            if self._report is not None and position is not None and position >= 0:
+                self._report(min(position / self._size_bytes, 1.0))
+
+    def count(self, packets: int) -> None:
+        """So many packets more. Raises `source_too_many_packets`."""
+        self.packets += packets
         if self.packets > self.limits.max_packets:
             raise refused(
                 "source_too_many_packets",
                 f"The file has more than {self.limits.max_packets} packets: its tables are damaged, or it is too long.",
             )
-        if self.packets % 512 == 0:
-            self.check()
-            if self._report is not None and position is not None and position >= 0:
-                self._report(min(position / self._size_bytes, 1.0))
 
     def check(self) -> None:
         """Raise `probe_timeout` when the time is over."""

@@ -12,34 +12,54 @@ _MOST_UNITS = 64
 
 
 def hidden(codec: str, packet: Packet[VideoStream]) -> bool:
-    """Whether a packet is a picture that is never shown: VP8's and VP9's reference-only frames.
-
-    RFC 6386, 9.1 (show_frame); VP9 bitstream specification, 6.2. A VP9 superframe ends in its marker and shows one.
-    """
-    if codec == "vp8":
-        return memoryview(packet)[0] & 0x10 == 0
-    if codec != "vp9":
+    """Whether a packet is a picture that is never shown: VP8's and VP9's reference-only frames."""
+    if codec not in {"vp8", "vp9"}:
         return False
     data = memoryview(packet)
-    if data[-1] & 0xE0 == 0xC0:
+    return hides(codec, data[0], data[1] if len(data) > 1 else 0) and not ends_superframe(codec, data[-1])
+
+
+def hides(codec: str, first: int, second: int) -> bool:
+    """Whether the first two bytes of VP8 or VP9 say that the picture is not shown.
+
+    RFC 6386, 9.1 (show_frame); VP9 bitstream specification, 6.2.
+    """
+    if codec == "vp8":
+        return first & 0x10 == 0
+    if codec != "vp9":
         return False
-    bits = data[0] << 8 | (data[1] if len(data) > 1 else 0)
+    bits = first << 8 | second
     at = 10 if bits & 0x3000 == 0x3000 else 11  # profile 3 has a reserved bit before
     if bits >> at & 1:  # show_existing_frame
         return False
     return bits >> at - 2 & 1 == 0
 
 
-def starts_closed(codec: str, packet: Packet[VideoStream]) -> bool:
+def ends_superframe(codec: str, last: int) -> bool:
+    """Whether the last byte is the marker of a VP9 superframe (annex B), which shows one of its frames."""
+    return codec == "vp9" and last & 0xE0 == 0xC0
+
+
+def opus_length(first: int, second: int) -> int:
+    """How long an Opus packet lasts, in samples at 48 kHz, by its first two bytes (RFC 6716, 3.1 and 3.2)."""
+    configuration, code = first >> 3, first & 3
+    if configuration < 12:
+        samples = (480, 960, 1920, 2880)[configuration & 3]
+    elif configuration < 16:
+        samples = (480, 960)[configuration & 1]
+    else:
+        samples = (120, 240, 480, 960)[configuration & 3]
+    return samples * (1, 2, 2, second & 0x3F)[code]
+
+
+def starts_closed(codec: str, data: memoryview, extradata: bytes) -> bool:
     """Whether a key packet lets decoding begin with nothing lost before or after it: an IDR, or its like."""
     if codec == "mpeg2video":
-        return _closed_group(bytes(memoryview(packet)[:256]))
+        return _closed_group(bytes(data[:256]))
     test = {"h264": _is_idr, "hevc": _is_hevc_idr}.get(codec)
     if test is None:
         return True
-    extradata = packet.stream.codec_context.extradata or b""
-    head = memoryview(packet)[:_LOOK_BYTES]
-    for first in _units(head, _length_bytes(codec, extradata)):
+    for first in _units(data[:_LOOK_BYTES], _length_bytes(codec, extradata)):
         slice_closed = test(first)
         if slice_closed is not None:
             return slice_closed

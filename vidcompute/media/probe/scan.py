@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from typing import Any, TypeVar
 
 import av.error
@@ -29,7 +30,7 @@ _MOST_TRIES = 400  # packets that a decoder may be fed before it must have given
 _FIRST_PACKETS = 24  # show whether the presentation times lie on the grid of the decoding times
 _FIELD_CODECS = frozenset(("h264", "mpeg2video"))
 _FIELD_FRAMES = 6  # decoded frames that show whether packets are fields
-_MOST_KEYS_INSPECTED = 64
+MOST_KEYS_INSPECTED = 64
 
 
 def _sane(time: int | None) -> int:
@@ -77,8 +78,8 @@ class VideoReader:
         self.closed = True
         self.interlaced = stream.codec_context.field_order in INTERLACED_FIELD_ORDERS
         self.codec = stream.codec_context.codec.canonical_name
+        self.keys_inspected = 0
         self._fed = 0
-        self._keys = 0
 
     @property
     def settled(self) -> bool:
@@ -97,15 +98,15 @@ class VideoReader:
         """One packet, or at the end an empty one."""
         if packet.size and not hidden(self.codec, packet):
             self.rows.add(packet)
-            if packet.is_keyframe and self._keys < _MOST_KEYS_INSPECTED:
-                self.inspect_key(packet)
+            if packet.is_keyframe and self.keys_inspected < MOST_KEYS_INSPECTED:
+                self.inspect_key(memoryview(packet))
         if not self._decoded_enough:
             self._decode(packet)
 
-    def inspect_key(self, packet: Packet[VideoStream]) -> None:
-        """Note whether decoding can begin at this packet with nothing lost."""
-        self._keys += 1
-        self.closed = self.closed and starts_closed(self.codec, packet)
+    def inspect_key(self, data: memoryview) -> None:
+        """Note whether decoding can begin at this key packet with nothing lost."""
+        self.keys_inspected += 1
+        self.closed = self.closed and starts_closed(self.codec, data, self.stream.codec_context.extradata or b"")
 
     def _decode(self, packet: Packet[VideoStream]) -> None:
         self._fed += 1
@@ -124,6 +125,7 @@ class AudioReader:
         self.rows = Rows()
         self.first: AudioFrame | None = None
         self.start: Fraction | None = None  # seconds, encoder delay taken off
+        self.codec = stream.codec_context.codec.canonical_name
         self._fed = 0
 
     @property
@@ -179,6 +181,18 @@ def read(container: InputContainer, readers: Sequence[Reader], budget: Budget, *
         by_index[packet.stream.index].take(packet)
         if beginning and all(reader.settled for reader in readers):
             return
+
+
+def stretch(container: InputContainer, readers: Sequence[Reader], most: int, budget: Budget) -> dict[int, Rows]:
+    """The rows of the next packets, at most so many, by stream index; nothing of them is decoded."""
+    found = {reader.stream.index: Rows() for reader in readers}
+    codecs = {reader.stream.index: reader.codec for reader in readers}
+    for packet in islice(_packets(container, readers), most):
+        budget.spend(packet.pos)
+        index = packet.stream.index
+        if packet.size and not hidden(codecs[index], packet):
+            found[index].add(packet)
+    return found
 
 
 def _packets(container: InputContainer, readers: Sequence[Reader]) -> Iterator[Packet[Any]]:

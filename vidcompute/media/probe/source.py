@@ -10,10 +10,12 @@ from vidcompute.errors import refused
 from vidcompute.media import sniff
 from vidcompute.media.facts import AudioFacts, SourceFacts, VideoFacts
 from vidcompute.media.probe import pictures, sounds, verdict
+from vidcompute.media.probe.blocks import BlockIndex, block_index
 from vidcompute.media.probe.limits import Budget, ProbeLimits, Report
 from vidcompute.media.probe.names import PCM_DEMUXERS
 from vidcompute.media.probe.opening import open_source
 from vidcompute.media.probe.scan import AudioReader, Reader, VideoReader, read
+from vidcompute.media.probe.spliced import splice
 from vidcompute.media.probe.structure import Structure, examine
 from vidcompute.media.probe.table import video_table
 from vidcompute.media.probe.timeline import Timeline
@@ -47,6 +49,9 @@ def probe_source(path: Path, limits: ProbeLimits, report: Report | None) -> Sour
     if structure.indexed or demuxer in PCM_DEMUXERS:
         with open_source(source.path, demuxer, limits) as container:
             facts = _Reading(container, source, limits, budget).by_index()
+    elif demuxer == "matroska" and (blocks := block_index(source.path, budget)) is not None:
+        with open_source(source.path, demuxer, limits) as container:
+            facts = _Reading(container, source, limits, budget).by_blocks(blocks)
     if facts is None:
         with open_source(source.path, demuxer, limits) as container:
             facts = _Reading(container, source, limits, budget).by_packets()
@@ -117,9 +122,17 @@ class _Reading:
         line = pictures.from_table(self._container, self._video, index, self._budget, self._warnings)
         return None if line is None else self._judged(*self._picture(self._video, line, index.size_bytes), tracks)
 
+    def by_blocks(self, blocks: BlockIndex) -> SourceFacts | None:
+        """The facts by the headers of a Matroska file's blocks; None where those don't tell them exactly."""
+        read(self._container, self._readers, self._budget, beginning=True)
+        return self._by_rows() if splice(self._container, self._readers, blocks, self._budget) else None
+
     def by_packets(self) -> SourceFacts:
         """The facts by every packet of the file."""
         read(self._container, self._readers, self._budget, beginning=False)
+        return self._by_rows()
+
+    def _by_rows(self) -> SourceFacts:
         tracks = []
         for reader in self._audio:
             if reader.first is None:

@@ -78,15 +78,15 @@ def _matroska_bytes(file: BinaryIO) -> int:
     """How long the file says that it is; 0 where it does not say (a live recording)."""
     file.seek(0)
     head = file.read(4096)
-    header_bytes, used = _ebml_size(head, 4)
+    header_bytes, used = ebml_size(head, 4)
     segment = 4 + used + header_bytes
     if used == 0 or head[segment : segment + 4] != b"\x18\x53\x80\x67":
         return 0
-    segment_bytes, used = _ebml_size(head, segment + 4)
+    segment_bytes, used = ebml_size(head, segment + 4)
     return segment + 4 + used + segment_bytes if used and segment_bytes >= 0 else 0
 
 
-def _ebml_size(data: bytes, at: int) -> tuple[int, int]:
+def ebml_size(data: bytes, at: int) -> tuple[int, int]:
     """An EBML variable-size integer: its value (-1 for "unknown") and how many bytes it takes (0: there is none)."""
     if at >= len(data) or data[at] == 0:
         return 0, 0

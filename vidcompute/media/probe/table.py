@@ -24,7 +24,7 @@ from vidcompute.media.probe.timeline import HOLE, Flags, Ticks
 _SYNC_SAMPLES_CHECKED = 6
 _AUDIO_ENTRIES_CHECKED = 64
 # Sound whose packets all last equally long.
-_EVEN_AUDIO = frozenset(("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac", "mp2"))
+EVEN_AUDIO = frozenset(("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac", "mp2"))
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def holds(container: InputContainer, reader: VideoReader, table: VideoTable, bud
         if packet is None or packet.dts != dts or packet.pts != pts or not packet.is_keyframe:
             return False
         budget.spend(packet.pos)
-        reader.inspect_key(packet)
+        reader.inspect_key(memoryview(packet))
     return True
 
 
@@ -125,7 +125,7 @@ def audio_table(reader: AudioReader, size_bytes: int) -> AudioTable | None:
         return None
     first, last = entries[0].timestamp, entries[count - 1].timestamp
     pcm = codec.startswith("pcm_")
-    if not pcm and codec not in _EVEN_AUDIO:
+    if not pcm and codec not in EVEN_AUDIO:
         return None
     step = entries[1].timestamp - first
     if pcm:

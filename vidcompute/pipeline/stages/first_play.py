@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
+from vidcompute.errors import VidComputeError, not_found
 from vidcompute.media import tracks
 from vidcompute.media.audio import AudioCut, audio_args, audio_input, cutter
 from vidcompute.media.cmaf import SegmentInfo
@@ -13,6 +15,8 @@ from vidcompute.pipeline.stage import Work
 from vidcompute.ports.executor import Needs
 
 _FIRST_PIPE = 3
+_TIMED = frozenset({"mov", "matroska"})  # containers that state the time of each packet
+_LONG_LEAD_FRAMES = 48  # a search costs about as much as ten frames of 1080p
 
 
 @dataclass(frozen=True)
@@ -38,14 +42,18 @@ class FirstPlay:
         return Needs(cpu=1, memory_bytes=512 * 2**20)
 
     def run(self, work: Work) -> dict[str, Any]:
-        """Emit `{"track": …, "number": …}` for each segment as its file appears in the output folder."""
+        """Emit `{"track": …, "number": …}` for each segment as its file appears in the output folder.
+
+        Raises what `tracks.make` raises, `segment_not_found` where the source is gone.
+        """
         inputs: list[list[str]] = []
         outputs: list[list[str]] = []
         writers: dict[int, tracks.TrackWriter] = {}
         source, pace = work.path("source"), self.pace or None
         if self.video and self.rung:
             url = f"pipe:{_FIRST_PIPE}"
-            inputs.append(video_input(self.video, source, pace=pace, decode=not self.copy))
+            left_out = [] if self.copy else _left_out(self.video, source)
+            inputs.append(video_input(self.video, source, pace=pace, decode=not self.copy, left_out=left_out))
             encoded = encode_args(self.video, [(self.rung, url)], fast=True) if not self.copy else None
             outputs.append(encoded or copy_args(self.video, url))
             folder, tell = work.output / self.rung.name, _telling(work, self.rung.name)
@@ -60,7 +68,12 @@ class FirstPlay:
             outputs.append(self._sound(part, number, len(inputs) - 1, last))
             folder, tell = work.output / part.track, _telling(work, part.track)
             writers[number] = tracks.TrackWriter(folder, cutter(part, self.first, last), on_segment=tell)
-        tracks.make(command(work.ffmpeg, *inputs, *outputs), writers, on_line=work.log)
+        try:
+            tracks.make(command(work.ffmpeg, *inputs, *outputs), writers, on_line=work.log)
+        except VidComputeError:
+            if source.exists():
+                raise
+            raise not_found("segment", str(self.first)) from None  # its asset was deleted meanwhile
         return {}
 
     def _sound(self, part: AudioCut, pipe: int, number: int, last: int) -> list[str]:
@@ -70,6 +83,15 @@ class FirstPlay:
 
     def _to_the_end(self) -> bool:
         return self.video is None or self.end >= max(part.segments for part in self.audio)
+
+
+def _left_out(part: VideoCut, source: Path) -> list[int]:
+    """What need not be decoded on the way to a stretch, where that is more than looking for it costs."""
+    if part.container not in _TIMED or part.lead * part.frame_rate < _LONG_LEAD_FRAMES:
+        return []
+    from vidcompute.media.decode import unreferenced  # with libav*, which the server itself never loads
+
+    return unreferenced(source, part.container, part.stream, part.seek_pts, part.start_pts)
 
 
 def _telling(work: Work, track: str) -> Callable[[SegmentInfo], None]:

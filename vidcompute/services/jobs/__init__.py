@@ -8,6 +8,7 @@ from vidcompute.services.jobs.models import (
     Job,
     JobFilter,
     JobTask,
+    OutputPlace,
     Placement,
     RetryPolicy,
     StageView,
@@ -24,7 +25,7 @@ from vidcompute.services.jobs.queries import (
     tasks_of,
     unplanned,
 )
-from vidcompute.services.jobs.service import cancel, plan_of, retry, submit
+from vidcompute.services.jobs.service import cancel, place_of_frames, plan_of, retry, submit
 from vidcompute.services.jobs.stages import list_stages
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Job",
     "JobFilter",
     "JobTask",
+    "OutputPlace",
     "Placement",
     "Recorded",
     "RetryPolicy",
@@ -54,6 +56,7 @@ __all__ = [
     "list_jobs",
     "list_stages",
     "place",
+    "place_of_frames",
     "plan_of",
     "record_progress",
     "retry",

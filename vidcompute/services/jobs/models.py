@@ -85,6 +85,14 @@ class JobTask:
 
 
 @dataclass(frozen=True)
+class OutputPlace:
+    """Where one output of a job is: at `key` in storage, or in the making by an attempt, or nowhere yet."""
+
+    key: str | None = None
+    attempt_id: str | None = None
+
+
+@dataclass(frozen=True)
 class RetryPolicy:
     """How often, and after what wait, a task is tried again.
 

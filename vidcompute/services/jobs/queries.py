@@ -143,6 +143,12 @@ def artifacts_of(conn: Connection, organization_id: str, job_id: str) -> dict[st
     return {row.plan_node_id: found[row.content_key] for row in rows if row.content_key in found}
 
 
+def live_attempt(conn: Connection, task_id: str) -> str | None:
+    """The attempt that is at a task now."""
+    query = select(attempts.c.id).where(attempts.c.task_id == task_id, attempts.c.outcome.is_(None))
+    return conn.execute(query).scalar()
+
+
 def source_of_asset(conn: Connection, asset_id: str) -> Source | None:
     """The source that an asset is made from; None where it isn't fetched yet."""
     query = select(sources).join_from(assets, sources, sources.c.id == assets.c.source_id)

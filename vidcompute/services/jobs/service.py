@@ -6,15 +6,17 @@ from sqlalchemy import Connection, insert, update
 
 from vidcompute.db.outbox import emit
 from vidcompute.db.schema import interests, jobs
-from vidcompute.errors import Kind, VidComputeError
+from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.ids import new_id
 from vidcompute.pipeline.plan import Plan
 from vidcompute.pipeline.spec import JobSpec, UploadInput
+from vidcompute.pipeline.stages.frames import ZIP_NAME
 from vidcompute.services import assets
 from vidcompute.services.assets import Source
 from vidcompute.services.jobs import attaching, moves, queries
-from vidcompute.services.jobs.models import RANKS, Job
-from vidcompute.services.states import REQUEUE, JobStatus, JobStep
+from vidcompute.services.jobs.models import RANKS, Job, OutputPlace
+from vidcompute.services.states import ENDED_JOBS, REQUEUE, JobStatus, JobStep
+from vidcompute.services.tasks.queries import artifacts
 
 KIND = "media"  # what `submit` makes; later issues add further kinds
 
@@ -94,3 +96,23 @@ def retry(conn: Connection, organization_id: str, job_id: str) -> Job:
 def plan_of(job: Job) -> Plan | None:
     """The job's plan; None while there is none."""
     return None if job.plan is None else Plan.from_json(job.plan)
+
+
+def place_of_frames(conn: Connection, organization_id: str, job_id: str, output: int | None = None) -> OutputPlace:
+    """Where the frames are that a job's output number `output` asked for (left out: the first such output).
+
+    Raises `frames_not_found` where it asked for none, or where they will not come any more: the job has ended
+    without them.
+    """
+    job = queries.get_job(conn, organization_id, job_id)
+    wanted = [n for n, asked in enumerate(job.spec["outputs"]) if asked["type"] == "frames" and output in {None, n}]
+    if not wanted:
+        raise not_found("frames", job_id)
+    node_id = f"frames/{wanted[0]}"
+    row = next((row for row in queries.interest_rows(conn, job_id) if row.plan_node_id == node_id), None)
+    made = artifacts(conn, organization_id, [row.content_key] if row else [])
+    if row is not None and row.content_key in made:
+        return OutputPlace(f"{made[row.content_key].storage_prefix}/{ZIP_NAME}")
+    if job.status in ENDED_JOBS:
+        raise not_found("frames", job_id)
+    return OutputPlace(attempt_id=queries.live_attempt(conn, row.id) if row else None)

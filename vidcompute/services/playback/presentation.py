@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -146,7 +146,7 @@ class Presentation:
             name=rung.name,
             codec_string=remux.codec_string(video) if copied else h264_codec_string(rung.level),
             timescale=layout.timeline.timescale,
-            segments=tuple(_promise(layout.timeline.boundaries())),
+            segments=_promise(layout.timeline.boundaries()),
             folder=folder,
             estimate=Bandwidth(int(rung.peak_bps * _PEAK_MARGIN), int(rung.peak_bps * _AVERAGE_SHARE)),
             width=rung.width_px,
@@ -160,7 +160,7 @@ class Presentation:
             name=cut.track,
             codec_string="mp4a.40.2",
             timescale=cut.sample_rate,
-            segments=tuple(_promise(cut.edges())),
+            segments=_promise(cut.edges()),
             folder=f"{folder}/{cut.track}",
             estimate=Bandwidth(int(cut.bitrate_bps * _PEAK_MARGIN), cut.bitrate_bps),
             language=facts.language if facts else "und",
@@ -178,9 +178,12 @@ def segment_number(file_name: str) -> int:
     return int(stem)
 
 
-def _promise(edges: Sequence[int]) -> Iterator[SegmentInfo]:
-    for number, (start, end) in enumerate(pairwise(edges)):
-        yield SegmentInfo(number, start, end - start, 0, 0, "")
+@lru_cache(maxsize=16)  # a player asks for playlist after playlist of one timeline
+def _promise(edges: tuple[int, ...]) -> tuple[SegmentInfo, ...]:
+    """The segments between these ticks, of which nothing more is known yet."""
+    return tuple(
+        SegmentInfo(number, start, end - start, 0, 0, "") for number, (start, end) in enumerate(pairwise(edges))
+    )
 
 
 def _made_by(node: PlanNode) -> Iterator[tuple[str, int, int]]:

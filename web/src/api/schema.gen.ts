@@ -101,7 +101,7 @@ export interface paths {
         };
         /**
          * Download frames
-         * @description The frames that a job took from its video; takes ranges, so that a download can be resumed.
+         * @description The frames that a job takes from its video. What is done takes ranges, so that a download can be resumed.
          */
         get: operations["download_frames"];
         put?: never;
@@ -2136,7 +2136,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A ZIP of pictures with `frames.json`, which names each with its index and time. */
+            /** @description A ZIP of pictures with `frames.json`, which names each with its index and time. While it is made, it is sent as it grows: without a length, and broken off if the job fails. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2145,7 +2145,7 @@ export interface operations {
                     "application/zip": string;
                 };
             };
-            /** @description The range that was asked for. */
+            /** @description The range that was asked for, of a ZIP that is done. */
             206: {
                 headers: {
                     [name: string]: unknown;
@@ -2190,6 +2190,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
