@@ -145,17 +145,22 @@ async def test_a_jump_ends_the_run_before_it_and_waiters_share_one(
     await made.close()
 
 
-async def test_the_ladder_is_held_from_a_start_until_the_first_segment(
+async def test_the_ladder_is_held_until_the_opening_is_there_and_goes_on_beside_jumps(
     machine: Machine, view: Presentation, tmp_path: Path
 ) -> None:
     made = makers(machine, tmp_path)
-    asked = asyncio.create_task(made.file(view, tmp_path, FAST, "10.m4s"))
+    asked = asyncio.create_task(made.file(view, tmp_path, FAST, "0.m4s"))
     await machine.until(1, live=1)
     assert machine.holds == [True]
     machine.make(1)
     await asked
     machine.make(1)
-    await made.file(view, tmp_path, SOUND, "11.m4s")
+    await made.file(view, tmp_path, SOUND, "1.m4s")
+    assert machine.holds == [True, False]
+    asked = asyncio.create_task(made.file(view, tmp_path, FAST, "10.m4s"))
+    await machine.until(2, live=1)
+    machine.make(1)
+    await asked
     assert machine.holds == [True, False]
     await made.close()
 

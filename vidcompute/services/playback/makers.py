@@ -121,8 +121,11 @@ class Makers:
         await asyncio.gather(*(maker.stop() for maker in self._makers.values()))
 
     @contextlib.asynccontextmanager
-    async def urgency(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-        """While somebody waits for a first segment, the ladder stands still; yields a function that ends it early."""
+    async def urgency(self, *, held: bool) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """While a first segment is made, the ladder stands still if `held`; yields a function that ends it early."""
+        if not held:
+            yield _nothing
+            return
         self._urgent += 1
         if self._urgent == 1:
             await self._executor.hold(held=True)
@@ -233,7 +236,7 @@ class _Maker:
         )
         try:
             async with (
-                self._makers.urgency() as end_urgency,
+                self._makers.urgency(held=first == 0) as end_urgency,
                 contextlib.aclosing(self._makers.interactive.call(call)) as told,
             ):
                 async for item in told:
@@ -295,6 +298,10 @@ class _Maker:
         if run is not None and run is not asyncio.current_task():
             run.cancel()
             await asyncio.wait([run])
+
+
+async def _nothing() -> None:
+    """Nothing is held that could be let go."""
 
 
 def writing(stage: FirstPlay) -> list[str]:
