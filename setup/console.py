@@ -1,11 +1,12 @@
 """What a person sees while the set-up works, and how commands are run so that a failure says what to do."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _COLOURS = sys.stderr.isatty() and "NO_COLOR" not in os.environ
@@ -59,34 +60,56 @@ def run(
     cwd: Path | None = None,
     show: bool = False,
     timeout_s: float = 1800,
+    tries: int = 1,
 ) -> str:
     """Run a command and return what it printed; SetupError with its last lines when it fails.
 
-    `env` is added to this process's environment. `show` lets its output through as it comes, for long installs.
+    `env` is added to this process's environment. `show` lets its output through as it comes, for long installs. What
+    has not ended after `timeout_s` is ended, and begun anew as long as there are `tries`.
     """
     environment = {**os.environ, **(env or {})}
     try:
-        done = subprocess.run(
-            command,
-            env=environment,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=None if show else subprocess.PIPE,
-            stderr=None if show else subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=timeout_s,
-        )
+        done = _finished(command, environment, cwd, show=show, timeout_s=timeout_s)
     except FileNotFoundError as missing:
         raise SetupError(problem, hint or f"{missing.filename} was not found.") from missing
     except subprocess.TimeoutExpired as late:
+        if tries > 1:
+            say(f"  no end after {timeout_s:g} s: once more")
+            return run(
+                command, problem=problem, hint=hint, env=env, cwd=cwd, show=show, timeout_s=timeout_s, tries=tries - 1
+            )
         raise SetupError(f"{problem}: no end after {timeout_s:g} s", hint) from late
-    output = done.stdout or ""
     if done.returncode:
-        last = "\n".join(output.splitlines()[-25:])
+        last = "\n".join(done.stdout.splitlines()[-25:])
         raise SetupError(f"{problem} (exit code {done.returncode} of {' '.join(command[:4])})", hint, last)
-    return output
+    return done.stdout
+
+
+def _finished(
+    command: Sequence[str], environment: Mapping[str, str], cwd: Path | None, *, show: bool, timeout_s: float
+) -> "subprocess.CompletedProcess[str]":
+    """The command's end; whatever keeps it from that also ends every process that it has started."""
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=None if show else subprocess.PIPE,
+        stderr=None if show else subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        process_group=None if show else 0,  # what is shown may ask on the terminal, as only its own group can
+    )
+    try:
+        output, _ = process.communicate(timeout=timeout_s)
+    except BaseException:
+        process.kill()
+        if not show:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    return subprocess.CompletedProcess(command, process.returncode, output or "", "")
 
 
 def works(command: Sequence[str], *, timeout_s: float = 30) -> bool:

@@ -24,6 +24,7 @@ from setup.places import (
 
 _NOT_SOURCES = frozenset({"node_modules", "dist", "coverage"})
 _STAMP = STAMPS / "pages"
+_NPM_S = 240  # npm may wait for ever for a connection that has gone; what it has fetched by then it keeps
 _OLDEST_NODE = (20, 19)
 _BUILD_HINT = "The lines above say what is wrong in web/. `cd web && npm run build` shows it again."
 
@@ -57,6 +58,8 @@ def packages(folder: Path) -> dict[str, str]:
                 env=settings,
                 problem="The npm packages could not be installed",
                 hint="Check that the npm registry can be reached; then run the same command again.",
+                timeout_s=_NPM_S,
+                tries=3,
             )
         stamp(mark, stamped)
     return settings

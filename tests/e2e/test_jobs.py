@@ -72,9 +72,9 @@ def test_the_same_source_and_spec_twice_runs_nothing_twice(driver: Driver, short
     assert {name for name, attempts in driver.attempts(more["id"]).items() if attempts} == {"mp4"}
 
 
-def test_frames_come_while_they_are_taken(driver: Driver, endless: Path) -> None:
-    asked = {"type": "frames", "pick": "all", "format": "png", "end": 20}
-    job = driver.submit(endless, outputs=[asked])
+def test_frames_come_while_they_are_taken(driver: Driver, clip: ClipMaker) -> None:
+    source = clip("frames-on-the-way", ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=20", *X264])
+    job = driver.submit(source, outputs=[{"type": "frames", "pick": "all", "format": "png"}])
     received, running_at_first = bytearray(), False
     with driver.http.stream("GET", f"/api/v1/jobs/{job['id']}/frames.zip", timeout=60) as answer:
         assert answer.status_code == 200

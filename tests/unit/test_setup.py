@@ -53,6 +53,14 @@ def test_a_missing_command_and_one_that_hangs_are_told_apart() -> None:
     assert not console.works(["/nowhere/tool"])
 
 
+def test_what_hangs_is_ended_with_all_it_started_and_tried_again(tmp_path: Path) -> None:
+    script = "if [ -e begun ]; then echo done; else touch begun; tail -f /dev/null & echo $! > child; wait; fi"
+    told = console.run(["sh", "-c", script], problem="Slow", cwd=tmp_path, timeout_s=1, tries=2)
+    assert told == "done\n"
+    child = Path(f"/proc/{(tmp_path / 'child').read_text().strip()}/stat")
+    assert not child.exists() or child.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
 def test_each_package_says_what_it_is_for() -> None:
     assert all(package.purpose for package in system.NEEDED)
     assert not system.Package("x", ("no-such-program-anywhere",), "nothing").present()
