@@ -68,17 +68,17 @@ def run(
     has not ended after `timeout_s` is ended, and begun anew as long as there are `tries`.
     """
     environment = {**os.environ, **(env or {})}
+    done = None
     try:
-        done = _finished(command, environment, cwd, show=show, timeout_s=timeout_s)
+        while done is None and tries:
+            done = _finished(command, environment, cwd, show=show, timeout_s=timeout_s)
+            tries -= 1
+            if done is None and tries:
+                say(f"  no end after {timeout_s:g} s: once more")
     except FileNotFoundError as missing:
         raise SetupError(problem, hint or f"{missing.filename} was not found.") from missing
-    except subprocess.TimeoutExpired as late:
-        if tries > 1:
-            say(f"  no end after {timeout_s:g} s: once more")
-            return run(
-                command, problem=problem, hint=hint, env=env, cwd=cwd, show=show, timeout_s=timeout_s, tries=tries - 1
-            )
-        raise SetupError(f"{problem}: no end after {timeout_s:g} s", hint) from late
+    if done is None:
+        raise SetupError(f"{problem}: no end after {timeout_s:g} s", hint)
     if done.returncode:
         last = "\n".join(done.stdout.splitlines()[-25:])
         raise SetupError(f"{problem} (exit code {done.returncode} of {' '.join(command[:4])})", hint, last)
@@ -87,8 +87,8 @@ def run(
 
 def _finished(
     command: Sequence[str], environment: Mapping[str, str], cwd: Path | None, *, show: bool, timeout_s: float
-) -> "subprocess.CompletedProcess[str]":
-    """The command's end; whatever keeps it from that also ends every process that it has started."""
+) -> "subprocess.CompletedProcess[str] | None":
+    """The command's end, None where it took too long; nothing that it has started goes on then, nor after Ctrl-C."""
     process = subprocess.Popen(
         command,
         env=environment,
@@ -102,12 +102,14 @@ def _finished(
     )
     try:
         output, _ = process.communicate(timeout=timeout_s)
-    except BaseException:
+    except BaseException as problem:
         process.kill()
         if not show:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        if isinstance(problem, subprocess.TimeoutExpired):
+            return None
         raise
     return subprocess.CompletedProcess(command, process.returncode, output or "", "")
 

@@ -275,10 +275,10 @@ class LocalExecutor:
                 kill_group(running.child.pid)
             await _within(running.done, _KILLED_S)
 
-    async def read_output(self, attempt_id: str, path: str, start: int) -> bytes | None:
+    async def read_output(self, attempt_id: str, path: str, start: int) -> bytes:
         """See `Executor.read_output`."""
         if attempt_id not in self._running:
-            return None
+            return b""
         return await asyncio.to_thread(_read_from, folder_of(self._work_root, attempt_id).output, path, start)
 
     async def hold(self, *, held: bool) -> None:
@@ -330,15 +330,13 @@ class LocalExecutor:
                 await asyncio.wait([child.exited], timeout=_CANCEL_S)
 
 
-def _read_from(folder: Path, path: str, start: int) -> bytes | None:
+def _read_from(folder: Path, path: str, start: int) -> bytes:
     # The stage's own process wrote this name: a link there could lead anywhere, a pipe hold us.
     try:
         with os.fdopen(os.open(folder / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", buffering=0) as file:
             return os.pread(file.fileno(), _OUTPUT_BYTES, start)
-    except FileNotFoundError:
-        return b"" if folder.is_dir() else None
     except OSError:
-        return None
+        return b""
 
 
 def _look_at(task: "asyncio.Future[None]") -> None:

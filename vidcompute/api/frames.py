@@ -92,7 +92,7 @@ async def _growing(deps: Deps, caller: Principal, job_id: str, output: int | Non
             if sent and place.attempt_id != attempt_id:
                 break
             attempt_id = place.attempt_id
-            while attempt_id and (piece := await deps.executor.read_output(attempt_id, ZIP_NAME, sent) or b""):
+            while attempt_id and (piece := await deps.executor.read_output(attempt_id, ZIP_NAME, sent)):
                 sent += len(piece)
                 yield piece
             await changes.wait(_LOOK_S)

@@ -149,7 +149,10 @@ def unreferenced(path: Path, container: str, index: int, first_pts: int, until_p
     with suppress(av.FFmpegError, VidComputeError), open_source(path.absolute(), container, ProbeLimits()) as file:
         stream = _only(file, index)
         lengths = _length_bytes(stream) if stream is not None else 0
-        for packet in _packets_from(file, stream, first_pts) if stream is not None and lengths else ():
+        if stream is None or not lengths:
+            return []
+        file.seek(first_pts, stream=stream)
+        for packet in file.demux(stream):
             if packet.pts is None or late > _KEPT_PACKETS:
                 break
             late = late + 1 if packet.pts >= until_pts else 0
@@ -157,11 +160,6 @@ def unreferenced(path: Path, container: str, index: int, first_pts: int, until_p
     before = passed[: max(0, len(passed) - late - _KEPT_PACKETS)]
     needed = {pts for pts, free in before if not free}
     return sorted({pts for pts, free in before if free and first_pts < pts < until_pts} - needed)
-
-
-def _packets_from(container: InputContainer, stream: VideoStream, key_pts: int) -> "Iterator[VideoPacket]":
-    container.seek(key_pts, stream=stream)
-    return container.demux(stream)
 
 
 def _only(container: InputContainer, index: int) -> VideoStream | None:

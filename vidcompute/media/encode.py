@@ -79,9 +79,14 @@ class VideoCut:
     next_key_pts: int | None = None
 
     @property
+    def begin_pts(self) -> int:
+        """Where decoding begins: at the key frame to seek to, or at the source's begin."""
+        return self.zero_pts if self.counted else max(self.zero_pts, self.seek_pts)
+
+    @property
     def lead(self) -> Fraction:
-        """Seconds from the key frame where decoding begins to the first frame that is wanted."""
-        return (self.start_pts - self.seek_pts) * Fraction(*self.time_base)
+        """Seconds from there to the first frame that is wanted."""
+        return (self.start_pts - self.begin_pts) * Fraction(*self.time_base)
 
     @property
     def frames(self) -> int:
@@ -161,12 +166,9 @@ def video_input(
 
     The packets at the times `left_out`, in order, never reach the decoder (see `decode.unreferenced`).
     """
-    from_start = part.counted or part.seek_pts <= part.zero_pts
-    begin_pts = part.zero_pts if from_start else part.seek_pts
-    lead = (part.start_pts - begin_pts) * Fraction(*part.time_base)
-    seeking = [] if from_start else _seeking(part)
+    seeking = [] if part.begin_pts == part.zero_pts else _seeking(part)
     dropping = drop_packets(part.stream, _any_of(left_out[:_LEFT_OUT_MAX])) if left_out else []
-    return [*paced(pace, lead), *seeking, *dropping, *input_args(source, part.container, decode=decode)]
+    return [*paced(pace, part.lead), *seeking, *dropping, *input_args(source, part.container, decode=decode)]
 
 
 def drop_packets(stream: int, condition: str) -> list[str]:

@@ -147,11 +147,8 @@ class Executor(Protocol):
         """End an attempt and every process it started, within 2 s; unknown ids are fine."""
         ...
 
-    async def read_output(self, attempt_id: str, path: str, start: int) -> bytes | None:
-        """Some of what a running attempt has written to `path` of its output from the byte `start` on.
-
-        Empty where there is no more by now; None where nothing of the attempt can be read here (any more).
-        """
+    async def read_output(self, attempt_id: str, path: str, start: int) -> bytes:
+        """Some of what a running attempt has written to `path` of its output from `start` on; empty: no more by now."""
         ...
 
     async def hold(self, *, held: bool) -> None:

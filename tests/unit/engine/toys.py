@@ -225,9 +225,9 @@ class HandExecutor:
         if attempt_id in self.live:
             self.end(Finished(attempt_id, Outcome.CANCELLED))
 
-    async def read_output(self, attempt_id: str, path: str, start: int) -> bytes | None:
+    async def read_output(self, attempt_id: str, path: str, start: int) -> bytes:
         """What `written` has of a live attempt, whatever its path, seven bytes at a time."""
-        return self.written[attempt_id][start : start + 7] if attempt_id in self.written else None
+        return self.written.get(attempt_id, b"")[start : start + 7]
 
     async def hold(self, *, held: bool) -> None:
         """Nothing is held here."""

@@ -47,10 +47,10 @@ class _OddError(Exception):
 
 @dataclass(frozen=True)
 class Blocks:
-    """Blocks in the order of the file, one frame each: `times` in ticks without the codec's delay taken off; whether
+    """Blocks in the order of the file, one frame each.
 
-    they are marked as random access points; where their content begins; its size in bytes, and its first two bytes
-    (0 for what isn't there).
+    `times` are in ticks without the codec's delay taken off; `keys` says whether they are marked as random access
+    points; `places` is where their content begins, `sizes` its bytes, `heads` its first two (0 for what isn't there).
     """
 
     times: Ticks

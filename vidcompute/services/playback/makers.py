@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -121,28 +121,17 @@ class Makers:
         await asyncio.gather(*(maker.stop() for maker in self._makers.values()))
 
     @contextlib.asynccontextmanager
-    async def urgency(self, *, held: bool) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-        """While a first segment is made, the ladder stands still if `held`; yields a function that ends it early."""
-        if not held:
-            yield _nothing
-            return
+    async def urgency(self) -> AsyncIterator[None]:
+        """Meanwhile the ladder stands still."""
         self._urgent += 1
-        if self._urgent == 1:
-            await self._executor.hold(held=True)
-        over = False
-
-        async def end() -> None:
-            nonlocal over
-            if not over:
-                over = True
-                self._urgent -= 1
-                if self._urgent == 0:
-                    await self._executor.hold(held=False)
-
         try:
-            yield end
+            if self._urgent == 1:
+                await self._executor.hold(held=True)
+            yield
         finally:
-            await asyncio.shield(end())
+            self._urgent -= 1
+            if self._urgent == 0:
+                await asyncio.shield(self._executor.hold(held=False))
 
 
 class _Maker:
@@ -236,15 +225,17 @@ class _Maker:
         )
         try:
             async with (
-                self._makers.urgency(held=first == 0) as end_urgency,
+                contextlib.AsyncExitStack() as urgency,
                 contextlib.aclosing(self._makers.interactive.call(call)) as told,
             ):
+                if first == 0:
+                    await urgency.enter_async_context(self._makers.urgency())
                 async for item in told:
                     if "track" not in item:
                         continue
                     self._take(item["track"], item["number"])
                     if len(self._reached) == len(writing(stage)):
-                        await end_urgency()
+                        await urgency.aclose()
                     if self._unwatched(first):
                         return
         except VidComputeError as error:
@@ -298,10 +289,6 @@ class _Maker:
         if run is not None and run is not asyncio.current_task():
             run.cancel()
             await asyncio.wait([run])
-
-
-async def _nothing() -> None:
-    """Nothing is held that could be let go."""
 
 
 def writing(stage: FirstPlay) -> list[str]:
