@@ -47,7 +47,7 @@ def main() -> int:
             print(f"  could not be carried through: {_reason(error)}", flush=True)
             broken = True
             continue
-        documents.append(_document(report, known, quick=options.quick))
+        documents.append(_document(report, known, options))
         for figure in report.figures:
             print(results.line(figure), flush=True)
         if not options.quick:
@@ -65,10 +65,12 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _document(report: Report, known: machine.Machine, *, quick: bool) -> dict[str, Any]:
-    command = " ".join(["python -m bench", report.benchmark, *(["--quick"] if quick else [])])
+def _document(report: Report, known: machine.Machine, options: argparse.Namespace) -> dict[str, Any]:
+    quick = ["--quick"] if options.quick else []
+    rounds = [f"--rounds {options.rounds}"] if options.rounds else []
+    command = " ".join(["python -m bench", report.benchmark, *quick, *rounds])
     date = datetime.now(UTC).isoformat(timespec="seconds")
-    return report.to_json(command=command, date=date, machine=known, quick=quick)
+    return report.to_json(command=command, date=date, machine=known, quick=options.quick)
 
 
 def _verdict(documents: list[dict[str, Any]], *, quick: bool) -> int:

@@ -42,7 +42,7 @@ def measure(run: Run) -> Report:
             source = run.sources.make(kind, 60 if run.quick and limited else 20 if run.quick else seconds)
             title = "generated" if limited else "real footage"
             with tempfile.TemporaryDirectory(dir=run.work, prefix="ladders-") as folder:
-                found, more = _compare(run, server, source, Path(folder), every_peer=limited)
+                found, more = _compare(run, server, source, Path(folder), others=limited)
             figures += [_titled(figure, title) for figure in found]
             details[title] = more
     return Report(NAME, tuple(figures), details)
@@ -53,7 +53,7 @@ def _titled(figure: Figure, title: str) -> Figure:
 
 
 def _compare(
-    run: Run, server: Platform, source: Source, folder: Path, *, every_peer: bool
+    run: Run, server: Platform, source: Source, folder: Path, *, others: bool
 ) -> tuple[list[Figure], dict[str, Any]]:
     laid = lay_out(source.path)
     if laid.layout.copied is not None:
@@ -72,8 +72,8 @@ def _compare(
         Figure("CPU / one bare ffmpeg", _cpu(spent["vidcompute"]) / _cpu(spent["one process"]), "x", _CPU_LIMIT),
         Figure("wall / one bare ffmpeg", _wall(spent["vidcompute"]) / _wall(spent["one process"]), "x", _WALL_LIMIT),
     ]
-    if every_peer:
-        figures += _against_limits(run, laid, folder, spent)
+    figures += _against_limits(run, laid, folder, spent)
+    if others:
         figures += _against_others(run, folder)
     details = {name: [vars(one) for one in many] for name, many in spent.items()}
     return figures, {"spent": details, "stages": stages, "seconds": source.seconds, "threads": laid.threads}
@@ -93,7 +93,7 @@ def _against_limits(run: Run, laid: Laid, folder: Path, spent: dict[str, list[Sp
     figures = []
     for name, way, limit in (
         ("three separate ffmpeg runs", peers.three_processes, _THREE_RUNS_LIMIT),
-        ("MediaCMS's way at the same preset", partial(peers.mediacms, preset="veryfast"), _MEDIACMS_LIMIT),
+        ("MediaCMS's way at the same preset", partial(peers.mediacms_whole, preset="veryfast"), _MEDIACMS_LIMIT),
     ):
         spent[name] = [_theirs(way, laid, folder / "other")]
         run.say(f"{name}: {spent[name][0].cpu_s:.1f} s CPU, {spent[name][0].wall_s:.1f} s")

@@ -4,7 +4,9 @@ Arguments were taken from the projects' own code as of 2026 and are stated here 
 
 - MediaCMS: `files/helpers.py` of mediacms-io/mediacms (`get_base_ffmpeg_command`, and the tables above it): a run for
   each rendition with its own sound, lanczos scaling, CRF 23 under 1.5 x the rendition's rate, preset "medium", or
-  "faster" from 720 up. Its cutting into chunks and packaging by another program are left out, which favours it.
+  "faster" from 720 up; and from `files/tasks.py` and `files/models/media.py` the pictures that it makes of every video:
+  a still, one every ten seconds for the pointer's preview, a short GIF. Its cutting into chunks, joining them again,
+  joining the pictures and packaging by other programs are left out, which favours it.
 - PeerTube: `packages/ffmpeg` of Chocobozzz/PeerTube (`ffmpeg-vod.ts`, `shared/presets.ts`,
   `ffmpeg-default-transcoding-profile.ts`), bits a pixel from `packages/core-utils/src/videos/bitrate.ts`, one thread
   and one run at a time as in `config/default.yaml`: a run for each rendition with its own sound.
@@ -71,8 +73,23 @@ def three_processes(task: Task) -> list[Command]:
 
 
 def mediacms(task: Task, *, preset: str | None = None) -> list[Command]:
-    """MediaCMS's runs, with its own presets or with the one that is given."""
+    """MediaCMS's encodes, with its own presets or with the one that is given."""
     return [_mediacms(task, rung, preset or ("faster" if rung.height >= 720 else "medium")) for rung in task.rungs]
+
+
+def mediacms_whole(task: Task, *, preset: str) -> list[Command]:
+    """All that MediaCMS makes of a video: the encodes, and the pictures that our job makes as well."""
+    source = ["-i", str(task.source)]
+    sprites = _made(task.folder / "mediacms-sprites") / "img%03d.jpg"
+    return [
+        *mediacms(task, preset=preset),
+        [*task.start(), "-ss", "2", *source, "-vframes", "1", str(task.folder / "mediacms-poster.jpg")],
+        [*task.start(), *source, "-f", "image2", "-vf", "fps=1/10, scale=160:90", str(sprites)],
+        [
+            *(*task.start(), "-ss", "3", *source, "-vf", "scale=344:-1:flags=lanczos,fps=1"),
+            *("-t", "25", "-f", "gif", str(task.folder / "mediacms-preview.gif")),
+        ],
+    ]
 
 
 def _mediacms(task: Task, rung: Rung, preset: str) -> Command:

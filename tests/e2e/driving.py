@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 
+from tests.fixtures.clips import ClipMaker
 from tests.fixtures.platform import Server
 from tests.fixtures.waiting import wait_until
 
@@ -124,6 +125,20 @@ def running(data_dir: Path, **environment: str) -> Generator[Driver]:
         driver.close()
         if server.process is not None and server.process.poll() is None:
             server.stop(timeout_s=60)
+
+
+@contextlib.contextmanager
+def busy(driver: Driver, clip: ClipMaker) -> Generator[None]:
+    """While this lasts, the server's only core works at a slow encode of another job, so no ladder gets on."""
+    tests = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=600"]
+    source = clip("slow", [*tests, "-c:v", "libx264", "-preset", "ultrafast", "-g", "250"])
+    wanted = [{"height": 360, "codec": "hevc", "quality": 8}]
+    job = driver.submit(source, outputs=["hls"], renditions=wanted, priority="high")
+    driver.until(
+        job["id"], "the slow encode", lambda j: ("encode", "running") in [(s["name"], s["status"]) for s in j["stages"]]
+    )
+    yield
+    driver.http.delete(f"/api/v1/jobs/{job['id']}").raise_for_status()
 
 
 def processes_below(pid: int) -> dict[int, str]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 _COLUMNS = 12
 RATE = 48_000
 _WINDOW = RATE // 50
+LIP_SYNC_S = 0.020
 
 Source = Path | BinaryIO
 Samples = npt.NDArray[np.float32]
@@ -34,11 +35,11 @@ def picture(size: str = "320x180", rate: str = "30", seconds: str = "16") -> lis
     return ["-f", "lavfi", "-i", graph]
 
 
-def tone(seconds: str = "16", channels: int = 2, lowest_hz: int = 150) -> list[str]:
-    """An ffmpeg input: a tone that rises by 60 Hz a second, the same in every channel."""
+def tone(seconds: str = "16", channels: int = 2, lowest_hz: int = 150, rise_hz: int = 60) -> list[str]:
+    """An ffmpeg input: a tone that rises by `rise_hz` a second, the same in every channel."""
     layout = {1: "mono", 2: "stereo", 6: "5.1"}[channels]
     loudness = 0.4 if channels < 6 else 0.2
-    wave = f"{loudness}*sin(2*PI*({lowest_hz}*t+30*t*t))"
+    wave = f"{loudness}*sin(2*PI*({lowest_hz}*t+{rise_hz / 2:g}*t*t))"
     graph = f"aevalsrc='{'|'.join([wave] * channels)}':s={RATE}:d={seconds}:c={layout}"
     return ["-f", "lavfi", "-i", graph]
 

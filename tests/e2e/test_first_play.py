@@ -1,6 +1,5 @@
 """Watching while the encode runs: segments on request, in any order, that the ladder's own take the place of."""
 
-import contextlib
 import io
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.e2e.driving import Driver, processes_below, running
+from tests.e2e.driving import Driver, busy, processes_below, running
 from tests.e2e.numbered import Samples, frames, lag, picture, sound, tone, worst_difference
 from tests.e2e.streams import Track, assert_whole, breaches, listed, steady, track
 from tests.fixtures.clips import ClipMaker
@@ -34,20 +33,6 @@ CLOCK_S = {"opus": 0.0015}  # how exactly a source says where a sound is, if not
 OUT_OF_ORDER = (7, 0, 4, 5, 2)
 FRAME = 1024
 AAC_TOLERANCE = 0.06  # how much two encodes of the same sound differ
-
-
-@contextlib.contextmanager
-def busy(driver: Driver, clip: ClipMaker) -> Generator[None]:
-    """While this lasts, the server's only core works at a slow encode of another job, so no ladder gets on."""
-    tests = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=600"]
-    source = clip("slow", [*tests, *X264[:2], "-preset", "ultrafast", "-g", "250"])
-    wanted = [{"height": 360, "codec": "hevc", "quality": 8}]
-    job = driver.submit(source, outputs=["hls"], renditions=wanted, priority="high")
-    driver.until(
-        job["id"], "the slow encode", lambda j: ("encode", "running") in [(s["name"], s["status"]) for s in j["stages"]]
-    )
-    yield
-    driver.http.delete(f"/api/v1/jobs/{job['id']}").raise_for_status()
 
 
 @dataclass

@@ -14,9 +14,10 @@ import pytest
 
 from tests.e2e import streams
 from tests.e2e.driving import Driver, running
-from tests.e2e.numbered import Sound, frames, lag, picture, sound, tone, worst_difference
+from tests.e2e.numbered import LIP_SYNC_S, Sound, frames, lag, picture, sound, tone, worst_difference
 from tests.e2e.streams import Track, assert_whole, breaches, listed, steady, track
 from tests.fixtures.clips import ClipMaker
+from vidcompute.media.hls_check.parse import parse
 
 SECONDS = "12"  # two chunks
 X264 = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"]
@@ -24,7 +25,6 @@ SMALL = [*X264, "-b:v", "200k", "-maxrate", "300k", "-bufsize", "300k", "-sc_thr
 MPEG2 = ["-c:v", "mpeg2video", "-flags", "+ildct+ilme", "-q:v", "3"]
 X265 = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", "-tag:v", "hvc1"]
 AAC = ["-c:a", "aac", "-b:a", "96k"]
-LIP_SYNC_S = 0.020
 _PQ = "format=yuv420p10le,setparams=color_primaries=bt2020:colorspace=bt2020nc:range=tv:color_trc=smpte2084"
 _VARIABLE = ["-vf", "select='not(eq(mod(n,7),3)+eq(mod(n,11),5))'", "-fps_mode", "passthrough"]
 
@@ -304,9 +304,13 @@ def test_newer_codecs_and_quality_on_request(cases: Cases, clip: ClipMaker) -> N
     driver = cases["conformant"].driver
     source = clip("numbered-short", [*picture(seconds="7"), *X264, "-g", "250"])
     wanted = [{"height": 180}, {"height": 180, "codec": "hevc"}, {"height": 144, "codec": "av1", "quality": 30}]
-    job = driver.done(driver.submit(source, outputs=["hls"], renditions=wanted, vmaf=True)["id"])
+    job = driver.submit(source, outputs=["hls"], renditions=wanted, vmaf=True)
     playback_id = job["asset"]["playback_id"]
+    driver.until(job["id"], "a first play", lambda j: j["asset"]["status"] in {"playable", "ready"})
+    planned = _codecs(driver, playback_id, "?planned=1")
+    driver.done(job["id"])
     assert breaches(driver, playback_id) == []
+    assert planned == _codecs(driver, playback_id)
     names = listed(driver, playback_id)
     assert sorted(names) == ["av1-144", "h264-180", "hevc-180"]
     for name in names:
@@ -317,6 +321,12 @@ def test_newer_codecs_and_quality_on_request(cases: Cases, clip: ClipMaker) -> N
     scores = {f["facts"]["track"]: f["facts"]["mean"] for f in manifest["files"] if f["output"].startswith("vmaf/")}
     assert sorted(scores) == sorted(names)
     assert all(40 < score <= 100 for score in scores.values()), scores
+
+
+def _codecs(driver: Driver, playback_id: str, query: str = "") -> list[tuple[str, str, str]]:
+    """What a player chooses by, in the order of the multivariant playlist."""
+    master = parse(driver.bytes(f"/stream/{playback_id}.m3u8{query}"), "")
+    return [(v.uri, v.tag.attributes["CODECS"], v.tag.attributes["VIDEO-RANGE"]) for v in master.variants]
 
 
 def test_an_audio_file_becomes_a_stream_of_sound(cases: Cases, clip: ClipMaker) -> None:

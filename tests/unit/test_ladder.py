@@ -62,15 +62,3 @@ def test_the_fast_rung_is_the_best_small_h264_one() -> None:
     fast = ladder.fast_rung(rungs)
     assert fast is not None
     assert fast.name == "h264-480"
-
-
-@pytest.mark.parametrize(
-    ("width", "height", "rate", "level"),
-    [(1920, 1080, 30, 40), (1920, 1080, 60, 42), (1280, 720, 30, 31), (854, 480, 30, 31), (3840, 2160, 30, 51)],
-)
-def test_h264_levels_are_those_of_table_a_1(width: int, height: int, rate: int, level: int) -> None:
-    assert ladder.h264_level(width, height, Fraction(rate), 1_500_000) == level
-
-
-def test_a_level_is_named_as_rfc_6381_says() -> None:
-    assert ladder.h264_codec_string(31) == "avc1.64001f"

@@ -52,7 +52,7 @@ def _interrupt(*_: Any) -> None:
 
 
 def _sample(session: Session) -> Any:
-    with progress.fraction_bar(session.output, "making a sample video") as told:
+    with progress.fraction_bar(session.output, "the sample video") as told:
         return session.local.sample(told)
 
 

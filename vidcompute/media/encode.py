@@ -307,7 +307,7 @@ def _ranges(part: VideoCut, ladder: Sequence[Rung]) -> tuple[list[tuple[int, Run
     numbered = list(enumerate(ladder))
     if not part.hdr:
         return [], numbered
-    return [(n, r) for n, r in numbered if r.codec != "h264"], [(n, r) for n, r in numbered if r.codec == "h264"]
+    return [(n, r) for n, r in numbered if r.keeps_hdr], [(n, r) for n, r in numbered if not r.keeps_hdr]
 
 
 def _fan(head: str, rungs: list[tuple[int, Rung]], pixel_format: str) -> str:
@@ -383,7 +383,7 @@ def _x265(rung: Rung, *, fast: bool, threads: int) -> list[str]:
     pools = f":pools={threads}:frame-threads=1" if threads else ""
     return [
         *("-c:v", "libx265", "-preset", "ultrafast" if fast else "superfast", "-tag:v", "hvc1", *_rate(rung)),
-        *("-forced-idr", "1", "-x265-params", _X265_PARAMS + pools),
+        *("-forced-idr", "1", "-x265-params", f"{_X265_PARAMS}:level-idc={rung.level // 3}{pools}"),
     ]
 
 
@@ -393,8 +393,13 @@ def _svtav1(rung: Rung, *, fast: bool, threads: int) -> list[str]:
     cap = "" if rung.bitrate_bps else f":mbr={rung.peak_bps // 1000}"
     return [
         *("-c:v", "libsvtav1", "-preset", "12" if fast else "10", *rate),
-        *("-svtav1-params", f"scd=0:enable-force-key-frames=1{cap}{workers}"),
+        *("-svtav1-params", f"scd=0:enable-force-key-frames=1:level={_av1_level(rung)}{cap}{workers}"),
     ]
+
+
+def _av1_level(rung: Rung) -> int:
+    """The level x 10 that an index stands for (AV1 specification, annex A.3)."""
+    return 10 * (2 + (rung.level >> 2)) + (rung.level & 3)
 
 
 def _rate(rung: Rung) -> list[str]:

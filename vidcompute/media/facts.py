@@ -56,9 +56,14 @@ class VideoFacts:
     closed_gops: bool = True
 
     @property
+    def video_range(self) -> str:
+        """PQ or HLG by the transfer (ITU-R BT.2100), else SDR."""
+        return {"smpte2084": "PQ", "arib-std-b67": "HLG"}.get(self.color_transfer, "SDR")
+
+    @property
     def hdr(self) -> bool:
-        """Whether the transfer is PQ or HLG (ITU-R BT.2100)."""
-        return self.color_transfer in {"smpte2084", "arib-std-b67"}
+        """Whether the range is wider than the standard one."""
+        return self.video_range != "SDR"
 
     @property
     def start(self) -> Fraction:

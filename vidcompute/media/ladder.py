@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
+from vidcompute.media import levels
 from vidcompute.media.facts import VideoFacts
 
 HEIGHTS = (2160, 1440, 1080, 720, 480, 360, 240)
@@ -18,20 +19,6 @@ _H264_PEAK_BPS = {2160: 20_000_000, 1440: 11_000_000, 1080: 6_500_000, 720: 3_60
 _H264_PEAK_BPS |= {360: 900_000, 240: 450_000}
 _CODEC_SHARE = {"h264": Fraction(1), "hevc": Fraction(65, 100), "av1": Fraction(55, 100)}
 _QUALITY = {"h264": 23, "hevc": 27, "av1": 36}
-
-# ITU-T H.264 (08/2021) table A-1: level, macroblocks a second, macroblocks a frame, kbit/s (High = 1.25 x).
-_H264_LEVELS = (
-    (30, 40_500, 1_620, 10_000),
-    (31, 108_000, 3_600, 14_000),
-    (32, 216_000, 5_120, 20_000),
-    (40, 245_760, 8_192, 20_000),
-    (42, 522_240, 8_704, 50_000),
-    (50, 589_824, 22_080, 135_000),
-    (51, 983_040, 36_864, 240_000),
-    (52, 2_073_600, 36_864, 240_000),
-    (60, 4_177_920, 139_264, 240_000),
-    (62, 16_711_680, 139_264, 800_000),
-)
 
 
 @dataclass(frozen=True)
@@ -49,7 +36,12 @@ class Rung:
     quality: int | None
     bitrate_bps: int | None
     peak_bps: int
-    level: int  # H.264 level x 10; 0 where the encoder decides
+    level: int  # as the codec's bitstream counts it
+
+    @property
+    def keeps_hdr(self) -> bool:
+        """Whether a source of high dynamic range stays one; H.264 is what every screen can show, and is tone mapped."""
+        return self.codec != "h264"
 
 
 @dataclass(frozen=True)
@@ -95,7 +87,7 @@ def _rung(video: VideoFacts, frame_rate: Fraction, wish: Wish, height: int) -> R
     width_px, height_px = scaled_size(video.display_width, video.display_height, height)
     peak = wish.bitrate_bps * 3 // 2 if wish.bitrate_bps else peak_bps(wish.codec, height, frame_rate)
     quality = None if wish.bitrate_bps else (wish.quality if wish.quality is not None else _QUALITY[wish.codec])
-    level = h264_level(width_px, height_px, frame_rate, peak) if wish.codec == "h264" else 0
+    level = levels.level(wish.codec, width_px, height_px, frame_rate, peak)
     name = f"{wish.codec}-{height}"
     return Rung(name, wish.codec, height, width_px, height_px, quality, wish.bitrate_bps, peak, level)
 
@@ -117,19 +109,3 @@ def peak_bps(codec: str, short_side: int, frame_rate: Fraction) -> int:
     area = min(Fraction(1), Fraction(short_side, standard) ** 2)
     share = _CODEC_SHARE[codec] * (Fraction(3, 2) if frame_rate > 31 else 1)
     return max(100_000, int(_H264_PEAK_BPS[standard] * area * share))
-
-
-def h264_level(width_px: int, height_px: int, frame_rate: Fraction, peak: int) -> int:
-    """The lowest H.264 level (x 10, at least 3.0) that holds this size, rate and High-profile bitrate."""
-    blocks = -(-width_px // 16) * -(-height_px // 16)
-    for level, per_second, per_frame, kbps in _H264_LEVELS:
-        side_limit = (8 * per_frame) ** 0.5  # clause A.3.1: neither side above sqrt(8 * MaxFS) macroblocks
-        fits = blocks <= per_frame and max(width_px, height_px) / 16 <= side_limit
-        if fits and blocks * frame_rate <= per_second and peak <= kbps * 1250:
-            return level
-    return _H264_LEVELS[-1][0]
-
-
-def h264_codec_string(level: int) -> str:
-    """The RFC 6381 name of High profile at a level, as the encoders here write it."""
-    return f"avc1.6400{level:02x}"

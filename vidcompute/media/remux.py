@@ -3,8 +3,9 @@
 from fractions import Fraction
 from itertools import pairwise
 
+from vidcompute.media import levels
 from vidcompute.media.facts import VideoFacts
-from vidcompute.media.ladder import h264_codec_string, peak_bps
+from vidcompute.media.ladder import peak_bps
 from vidcompute.media.timeline import FRAME_RATE_MAX, LONGEST_SEGMENT_S, RateRule, rate_rule
 
 _PROFILES = {"Constrained Baseline": "4240", "Baseline": "4200", "Main": "4d40", "High": "6400"}
@@ -29,7 +30,7 @@ def longest_gop_s(video: VideoFacts) -> Fraction:
 def codec_string(video: VideoFacts) -> str:
     """An RFC 6381 name that is true enough to choose a player by before the copy's own header is known."""
     if video.profile == "High":
-        return h264_codec_string(video.level)
+        return levels.codec_string("h264", video.level)
     return f"avc1.{_PROFILES[video.profile]}{video.level:02x}"
 
 

@@ -7,11 +7,11 @@ from itertools import pairwise
 from typing import Any
 
 from vidcompute.errors import Kind, VidComputeError, not_found
-from vidcompute.media import playlists, remux
+from vidcompute.media import levels, playlists, remux
 from vidcompute.media.audio import AudioCut
 from vidcompute.media.cmaf import SegmentInfo
 from vidcompute.media.facts import SourceFacts
-from vidcompute.media.ladder import Rung, h264_codec_string
+from vidcompute.media.ladder import Rung
 from vidcompute.media.playlists import AudioTrack, Bandwidth, VideoTrack
 from vidcompute.media.tracks import INIT_NAME, segment_name
 from vidcompute.pipeline.plan import PlanNode
@@ -109,7 +109,7 @@ class Presentation:
     def multivariant(self, *, planned: bool) -> str:
         """The multivariant playlist before the package is made: what can be delivered, or with `planned` all tracks."""
         layout = self._promised()
-        rungs = [r for r in layout.rungs if r.codec == "h264"] if planned else [layout.fast] if layout.fast else []
+        rungs = layout.rungs if planned else [layout.fast] if layout.fast else []
         folder = self.snapshot.asset.playback_id
         videos = [self._video_track(r, f"{folder}/{r.name}") for r in rungs]
         return playlists.multivariant_playlist(videos, [self._audio_track(cut, folder) for cut in layout.audio])
@@ -142,9 +142,10 @@ class Presentation:
         if layout.timeline is None or video is None:
             raise not_found("track", rung.name)
         copied = layout.copied is not None and rung.name == layout.copied.name
+        hdr = video.hdr and rung.keeps_hdr
         return VideoTrack(
             name=rung.name,
-            codec_string=remux.codec_string(video) if copied else h264_codec_string(rung.level),
+            codec_string=remux.codec_string(video) if copied else levels.codec_string(rung.codec, rung.level, hdr=hdr),
             timescale=layout.timeline.timescale,
             segments=_promise(layout.timeline.boundaries()),
             folder=folder,
@@ -152,6 +153,7 @@ class Presentation:
             width=rung.width_px,
             height=rung.height_px,
             frame_rate=layout.timeline.frame_rate,
+            video_range=video.video_range if hdr else "SDR",
         )
 
     def _audio_track(self, cut: AudioCut, folder: str) -> AudioTrack:
