@@ -178,13 +178,43 @@ def test_logs_are_read_by_page_and_followed_to_the_end() -> None:
 
 
 def test_cancel_and_retry() -> None:
-    cancelled = answering(
-        **{f"DELETE /api/v1/jobs/{JOB}": job("cancelled"), f"POST /api/v1/jobs/{JOB}/retry": job("queued")}
-    )
+    bodies: list[bytes] = []
+
+    def resumed(request: httpx2.Request) -> httpx2.Response:
+        bodies.append(request.content)
+        return httpx2.Response(200, json=job("queued") | {"runs": ["package"], "reused": ["probe", "encode"]})
+
+    cancelled = answering(**{f"DELETE /api/v1/jobs/{JOB}": job("cancelled"), f"POST /api/v1/jobs/{JOB}/retry": resumed})
     assert vidctl("cancel", JOB, parts=local(cancelled)).stdout == f"{JOB} cancelled\n"
     assert json.loads(vidctl("retry", JOB, "--json", parts=local(cancelled)).stdout)["status"] == "queued"
+    told = vidctl("retry", JOB, "--from", "package", parts=local(cancelled)).stdout
+    assert told == f"{JOB} queued\nruns package; reused probe, encode\n"
+    assert [json.loads(body) if body else None for body in bodies] == [None, {"resume_from": "package"}]
     ended = httpx2.Response(409, json={"code": "job_ended", "detail": "The job has ended."})
     assert vidctl("cancel", JOB, parts=local(lambda _: ended)).exit_code == ExitCode.CONFLICT
+
+
+def test_dead_jobs_are_listed_and_queued_again() -> None:
+    left = [1, 0]
+    broken = job("failed") | {"error": {"code": "attempt_lost", "detail": "3 attempts were lost."}}
+
+    def listing(request: httpx2.Request) -> httpx2.Response:
+        assert request.url.params["dead"] == "true"
+        return httpx2.Response(200, json={"items": [broken], "next_cursor": None})
+
+    def requeue(request: httpx2.Request) -> httpx2.Response:
+        del request
+        return httpx2.Response(200, json={"job_ids": [f"job_{len(left)}"], "left": left.pop(0)})
+
+    routes = {
+        "GET /api/v1/jobs": listing,
+        "POST /api/v1/jobs/requeue": requeue,
+        f"POST /api/v1/jobs/{JOB}/retry": job("queued") | {"runs": [], "reused": []},
+    }
+    parts = local(answering(**routes))
+    assert "3 attempts were lost. [attempt_lost]" in vidctl("dead", parts=parts).stdout
+    assert vidctl("dead", JOB, parts=parts).stdout == f"{JOB} queued\n"
+    assert vidctl("dead", "--requeue", parts=parts).stdout == "job_2 queued\njob_1 queued\n"
 
 
 def test_assets_are_shown_changed_and_deleted_only_when_sure() -> None:

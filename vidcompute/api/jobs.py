@@ -1,14 +1,17 @@
 """Jobs: list, read, cancel, retry, plan."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy import Connection
+from starlette.requests import Request
 from starlette.responses import Response
 
 from vidcompute.api import idempotency, schemas
 from vidcompute.api.auth import Caller
+from vidcompute.api.body import parse, read_limited
 from vidcompute.api.declared import Cursor, JobId, Limit, problems
 from vidcompute.api.deps import Given
 from vidcompute.api.views import job_view, plan_view, summary_view
@@ -35,13 +38,18 @@ def _milliseconds(time: datetime | None) -> int | None:
 
 
 async def _filter(
+    *,
     status: Annotated[JobStatus | None, Query(description="Only jobs in this state.")] = None,
     kind: Annotated[str | None, Query(max_length=40, description='Only jobs of this kind, such as "media".')] = None,
     asset_id: Annotated[str | None, Query(max_length=100, description="Only jobs of this asset.")] = None,
     created_from: Since = None,
     created_to: Before = None,
+    dead: Annotated[
+        bool | None,
+        Query(description="Only jobs that used up the attempts at one of their tasks, or (false) none of them."),
+    ] = None,
 ) -> JobFilter:
-    return JobFilter(status, kind, _milliseconds(created_from), _milliseconds(created_to), asset_id)
+    return JobFilter(status, kind, _milliseconds(created_from), _milliseconds(created_to), asset_id, dead)
 
 
 @router.get("/jobs", operation_id="list_jobs", summary="List jobs", responses=problems(400, 401, 422))
@@ -83,17 +91,56 @@ async def cancel_job(job_id: JobId, caller: Caller, deps: Given) -> schemas.Job:
     operation_id="retry_job",
     summary="Try a job again",
     response_class=Response,
-    responses=problems(401, 404, 409, own={200: {"model": schemas.Job, "description": "The job is queued again."}}),
+    responses=problems(
+        400,
+        401,
+        404,
+        409,
+        413,
+        422,
+        own={200: {"model": schemas.ResumedJob, "description": "The job is queued again; what of it runs."}},
+    ),
+    openapi_extra={
+        "requestBody": {
+            "required": False,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Resumption"}}},
+        }
+    },
 )
-async def retry_job(job_id: JobId, caller: Caller, deps: Given, idempotency_key: idempotency.Key = None) -> Response:
-    """Queue a failed or cancelled job again. What is done is not done again."""
+async def retry_job(
+    request: Request, job_id: JobId, caller: Caller, deps: Given, idempotency_key: idempotency.Key = None
+) -> Response:
+    """Queue a job that has ended again. What is done is not done again, but for a stage that is named."""
+    body = await read_limited(request, deps.limits.max_json_bytes)
+    wanted = parse(body, schemas.Resumption) if body else schemas.Resumption()
 
     def work(conn: Connection) -> Answer:
-        jobs.retry(conn, caller.organization_id, job_id)
+        resumed = jobs.retry(conn, caller.organization_id, job_id, wanted.resume_from)
         view = job_view(conn, caller.organization_id, job_id, deps.hub, deps.base_url)
-        return Answer(200, view.model_dump(mode="json"))
+        return Answer(200, {**view.model_dump(mode="json"), "runs": resumed.runs, "reused": resumed.reused})
 
-    once = idempotency.request_of(caller, idempotency_key, "POST", f"/api/v1/jobs/{job_id}/retry")
+    once = idempotency.request_of(caller, idempotency_key, "POST", f"/api/v1/jobs/{job_id}/retry", body)
+    return idempotency.response_of(await deps.db.write(idempotency.carry_out, once, work))
+
+
+@router.post(
+    "/jobs/requeue",
+    operation_id="requeue_dead_jobs",
+    summary="Try dead jobs again",
+    response_class=Response,
+    responses=problems(
+        401, 409, own={200: {"model": schemas.Requeued, "description": "Up to `limit` dead jobs, oldest first."}}
+    ),
+)
+async def requeue_dead(
+    caller: Caller, deps: Given, limit: Limit = 100, idempotency_key: idempotency.Key = None
+) -> Response:
+    """Queue the jobs again that used up the attempts at one of their tasks. For a single one there is its `retry`."""
+
+    def work(conn: Connection) -> Answer:
+        return Answer(200, asdict(jobs.requeue_dead(conn, caller.organization_id, limit)))
+
+    once = idempotency.request_of(caller, idempotency_key, "POST", "/api/v1/jobs/requeue", str(limit))
     return idempotency.response_of(await deps.db.write(idempotency.carry_out, once, work))
 
 

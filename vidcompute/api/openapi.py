@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from vidcompute.api.problems import MEDIA_TYPE, Problem
-from vidcompute.api.schemas import EXAMPLES, Asset, AssetChanges, Job
+from vidcompute.api.schemas import EXAMPLES, Asset, AssetChanges, Job, Resumption
 from vidcompute.pipeline.spec import JobOptions, JobSpec
 
 TITLE = "VidCompute"
@@ -103,7 +103,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 def _add_bodies(schemas: dict[str, Any]) -> None:
     """Bodies that our handlers read themselves."""
-    models = (JobSpec, JobOptions, AssetChanges, Problem)
+    models = (JobSpec, JobOptions, AssetChanges, Resumption, Problem)
     _, found = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )

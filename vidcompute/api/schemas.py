@@ -175,6 +175,34 @@ class Job(JobSummary):
     asset: Asset
 
 
+class ResumedJob(Job):
+    """A job that goes on, and what of it runs."""
+
+    runs: list[str]
+    """The stages that run (again)."""
+    reused: list[str]
+    """The stages whose results are taken as they are."""
+
+
+class Resumption(BaseModel):
+    """From where a job goes on. Left out, it runs again what failed or was cancelled, and nothing else."""
+
+    model_config = ConfigDict(
+        extra="forbid", use_attribute_docstrings=True, json_schema_extra={"example": {"resume_from": "package"}}
+    )
+
+    resume_from: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    """A stage that runs again, with what depends on it, done or not."""
+
+
+class Requeued(_Wire):
+    """Dead jobs that are queued again."""
+
+    job_ids: list[str]
+    left: int
+    """How many dead jobs there still are; ask again until there is none."""
+
+
 class JobPage(_Wire):
     """Some jobs, newest first."""
 

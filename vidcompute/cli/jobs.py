@@ -122,7 +122,13 @@ def list_jobs(
 ) -> int | None:
     """List jobs, newest first."""
     only = {"status": status, "kind": kind, "asset_id": asset, "created_from": since, "created_to": before}
-    found = pages(session, JOBS, None if everything else limit, only)
+    listed(session, None if everything else limit, only)
+    return None
+
+
+def listed(session: Session, limit: int | None, only: Mapping[str, Any]) -> None:
+    """Show jobs, newest first; all of them for None."""
+    found = pages(session, JOBS, limit, only)
     session.output.json(found)
     rows = (
         (
@@ -132,13 +138,12 @@ def list_jobs(
             local_time(job["created_at"]),
             duration(job["duration_ms"]),
             job["asset_id"],
-            job["error"]["code"] if job["error"] else "",
+            f"{job['error']['detail']} [{job['error']['code']}]" if job["error"] else "",
         )
         for job in found["items"]
     )
     session.output.table(("job", "status", "priority", "created", "took", "asset", "error"), rows)
     _mention_more(session.output, found)
-    return None
 
 
 def pages(session: Session, path: str, limit: int | None, only: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,11 +184,16 @@ def retry(
     session: Session,
     job_id: JobArgument,
     *,
+    stage: Annotated[
+        str | None,
+        typer.Option("--from", metavar="STAGE", help="Run this stage again, with what depends on it, done or not."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Show progress until the job has ended.")] = False,
 ) -> int:
-    """Queue a failed or cancelled job again; what is done is not done again."""
-    job = session.api.post(f"{path_of(job_id)}/retry")
+    """Queue a job that has ended again; what is done is not done again, but for a stage that you name."""
+    job = session.api.post(f"{path_of(job_id)}/retry", {"resume_from": stage} if stage else None)
     session.output.say(f"{job['id']} {job['status']}")
+    session.output.say(f"runs {', '.join(job['runs']) or 'nothing'}; reused {', '.join(job['reused']) or 'nothing'}")
     if not wait:
         session.output.json(job)
         return ExitCode.OK

@@ -137,6 +137,12 @@ class Job(TypedDict):
     asset: Asset
 
 
+class JobInput(TypedDict):
+    """The video of an earlier job. What the request leaves out of its spec is as that job had it."""
+
+    job: str
+
+
 class JobOptions(TypedDict):
     """All of a request but its input: what goes beside an uploaded file."""
 
@@ -188,7 +194,8 @@ class JobSpec(TypedDict):
     title: NotRequired[str | None]
     passthrough: NotRequired[str | None]
     metadata: NotRequired[dict[str, str]]
-    input: str | UrlInput | UploadInput
+    input: str | UrlInput | UploadInput | JobInput
+    resume_from: NotRequired[str | None]
 
 
 JobStatus: TypeAlias = "Literal['queued', 'running', 'done', 'failed', 'cancelled']"
@@ -337,6 +344,44 @@ class Rendition(TypedDict):
     quality: NotRequired[int | None]
 
 
+class Requeued(TypedDict):
+    """Dead jobs that are queued again."""
+
+    job_ids: list[str]
+    left: int
+
+
+class ResumedJob(TypedDict):
+    """A job that goes on, and what of it runs."""
+
+    id: str
+    status: JobStatus
+    kind: str
+    priority: Priority
+    asset_id: str
+    passthrough: str | None
+    error: Failure | None
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+    duration_ms: int | None
+    urls: Links
+    spec: JobSpec
+    progress: Progress
+    eta_ms: int | None
+    stages: list[Stage]
+    outputs: list[Output]
+    asset: Asset
+    runs: list[str]
+    reused: list[str]
+
+
+class Resumption(TypedDict):
+    """From where a job goes on. Left out, it runs again what failed or was cancelled, and nothing else."""
+
+    resume_from: NotRequired[str | None]
+
+
 class Stage(TypedDict):
     """One stage of a job: the sum of its tasks."""
 
@@ -480,6 +525,7 @@ class Client:
         asset_id: str | None = None,
         created_from: str | None = None,
         created_to: str | None = None,
+        dead: bool | None = None,
     ) -> JobPage:
         """List jobs"""
         return cast(
@@ -495,6 +541,7 @@ class Client:
                     "asset_id": asset_id,
                     "created_from": created_from,
                     "created_to": created_to,
+                    "dead": dead,
                 },
             ).json(),
         )
@@ -519,14 +566,24 @@ class Client:
         """Cancel a job"""
         return cast("Job", self._send("DELETE", f"/api/v1/jobs/{_quote(str(job_id), safe='')}").json())
 
-    def retry_job(self, job_id: str, *, idempotency_key: str | None = None) -> Job:
+    def retry_job(self, job_id: str, body: Resumption, *, idempotency_key: str | None = None) -> ResumedJob:
         """Try a job again"""
         return cast(
-            "Job",
+            "ResumedJob",
             self._send(
                 "POST",
                 f"/api/v1/jobs/{_quote(str(job_id), safe='')}/retry",
                 headers={"Idempotency-Key": idempotency_key},
+                json=body,
+            ).json(),
+        )
+
+    def requeue_dead_jobs(self, *, limit: int | None = None, idempotency_key: str | None = None) -> Requeued:
+        """Try dead jobs again"""
+        return cast(
+            "Requeued",
+            self._send(
+                "POST", "/api/v1/jobs/requeue", params={"limit": limit}, headers={"Idempotency-Key": idempotency_key}
             ).json(),
         )
 

@@ -125,6 +125,7 @@ jobs = Table(
     Column("kind", String(40), nullable=False),
     Column("priority", Integer, nullable=False),  # rank: 0 low, 1 normal, 2 high
     Column("step", String(16), nullable=False),  # how far it is on the way to a plan
+    Column("resume_from", String(40)),  # the stage that is made again, with what depends on it, once there is a plan
     Column("spec", Document, nullable=False),
     Column("plan", Document),
     Column("passthrough", Text),

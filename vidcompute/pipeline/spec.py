@@ -185,19 +185,25 @@ class UploadInput(_Strict):
     source: Annotated[str, Field(pattern=r"^src_[0-9a-z]{26}$")]
 
 
+class JobInput(_Strict):
+    """The video of an earlier job. What the request leaves out of its spec is as that job had it."""
+
+    job: Annotated[str, Field(pattern=r"^job_[0-9a-z]{26}$")]
+
+
 def _input_shorthand(value: Any) -> Any:
     return {"url": value} if isinstance(value, str) else value
 
 
 def _input_kind(value: Any) -> str:
     given = value if isinstance(value, dict) else getattr(value, "model_fields_set", ())
-    return "source" if "source" in given else "url"
+    return next((kind for kind in ("source", "job") if kind in given), "url")
 
 
 Input = Annotated[
-    Annotated[UrlInput, Tag("url")] | Annotated[UploadInput, Tag("source")],
+    Annotated[UrlInput, Tag("url")] | Annotated[UploadInput, Tag("source")] | Annotated[JobInput, Tag("job")],
     Discriminator(_input_kind),
-    BeforeValidator(_input_shorthand, json_schema_input_type=AnyHttpUrl | UrlInput | UploadInput),
+    BeforeValidator(_input_shorthand, json_schema_input_type=AnyHttpUrl | UrlInput | UploadInput | JobInput),
 ]
 
 
@@ -216,4 +222,12 @@ class JobSpec(JobOptions):
     """One request: `{"input": "https://…"}` is enough."""
 
     input: Input
-    """A URL, or `{"source": "src_…"}`."""
+    """A URL, `{"source": "src_…"}`, or `{"job": "job_…"}` for the video of an earlier job."""
+    resume_from: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    """A stage of that earlier job which is to be run again, with what depends on it; the rest is reused."""
+
+    @model_validator(mode="after")
+    def _resumes_something(self) -> "JobSpec":
+        if self.resume_from is not None and not isinstance(self.input, JobInput):
+            raise ValueError('resume_from needs an earlier job as input: {"job": "job_…"}')
+        return self

@@ -82,6 +82,7 @@ POSTPONE = _arrow(
 LOSE = _arrow("lose", _OWNED, _T.READY, "task.ready", "The attempt's process or node is gone.", fenced=True)
 HAND_BACK = _arrow("hand_back", _OWNED, _T.READY, "task.ready", "The server shuts down.", fenced=True)
 EXHAUST = _arrow("exhaust", _OWNED, _T.DEAD, "task.dead", "Trying again can't help any more.", fenced=True)
+RESTORE = _arrow("restore", _LIVE, _T.DONE, "task.done", "No job wants it made again; what was made before is there.")
 ABANDON = _arrow("abandon", _LIVE, _T.CANCELLED, "task.cancelled", "No job wants it any more.")
 REVIVE = _arrow("revive", _ENDED, _T.READY, "task.ready", "A job wants it (again), and all it needs is done.")
 REVIVE_WAITING = _arrow("revive_waiting", _ENDED, _T.WAITING, "task.waiting", "A job wants it (again).")
@@ -95,6 +96,7 @@ TASK_TRANSITIONS = (
     LOSE,
     HAND_BACK,
     EXHAUST,
+    RESTORE,
     ABANDON,
     REVIVE,
     REVIVE_WAITING,
@@ -105,7 +107,7 @@ BEGIN = _arrow("begin", (_J.QUEUED,), _J.RUNNING, "job.started", "The first of i
 COMPLETE = _arrow("complete", (_J.RUNNING,), _J.DONE, "job.done", "All its tasks are done.")
 FAIL = _arrow("fail", (_J.QUEUED, _J.RUNNING), _J.FAILED, "job.failed", "One of its tasks is dead, or was refused.")
 CANCEL = _arrow("cancel", (_J.QUEUED, _J.RUNNING), _J.CANCELLED, "job.cancelled", "Its owner said so.")
-REQUEUE = _arrow("requeue", (_J.FAILED, _J.CANCELLED), _J.QUEUED, "job.queued", "Its owner wants it tried again.")
+REQUEUE = _arrow("requeue", (_J.DONE, _J.FAILED, _J.CANCELLED), _J.QUEUED, "job.queued", "Its owner wants it (again).")
 
 JOB_TRANSITIONS = (BEGIN, COMPLETE, FAIL, CANCEL, REQUEUE)
 

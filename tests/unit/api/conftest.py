@@ -115,7 +115,7 @@ async def until(condition: Callable[[], bool]) -> None:
     """Wait, giving way to all others, until `condition` holds."""
     async with asyncio.timeout(10):
         while not condition():
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.002)  # what reads for it in a thread must come to run
 
 
 class Stream:

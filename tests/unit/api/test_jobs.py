@@ -103,6 +103,27 @@ async def test_cancel_and_retry(client: httpx2.AsyncClient, platform: Platform) 
     await platform.finish_all()
     ended = await client.delete(path)
     assert (ended.status_code, ended.json()["code"]) == (409, "job_ended")
+    unknown = await client.post(f"{path}/retry", json={"resume_from": "transcribe"})
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "stage_unknown")
+    assert unknown.json()["problems"][0]["pointer"] == "/resume_from"
+    stage = (await client.get(path)).json()["stages"][-1]["name"]
+    over = (await client.post(f"{path}/retry", json={"resume_from": stage})).json()
+    assert (over["status"], over["runs"]) == ("queued", [stage])
+    assert over["reused"]
+
+
+async def test_dead_jobs_are_listed_and_requeued_in_bulk(client: httpx2.AsyncClient, platform: Platform) -> None:
+    dead = []
+    for _ in range(2):
+        dead.append((await submit(client))["id"])
+        for _ in range(toys.AT_ONCE.max_attempts):
+            (spec,) = await platform.run_until("fetch")
+            await platform.end(toys.failed(spec))
+    page = (await client.get(f"{JOBS}?dead=true")).json()
+    assert [(item["id"], item["error"]["code"]) for item in page["items"]] == [(dead[1], "boom"), (dead[0], "boom")]
+    assert (await client.get(f"{JOBS}?dead=false")).json()["items"] == []
+    answer = await client.post(f"{JOBS}/requeue?limit=1")
+    assert (answer.status_code, answer.json()) == (200, {"job_ids": [dead[0]], "left": 1})
 
 
 async def test_a_plan_is_there_when_the_source_was_probed(client: httpx2.AsyncClient, platform: Platform) -> None:

@@ -244,7 +244,7 @@ def test_a_recipe_that_refuses_fails_the_job(conn: Connection) -> None:
     jobs.finish(conn, toys.done(probe, empty=True), AT_ONCE)
     toys.run_everything(conn)
     assert job(conn, made.id).error_code == "source_empty"
-    assert jobs.retry(conn, ORG, made.id).status == "queued"
+    assert jobs.retry(conn, ORG, made.id).job.status == "queued"
     toys.run_everything(conn)
     assert job(conn, made.id).error_code == "source_empty"
 
@@ -257,7 +257,8 @@ def test_a_retry_runs_what_failed_and_keeps_what_is_done(conn: Connection) -> No
     assert job(conn, made.id).status == "failed"
     assert task(conn, "encode/2").status == "cancelled"
     again = jobs.retry(conn, ORG, made.id)
-    assert (again.status, again.error_code) == ("queued", None)
+    assert (again.job.status, again.job.error_code) == ("queued", None)
+    assert (again.runs, again.reused) == (("encode", "package"), ("probe",))
     assert assets.get(conn, ORG, made.asset_id).status == "preparing"
     ran = toys.run_everything(conn)
     assert sorted(spec.options.get("chunk", -1) for spec in ran) == [-1, 1, 2]
@@ -273,6 +274,100 @@ def test_only_failed_and_cancelled_jobs_can_be_retried(conn: Connection, end: bo
     with pytest.raises(VidComputeError) as caught:
         jobs.retry(conn, ORG, made.id)
     assert (caught.value.kind, caught.value.code) == (Kind.CONFLICT, code)
+
+
+@pytest.mark.parametrize(
+    ("stage", "ran"),
+    [
+        ("package", ["package", "vmaf"]),
+        ("vmaf", ["vmaf"]),
+        ("encode", ["encode", "encode", "encode", "package", "vmaf"]),
+    ],
+)
+def test_a_done_job_does_a_stage_over_with_what_depends_on_it(conn: Connection, stage: str, ran: list[str]) -> None:
+    made = toys.submit(conn, vmaf=True)
+    toys.run_everything(conn)
+    again = jobs.retry(conn, ORG, made.id, stage)
+    assert list(again.runs) == list(dict.fromkeys(ran))
+    assert set(again.runs) | set(again.reused) == {"probe", "encode", "package", "vmaf"}
+    assert assets.get(conn, ORG, made.asset_id).status == "ready"  # what was made is served meanwhile
+    assert sorted(spec.stage for spec in toys.run_everything(conn)) == sorted(ran)
+    assert job(conn, made.id).status == "done"
+    assert toys.run_everything(conn) == []
+
+
+def test_an_unknown_stage_is_refused_with_those_that_there_are(conn: Connection) -> None:
+    made = toys.submit(conn)
+    toys.run_everything(conn)
+    with pytest.raises(VidComputeError, match=r"Its stages are: encode, package\.") as caught:
+        jobs.retry(conn, ORG, made.id, "transcribe")
+    assert (caught.value.kind, caught.value.code) == (Kind.INVALID, "stage_unknown")
+    assert job(conn, made.id).status == "done"
+
+
+def test_a_redo_that_is_cancelled_leaves_what_was_made_before(conn: Connection) -> None:
+    made = toys.submit(conn)
+    toys.run_everything(conn)
+    jobs.retry(conn, ORG, made.id, "encode")
+    (encode, *_) = toys.run_until(conn, "encode")
+    jobs.cancel(conn, ORG, made.id)
+    assert not jobs.finish(conn, toys.done(encode), AT_ONCE).accepted
+    assert assets.get(conn, ORG, made.asset_id).status == "ready"
+    again = toys.submit(conn)
+    assert toys.run_everything(conn) == []
+    assert job(conn, again.id).status == "done"
+
+
+def test_a_new_job_takes_an_earlier_ones_video_and_spec_and_resumes_from_a_stage(conn: Connection) -> None:
+    earlier = toys.submit(conn, vmaf=True, title="first")
+    toys.run_everything(conn)
+    spec = JobSpec.model_validate({"input": {"job": earlier.id}, "resume_from": "package", "title": "second"})
+    made = jobs.submit(conn, ORG, spec)
+    assert made.spec["vmaf"] is True
+    assert made.spec["input"] == earlier.spec["input"]
+    assert assets.get(conn, ORG, made.asset_id).title == "second"
+    assert [spec.stage for spec in toys.run_everything(conn)] == ["package", "vmaf"]
+    assert (job(conn, made.id).status, job(conn, earlier.id).status) == ("done", "done")
+
+
+def test_a_new_job_on_an_earlier_ones_video_alone_runs_what_is_new(conn: Connection) -> None:
+    earlier = toys.submit_url(conn)
+    toys.run_everything(conn)
+    spec = JobSpec.model_validate({"input": {"job": earlier.id}, "vmaf": True})
+    jobs.submit(conn, ORG, spec)
+    assert [spec.stage for spec in toys.run_everything(conn)] == ["vmaf"]
+
+
+def test_a_new_job_can_not_resume_from_what_the_earlier_one_did_not_have(conn: Connection) -> None:
+    earlier = toys.submit(conn)
+    spec = JobSpec.model_validate({"input": {"job": earlier.id}, "resume_from": "package"})
+    with pytest.raises(VidComputeError, match="stage_unknown"):
+        jobs.submit(conn, ORG, spec)
+
+
+def _dies(conn: Connection, digest: str, kind: Kind = Kind.INTERNAL) -> str:
+    made = toys.submit(conn, digest)
+    while job(conn, made.id).status != "failed":
+        (probe,) = toys.run_until(conn, "probe")
+        jobs.finish(conn, toys.failed(probe, kind), AT_ONCE)
+    return made.id
+
+
+def test_dead_jobs_are_listed_and_requeued(conn: Connection) -> None:
+    dead = [_dies(conn, "d1"), _dies(conn, "d2")]
+    refused = _dies(conn, "d3", Kind.REFUSED)
+    done = toys.submit(conn, "d4")
+    toys.run_everything(conn)
+    listed = [found.id for found in jobs.list_jobs(conn, ORG, JobFilter(dead=True)).items]
+    assert listed == [*reversed(dead)]
+    rest = [found.id for found in jobs.list_jobs(conn, ORG, JobFilter(dead=False)).items]
+    assert rest == [done.id, refused]
+    first = jobs.requeue_dead(conn, ORG, 1)
+    assert (first.job_ids, first.left) == ((dead[0],), 1)
+    assert jobs.requeue_dead(conn, ORG, 10).job_ids == (dead[1],)
+    toys.run_everything(conn)
+    assert [job(conn, made).status for made in dead] == ["done", "done"]
+    assert jobs.requeue_dead(conn, ORG, 10) == jobs.Requeued((), 0)
 
 
 def test_an_attempt_whose_input_is_gone_ends_its_task_with_the_reason(conn: Connection) -> None:

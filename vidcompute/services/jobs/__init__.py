@@ -10,6 +10,8 @@ from vidcompute.services.jobs.models import (
     JobTask,
     OutputPlace,
     Placement,
+    Requeued,
+    Resumed,
     RetryPolicy,
     StageView,
     Unplanned,
@@ -25,7 +27,8 @@ from vidcompute.services.jobs.queries import (
     tasks_of,
     unplanned,
 )
-from vidcompute.services.jobs.service import cancel, place_of_frames, plan_of, retry, submit
+from vidcompute.services.jobs.resuming import requeue_dead, retry
+from vidcompute.services.jobs.service import cancel, place_of_frames, plan_of, submit
 from vidcompute.services.jobs.stages import list_stages
 
 __all__ = [
@@ -37,6 +40,8 @@ __all__ = [
     "OutputPlace",
     "Placement",
     "Recorded",
+    "Requeued",
+    "Resumed",
     "RetryPolicy",
     "StageView",
     "TermsOf",
@@ -59,6 +64,7 @@ __all__ = [
     "place_of_frames",
     "plan_of",
     "record_progress",
+    "requeue_dead",
     "retry",
     "source_of_asset",
     "start",

@@ -1,6 +1,6 @@
 """From plan to tasks: existing ones are shared, done ones are not run again, missing ones are made."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from vidcompute.db.outbox import NewEvent, emit, emit_all, now_ms
 from vidcompute.db.schema import interests, jobs, task_dependencies, tasks
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
-from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode
+from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode, dependents
 from vidcompute.services import assets
 from vidcompute.services.jobs import moves, queries
 from vidcompute.services.states import (
@@ -70,7 +70,9 @@ def attach_plan(
     if row is not None:
         data = {"job_id": job_id, "asset_id": row.asset_id, "stages": plan.stages(), "tasks": len(plan.nodes)}
         emit(conn, row.organization_id, "job.planned", job_id, data)
-    _attach(conn, job_id, plan.nodes, keys, terms, digest=digest, first_position=2)
+    stage = queries.resume_from(conn, job_id)
+    again = {node.id for node in dependents(plan, stage)} if stage else set()
+    _attach(conn, job_id, plan.nodes, keys, terms, digest=digest, first_position=2, again=again)
     moves.settle(conn, job_id)
     return True
 
@@ -89,6 +91,7 @@ def _attach(
     *,
     digest: str,
     first_position: int,
+    again: Collection[str] = (),
 ) -> None:
     row = queries.job_row(conn, job_id)
     if row is None:
@@ -106,7 +109,7 @@ def _attach(
             continue
         if key in existing:
             task_id = existing[key].id
-            done = existing[key].status == TaskStatus.DONE and key in with_artifact
+            done = existing[key].status == TaskStatus.DONE and key in with_artifact and node.id not in again
             found.status[task_id] = _reconcile(conn, task_id, existing[key].status, done=done, blocked=blocked)
         else:
             task_id = new_id("task")
@@ -186,15 +189,19 @@ def _insert(conn: Connection, organization_id: str, found: _Attached) -> None:
     )
 
 
-def revive(conn: Connection, organization_id: str, job_id: str) -> None:
-    """Bring the ended tasks of a job that is tried again back to life, except those whose artifact is there."""
+def revive(conn: Connection, organization_id: str, job_id: str, again: Collection[str] = ()) -> None:
+    """Bring the ended tasks of a job that is tried again back to life, except those whose artifact is there.
+
+    `again` are plan nodes whose tasks run even so.
+    """
     rows = queries.interest_rows(conn, job_id)
     with_artifact = artifact_keys(conn, organization_id, [row.content_key for row in rows])
     needed = _dependencies(conn, [row.id for row in rows])
     status: dict[str, str] = {}
     for row in rows:
         blocked = any(status.get(need, TaskStatus.DONE) != TaskStatus.DONE for need in needed.get(row.id, ()))
-        done = row.status == TaskStatus.DONE and row.content_key in with_artifact
+        made = row.status == TaskStatus.DONE and row.content_key in with_artifact
+        done = made and row.plan_node_id not in again
         status[row.id] = _reconcile(conn, row.id, row.status, done=done, blocked=blocked)
     reprice(conn, job_id)
 

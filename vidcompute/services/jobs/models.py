@@ -33,6 +33,23 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Resumed:
+    """A job that goes on: the names of the stages that run (again), and of those that are reused."""
+
+    job: Job
+    runs: tuple[str, ...]
+    reused: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Requeued:
+    """Which dead jobs are queued again, and how many there still are."""
+
+    job_ids: tuple[str, ...]
+    left: int
+
+
+@dataclass(frozen=True)
 class JobFilter:
     """Which jobs a list shows; `created_from_ms` is included, `created_to_ms` is not."""
 
@@ -41,6 +58,7 @@ class JobFilter:
     created_from_ms: int | None = None
     created_to_ms: int | None = None
     asset_id: str | None = None
+    dead: bool | None = None  # failed, and (not) because attempts at a task were used up
 
 
 @dataclass(frozen=True)

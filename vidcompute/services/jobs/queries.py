@@ -3,22 +3,24 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, not_, or_, select
 
 from vidcompute.db import schema
 from vidcompute.db.outbox import Event
-from vidcompute.db.schema import assets, attempts, interests, jobs, sources, tasks
-from vidcompute.errors import not_found
+from vidcompute.db.schema import assets, attempts, interests, jobs, one_of, sources, tasks
+from vidcompute.errors import Kind, not_found
 from vidcompute.services.assets.models import Source
 from vidcompute.services.jobs.models import PRIORITIES, Job, JobFilter, JobTask, Unplanned
 from vidcompute.services.paging import Page, page_of, parse_cursor
-from vidcompute.services.states import TaskStatus
+from vidcompute.services.states import JobStatus, TaskStatus
 from vidcompute.services.tasks.models import Artifact
 from vidcompute.services.tasks.moves import batches
 from vidcompute.services.tasks.queries import artifacts as artifacts_by_key
 
 AnyRow = Row[*tuple[Any, ...]]
 _JOB = [jobs.c[name] for name in Job.__annotations__]
+DEAD = and_(jobs.c.status == JobStatus.FAILED, one_of(jobs.c.error_kind, [kind for kind in Kind if kind.retryable]))
+"""Jobs that used up the attempts at one of their tasks: another try may help, once its reason is gone."""
 
 
 def _job(row: AnyRow) -> Job:
@@ -58,15 +60,23 @@ def _conditions(only: JobFilter) -> Iterator[ColumnElement[bool]]:
     for name in ("status", "kind", "asset_id"):
         if getattr(only, name) is not None:
             yield jobs.c[name] == getattr(only, name)
+    if only.dead is not None:
+        yield DEAD if only.dead else not_(DEAD)
     if only.created_from_ms is not None:
         yield jobs.c.created_ms >= only.created_from_ms
     if only.created_to_ms is not None:
         yield jobs.c.created_ms < only.created_to_ms
 
 
-_ROW = select(jobs.c.id, jobs.c.organization_id, jobs.c.asset_id, jobs.c.status, jobs.c.step, jobs.c.priority).where(
-    jobs.c.id == bindparam("job")
-)
+_ROW = select(
+    jobs.c.id,
+    jobs.c.organization_id,
+    jobs.c.asset_id,
+    jobs.c.status,
+    jobs.c.step,
+    jobs.c.priority,
+).where(jobs.c.id == bindparam("job"))
+_RESUME_FROM = select(jobs.c.resume_from).where(jobs.c.id == bindparam("job"))
 _OPEN = select(
     exists().where(
         interests.c.job_id == bindparam("job"),
@@ -80,6 +90,12 @@ _OPEN = select(
 def job_row(conn: Connection, job_id: str) -> AnyRow | None:
     """A job's status, step and owner, whoever's it is."""
     return conn.execute(_ROW, {"job": job_id}).one_or_none()
+
+
+def resume_from(conn: Connection, job_id: str) -> str | None:
+    """The stage that a job does over again, with what depends on it."""
+    stage: str | None = conn.execute(_RESUME_FROM, {"job": job_id}).scalar()
+    return stage
 
 
 def unplanned(conn: Connection, limit: int = 50) -> list[Unplanned]:
@@ -174,6 +190,18 @@ def events_of_job(
         .limit(limit)
     )
     return [Event(**row._mapping) for row in conn.execute(query)]
+
+
+def dead_ids(conn: Connection, organization_id: str, limit: int) -> list[str]:
+    """Up to `limit` dead jobs, oldest first."""
+    query = select(jobs.c.id).where(jobs.c.organization_id == organization_id, DEAD)
+    return list(conn.execute(query.order_by(jobs.c.id).limit(limit)).scalars())
+
+
+def count_dead(conn: Connection, organization_id: str) -> int:
+    """How many dead jobs there are."""
+    query = select(func.count()).select_from(jobs).where(jobs.c.organization_id == organization_id, DEAD)
+    return conn.execute(query).scalar() or 0
 
 
 def counts(conn: Connection) -> dict[tuple[str, str], int]:

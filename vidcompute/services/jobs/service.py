@@ -1,21 +1,21 @@
-"""Requests of users: submit, cancel, retry. All run inside the caller's transaction."""
+"""Requests of users: submit, cancel, and where what was made lies. All run inside the caller's transaction."""
 
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert
 
 from vidcompute.db.outbox import emit
-from vidcompute.db.schema import interests, jobs
+from vidcompute.db.schema import jobs
 from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.ids import new_id
 from vidcompute.pipeline.plan import Plan
-from vidcompute.pipeline.spec import JobSpec, UploadInput
+from vidcompute.pipeline.spec import JobInput, JobSpec, UploadInput, UrlInput
 from vidcompute.pipeline.stages.frames import ZIP_NAME
 from vidcompute.services import assets
 from vidcompute.services.assets import Source
-from vidcompute.services.jobs import attaching, moves, queries
+from vidcompute.services.jobs import moves, queries, resuming
 from vidcompute.services.jobs.models import RANKS, Job, OutputPlace
-from vidcompute.services.states import ENDED_JOBS, REQUEUE, JobStatus, JobStep
+from vidcompute.services.states import ENDED_JOBS, JobStatus, JobStep
 from vidcompute.services.tasks.queries import artifacts
 
 KIND = "media"  # what `submit` makes; later issues add further kinds
@@ -24,8 +24,11 @@ KIND = "media"  # what `submit` makes; later issues add further kinds
 def submit(conn: Connection, organization_id: str, spec: JobSpec, *, source: Source | None = None) -> Job:
     """A new job and its asset, queued. `source` is the uploaded one where the spec's input names it (looked up if not).
 
-    Raises `source_not_found` where the spec names a source that this organization doesn't have.
+    Raises `source_not_found` or `job_not_found` where the spec names one that this organization doesn't have, and
+    `stage_unknown` where it resumes from a stage that the earlier job doesn't have.
     """
+    if isinstance(spec.input, JobInput):
+        spec = resuming.follow(conn, organization_id, spec, spec.input.job)
     if source is None and isinstance(spec.input, UploadInput):
         source = assets.get_source(conn, organization_id, spec.input.source)
     asset = assets.create(
@@ -45,6 +48,7 @@ def submit(conn: Connection, organization_id: str, spec: JobSpec, *, source: Sou
         "kind": KIND,
         "priority": RANKS[spec.priority],
         "step": JobStep.ARRIVED if source is None else JobStep.FETCHED,
+        "resume_from": spec.resume_from,
         "spec": spec.model_dump(mode="json"),
         "passthrough": spec.passthrough,
         "created_ms": asset.created_ms,  # one instant for both: the job's events begin with the asset's
@@ -60,7 +64,7 @@ def _name_of(spec: JobSpec, source: Source | None) -> str | None:
     """A title for people: the uploaded file's name, or the last part of the URL's path."""
     if source is not None:
         return source.name[:500] or None
-    if isinstance(spec.input, UploadInput):
+    if not isinstance(spec.input, UrlInput):
         return None
     return unquote(urlsplit(str(spec.input.url)).path.rsplit("/", 1)[-1])[:500] or None
 
@@ -71,25 +75,6 @@ def cancel(conn: Connection, organization_id: str, job_id: str) -> Job:
     if job.status in {JobStatus.DONE, JobStatus.FAILED}:
         raise VidComputeError(Kind.CONFLICT, "job_ended", f"The job is {job.status} and can't be cancelled any more.")
     moves.cancel(conn, job_id)
-    return queries.get_job(conn, organization_id, job_id)
-
-
-def retry(conn: Connection, organization_id: str, job_id: str) -> Job:
-    """Queue a failed or cancelled job again. What is done stays done; everything else gets its full number of attempts.
-
-    Raises `job_not_ended` (conflict) for a live job and `job_done` (conflict) for one that has nothing left to do.
-    """
-    job = queries.get_job(conn, organization_id, job_id)
-    if job.status == JobStatus.DONE:
-        raise VidComputeError(Kind.CONFLICT, "job_done", "The job is done: there is nothing to try again.")
-    cleared = {"error_kind": None, "error_code": None, "error_detail": None}
-    if not moves.move(conn, REQUEUE, job_id, started_ms=None, ended_ms=None, **cleared):
-        raise VidComputeError(Kind.CONFLICT, "job_not_ended", f"The job is {job.status}; cancel it first.")
-    assets.mark_preparing(conn, job.asset_id)
-    assets.use(conn, job.asset_id, job_id=job_id)
-    conn.execute(update(interests).where(interests.c.job_id == job_id).values(active=True))
-    attaching.revive(conn, organization_id, job_id)
-    moves.settle(conn, job_id)
     return queries.get_job(conn, organization_id, job_id)
 
 

@@ -4,19 +4,22 @@ from sqlalchemy import Connection, update
 
 from vidcompute.db.outbox import now_ms
 from vidcompute.db.schema import attempts, interests, one_of, tasks
-from vidcompute.services.states import ABANDON, LIVE_TASKS
+from vidcompute.services.states import ABANDON, LIVE_TASKS, RESTORE
 from vidcompute.services.tasks.moves import batches, move_all
-from vidcompute.services.tasks.queries import highest_priority, of_job, unwanted
+from vidcompute.services.tasks.queries import highest_priority, of_job, unwanted, with_artifact
 
 
 def drop(conn: Connection, job_id: str) -> list[str]:
     """End a job's interests: tasks that nobody else wants are cancelled with their attempts, others repriced.
 
-    Returns the identifiers of the cancelled tasks.
+    A task that was only to be made again is done, as it was before. Returns the tasks that nobody wants.
     """
     conn.execute(update(interests).where(interests.c.job_id == job_id, interests.c.active).values(active=False))
     at = now_ms()
-    gone = move_all(conn, ABANDON, unwanted(conn, job_id), values={"ended_ms": at})
+    left = unwanted(conn, job_id)
+    again = with_artifact(conn, left)
+    gone = move_all(conn, RESTORE, again, values={"ended_ms": at})
+    gone += move_all(conn, ABANDON, [task_id for task_id in left if task_id not in again], values={"ended_ms": at})
     for batch in batches(gone):
         ended = update(attempts).where(attempts.c.task_id.in_(batch), attempts.c.outcome.is_(None))
         conn.execute(ended.values(outcome="cancelled", ended_ms=at))

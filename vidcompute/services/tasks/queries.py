@@ -15,6 +15,9 @@ from vidcompute.services.tasks.moves import batches, update_where
 
 AnyRow = Row[*tuple[Any, ...]]
 RANKS = (2, 1, 0)  # high, normal, low
+_MADE = (artifacts_table.c.organization_id == tasks.c.organization_id) & (
+    artifacts_table.c.content_key == tasks.c.content_key
+)
 
 
 def ready_tasks(conn: Connection, at_ms: int, limit: int) -> list[ReadyTask]:
@@ -111,11 +114,8 @@ def artifacts(conn: Connection, organization_id: str, keys: Iterable[str]) -> di
 def facts_of(conn: Connection, task_ids: Iterable[str]) -> list[Mapping[str, Any]]:
     """What the artifacts of these tasks say of themselves; nothing for tasks that have none."""
     found: list[Mapping[str, Any]] = []
-    mine = (artifacts_table.c.organization_id == tasks.c.organization_id) & (
-        artifacts_table.c.content_key == tasks.c.content_key
-    )
     for batch in batches(task_ids):
-        query = select(artifacts_table.c.facts).join_from(tasks, artifacts_table, mine).where(tasks.c.id.in_(batch))
+        query = select(artifacts_table.c.facts).join_from(tasks, artifacts_table, _MADE).where(tasks.c.id.in_(batch))
         found += conn.execute(query).scalars()
     return found
 
@@ -128,6 +128,15 @@ def artifact_keys(conn: Connection, organization_id: str, keys: Iterable[str]) -
             artifacts_table.c.organization_id == organization_id, artifacts_table.c.content_key.in_(batch)
         )
         found.update(conn.execute(query).scalars())
+    return found
+
+
+def with_artifact(conn: Connection, task_ids: Iterable[str]) -> list[str]:
+    """Those of these tasks that have an artifact."""
+    found: list[str] = []
+    for batch in batches(task_ids):
+        query = select(tasks.c.id).join_from(tasks, artifacts_table, _MADE).where(tasks.c.id.in_(batch))
+        found += conn.execute(query).scalars()
     return found
 
 

@@ -63,9 +63,29 @@ export interface paths {
         put?: never;
         /**
          * Try a job again
-         * @description Queue a failed or cancelled job again. What is done is not done again.
+         * @description Queue a job that has ended again. What is done is not done again, but for a stage that is named.
          */
         post: operations["retry_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/requeue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try dead jobs again
+         * @description Queue the jobs again that used up the attempts at one of their tasks. For a single one there is its `retry`.
+         */
+        post: operations["requeue_dead_jobs"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1023,6 +1043,14 @@ export interface components {
             asset: components["schemas"]["Asset"];
         };
         /**
+         * JobInput
+         * @description The video of an earlier job. What the request leaves out of its spec is as that job had it.
+         */
+        JobInput: {
+            /** Job */
+            job: string;
+        };
+        /**
          * JobOptions
          * @description All of a request but its input: what goes beside an uploaded file.
          */
@@ -1146,9 +1174,14 @@ export interface components {
             };
             /**
              * Input
-             * @description A URL, or `{"source": "src_…"}`.
+             * @description A URL, `{"source": "src_…"}`, or `{"job": "job_…"}` for the video of an earlier job.
              */
-            input: string | components["schemas"]["UrlInput"] | components["schemas"]["UploadInput"];
+            input: string | components["schemas"]["UrlInput"] | components["schemas"]["UploadInput"] | components["schemas"]["JobInput"];
+            /**
+             * Resume From
+             * @description A stage of that earlier job which is to be run again, with what depends on it; the rest is reused.
+             */
+            resume_from?: string | null;
         };
         /**
          * JobStatus
@@ -1524,6 +1557,87 @@ export interface components {
             quality?: number | null;
         };
         /**
+         * Requeued
+         * @description Dead jobs that are queued again.
+         */
+        Requeued: {
+            /** Job Ids */
+            job_ids: string[];
+            /**
+             * Left
+             * @description How many dead jobs there still are; ask again until there is none.
+             */
+            left: number;
+        };
+        /**
+         * ResumedJob
+         * @description A job that goes on, and what of it runs.
+         */
+        ResumedJob: {
+            /** Id */
+            id: string;
+            status: components["schemas"]["JobStatus"];
+            /** Kind */
+            kind: string;
+            priority: components["schemas"]["Priority"];
+            /** Asset Id */
+            asset_id: string;
+            /** Passthrough */
+            passthrough: string | null;
+            error: components["schemas"]["Failure"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Duration Ms
+             * @description From its start to its end, or to now.
+             */
+            duration_ms: number | null;
+            urls: components["schemas"]["Links"];
+            /** @description What was asked for, with every default filled in. */
+            spec: components["schemas"]["JobSpec"];
+            /** @description Of the whole job, weighted by what each stage costs. */
+            progress: components["schemas"]["Progress"];
+            /** Eta Ms */
+            eta_ms: number | null;
+            /** Stages */
+            stages: components["schemas"]["Stage"][];
+            /** Outputs */
+            outputs: components["schemas"]["Output"][];
+            asset: components["schemas"]["Asset"];
+            /**
+             * Runs
+             * @description The stages that run (again).
+             */
+            runs: string[];
+            /**
+             * Reused
+             * @description The stages whose results are taken as they are.
+             */
+            reused: string[];
+        };
+        /**
+         * Resumption
+         * @description From where a job goes on. Left out, it runs again what failed or was cancelled, and nothing else.
+         * @example {
+         *       "resume_from": "package"
+         *     }
+         */
+        Resumption: {
+            /**
+             * Resume From
+             * @description A stage that runs again, with what depends on it, done or not.
+             * @default null
+             */
+            resume_from: string | null;
+        };
+        /**
          * Stage
          * @description One stage of a job: the sum of its tasks.
          */
@@ -1677,6 +1791,8 @@ export interface operations {
                 created_from?: string | null;
                 /** @description Only jobs created before this time (RFC 3339). */
                 created_to?: string | null;
+                /** @description Only jobs that used up the attempts at one of their tasks, or (false) none of them. */
+                dead?: boolean | null;
             };
             header?: never;
             path?: never;
@@ -1995,15 +2111,28 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Resumption"];
+            };
+        };
         responses: {
-            /** @description The job is queued again. */
+            /** @description The job is queued again; what of it runs. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Job"];
+                    "application/json": components["schemas"]["ResumedJob"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The API key is missing or wrong. */
@@ -2017,6 +2146,77 @@ export interface operations {
             };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large; `max_bytes` says what may be sent. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requeue_dead_jobs: {
+        parameters: {
+            query?: {
+                /** @description How many items to send at most. */
+                limit?: number;
+            };
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Up to `limit` dead jobs, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Requeued"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,79 @@
+"""Going on with a job that has ended: what failed, or a stage over again with all that depends on it."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, update
+
+from vidcompute.db.schema import interests
+from vidcompute.errors import FieldProblem, Kind, VidComputeError, invalid
+from vidcompute.pipeline.plan import Plan, dependents
+from vidcompute.pipeline.spec import JobSpec
+from vidcompute.services import assets
+from vidcompute.services.jobs import attaching, moves, queries
+from vidcompute.services.jobs.models import Job, Requeued, Resumed
+from vidcompute.services.states import REQUEUE, JobStatus, TaskStatus
+
+
+def retry(conn: Connection, organization_id: str, job_id: str, resume_from: str | None = None) -> Resumed:
+    """Queue a job that has ended again. What is done stays done; everything else gets its full number of attempts.
+
+    With `resume_from`, that stage and what depends on it run again, done or not. What was made before is served until
+    it is made anew. Raises `job_not_ended` (conflict) for a live job, `job_done` (conflict) for one that has nothing
+    left to do, and `stage_unknown` for a stage that the job doesn't have.
+    """
+    job = queries.get_job(conn, organization_id, job_id)
+    if resume_from is not None:
+        _check(job, resume_from)
+    elif job.status == JobStatus.DONE:
+        detail = "The job is done: there is nothing to try again. Name a stage in resume_from to do a part over."
+        raise VidComputeError(Kind.CONFLICT, "job_done", detail)
+    cleared = {"error_kind": None, "error_code": None, "error_detail": None}
+    fresh = {"started_ms": None, "ended_ms": None, "resume_from": resume_from}
+    if not moves.move(conn, REQUEUE, job_id, **fresh, **cleared):
+        raise VidComputeError(Kind.CONFLICT, "job_not_ended", f"The job is {job.status}; cancel it first.")
+    assets.mark_preparing(conn, job.asset_id)
+    assets.use(conn, job.asset_id, job_id=job_id)
+    conn.execute(update(interests).where(interests.c.job_id == job_id).values(active=True))
+    again = {node.id for node in dependents(Plan.from_json(job.plan), resume_from)} if job.plan and resume_from else ()
+    attaching.revive(conn, organization_id, job_id, again)
+    rows = queries.interest_rows(conn, job_id)
+    runs = _once(row.stage for row in rows if row.status != TaskStatus.DONE)
+    reused = _once(row.stage for row in rows if row.stage not in runs)
+    moves.settle(conn, job_id)
+    return Resumed(queries.get_job(conn, organization_id, job_id), runs, reused)
+
+
+def _once(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def requeue_dead(conn: Connection, organization_id: str, limit: int) -> Requeued:
+    """Queue up to `limit` dead jobs again, oldest first, each with its full number of attempts."""
+    ids = tuple(queries.dead_ids(conn, organization_id, limit))
+    for job_id in ids:
+        retry(conn, organization_id, job_id)
+    return Requeued(ids, queries.count_dead(conn, organization_id))
+
+
+def _check(job: Job, stage: str) -> None:
+    """Only stages of the plan can be resumed from: what comes before decides what the plan is."""
+    known = [name for name in Plan.from_json(job.plan).stages() if name != "probe"] if job.plan else []
+    if stage not in known:
+        detail = f"The job can't be resumed from {stage!r}. Its stages are: {', '.join(known) or 'none yet'}."
+        raise invalid("stage_unknown", detail, FieldProblem("/resume_from", detail, "stage_unknown"))
+
+
+def follow(conn: Connection, organization_id: str, spec: JobSpec, earlier_id: str) -> JobSpec:
+    """The spec of a job on the video of an earlier one: what it leaves out is as it was there.
+
+    Raises `job_not_found`, and `stage_unknown` where it resumes from a stage that the earlier job doesn't have.
+    """
+    earlier = queries.get_job(conn, organization_id, earlier_id)
+    if spec.resume_from is not None:
+        _check(earlier, spec.resume_from)
+    source = queries.source_of_asset(conn, earlier.asset_id)
+    video = earlier.spec["input"] if source is None else {"source": source.id}
+    kept = {name: value for name, value in earlier.spec.items() if name != "resume_from"}
+    given = spec.model_dump(mode="json", exclude_unset=True, exclude={"resume_from"})
+    made = JobSpec.model_validate(kept | given | {"input": video})
+    return made.model_copy(update={"resume_from": spec.resume_from})
