@@ -68,6 +68,8 @@ def packages(folder: Path) -> dict[str, str]:
 def _node_settings() -> dict[str, str]:
     """PATH with a Node.js that is new enough: the machine's own, or the one that a Python package brings."""
     settings = {"PATH": os.environ.get("PATH", os.defpath), "NPM_CONFIG_UPDATE_NOTIFIER": "false"}
+    # A network may have a certificate authority of its own, which the system knows and a packaged Node.js does not.
+    settings["NODE_USE_SYSTEM_CA"] = "1"
     if not sys.stderr.isatty():
         settings["NO_COLOR"] = "1"
     home = Path(os.environ.get("HOME") or "/nonexistent")

@@ -36,7 +36,11 @@ BROWSER = (
     ),
     Package("fonts-dejavu-core", (), "letters in that browser"),
 )
-NEEDED = (*BROWSER, Package("strace", ("strace",), "to watch what media processes open and connect to"))
+NEEDED = (
+    *BROWSER,
+    Package("strace", ("strace",), "to watch what media processes open and connect to"),
+    Package("postgresql", ("pg_ctl", "pg_ctlcluster"), "the database that clusters use"),
+)
 _PROMETHEUS = Package("prometheus", ("promtool",), "promtool, which checks /metrics")
 
 

@@ -2,6 +2,7 @@
 
 - `ffmpeg`, `clip`: the ffmpeg that the platform uses, and small generated videos (`clip("h264_aac_1080p30_6s")`).
 - `server`, `start_server`: the running platform, shared by a module or started for one test.
+- `postgres_server`, `postgres_url`: a real PostgreSQL, and a fresh database in it.
 - `browser`, `page`: Chromium, driven by Playwright.
 - sockets: none in tests/unit and tests/house, loopback alone elsewhere.
 """
@@ -14,6 +15,7 @@ pytest_plugins = [
     "tests.fixtures.clips",
     "tests.fixtures.platform",
     "tests.fixtures.chromium",
+    "tests.fixtures.postgresql",
 ]
 
 # Tools that `make test` unpacked where it could not, or should not, install them (promtool).

@@ -1,27 +1,30 @@
 """The database behind two calls: `write` runs a function in one transaction on the writer, `read` in a snapshot.
 
-SQLite has one writer thread with one connection, and a small pool of readers (WAL lets them go on beside the
-writer). Functions are synchronous and take the connection first; they commit nothing themselves.
+There is one writer thread with one connection, and a small pool of readers. Writes come one after the other, those of
+other processes included, so that a function sees all that was committed before it, and events are numbered in the
+order of their commits. Functions are synchronous and take the connection first; they commit nothing themselves.
 """
 
 import asyncio
-import sqlite3
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from vidcompute.db import postgresql, sqlite
+from vidcompute.db.dialect import Dialect
 from vidcompute.db.migrate import migrate
 from vidcompute.db.outbox import EMITTED
-from vidcompute.errors import invalid
+from vidcompute.errors import Kind, VidComputeError, invalid
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-BUSY_TIMEOUT_MS = 10_000
+_DIALECTS: dict[str, Callable[[str, int], Dialect]] = {"sqlite": sqlite.open_, "postgresql": postgresql.open_}
 Step = Callable[Concatenate[Connection, P], T]
 
 
@@ -60,9 +63,8 @@ class Subscription:
 class Database:
     """An open, migrated database. Belongs to the event loop that first uses it."""
 
-    def __init__(self, writer: Engine, reader: Engine, *, readers: int) -> None:
-        self._writer = writer
-        self._reader = reader
+    def __init__(self, dialect: Dialect, *, readers: int) -> None:
+        self._dialect = dialect
         self._write_threads = ThreadPoolExecutor(1, thread_name_prefix="db-write")
         self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="db-read")
         self._subscriptions: set[Subscription] = set()
@@ -70,20 +72,19 @@ class Database:
 
     @classmethod
     def open(cls, url: str, *, readers: int = 2) -> "Database":
-        """Open the database at a SQLAlchemy URL, making and migrating it where needed; `database_url_unusable`."""
-        parsed = make_url(url)
-        if parsed.get_backend_name() != "sqlite":
-            detail = f"database_url: {parsed.get_backend_name()} is not supported; use sqlite:///path."
-            raise invalid("database_url_unusable", detail)
-        if not parsed.database:
-            detail = "database_url: SQLite needs a file here, such as sqlite:////var/lib/vidcompute/vidcompute.db."
-            raise invalid("database_url_unusable", detail)
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        writer = _sqlite_engine(url, pool_size=1, begin="BEGIN IMMEDIATE", query_only=False)
-        with writer.begin() as connection:
-            migrate(connection)
-        reader = _sqlite_engine(url, pool_size=readers, begin="BEGIN", query_only=True)
-        return cls(writer, reader, readers=readers)
+        """Open the database at a SQLAlchemy URL, making and migrating it where needed.
+
+        Raises `database_url_unusable` (invalid) for a URL that names none, `database_unavailable` where it can't be
+        reached.
+        """
+        dialect = _dialect(url, readers)
+        try:
+            with dialect.writer.begin() as connection:
+                migrate(connection)
+        except DBAPIError as error:
+            dialect.dispose()
+            raise _unavailable(error) from error
+        return cls(dialect, readers=readers)
 
     async def write(self, step: Step[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `step(connection, …)` in one transaction; its result once that is durable, its error once undone."""
@@ -91,17 +92,34 @@ class Database:
         return await self._loop.run_in_executor(self._write_threads, lambda: self._in_transaction(step, args, kwargs))
 
     def _in_transaction(self, step: Callable[..., T], args: Any, kwargs: Any) -> T:
-        with self._writer.begin() as connection:
+        with self._reached(), self._dialect.writer.begin() as connection:
             connection.info.pop(EMITTED, None)
             result = step(connection, *args, **kwargs)
             emitted = connection.info.pop(EMITTED, False)
+            if emitted:
+                self._dialect.tell(connection)
         if emitted and self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake)
         return result
 
+    @contextlib.contextmanager
+    def _reached(self) -> Iterator[None]:
+        """A database that is away is an error of ours, `database_unavailable`: trying again later helps."""
+        try:
+            yield
+        except DBAPIError as error:
+            if self._dialect.is_away(error):
+                raise _unavailable(error) from error
+            raise
+
     def _wake(self) -> None:
         for subscription in self._subscriptions:
             subscription.wake()
+
+    def _heard(self) -> None:
+        """Another process, or this one, committed events (called from any thread)."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake)
 
     async def read(self, step: Step[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `step(connection, …)` on one consistent snapshot; writes are refused."""
@@ -109,11 +127,14 @@ class Database:
         return await loop.run_in_executor(self._read_threads, lambda: self._in_snapshot(step, args, kwargs))
 
     def _in_snapshot(self, step: Callable[..., T], args: Any, kwargs: Any) -> T:
-        with self._reader.begin() as connection:
+        with self._reached(), self._dialect.reader.begin() as connection:
             return step(connection, *args, **kwargs)
 
     def subscribe(self) -> Subscription:
-        """Be woken after commits that emitted events, from now on."""
+        """Be woken after commits that emitted events, from now on, in other processes as well."""
+        self._loop = self._loop or _running_loop()
+        if not self._subscriptions:
+            self._dialect.listen(self._heard)
         subscription = Subscription(self._subscriptions.discard)
         self._subscriptions.add(subscription)
         return subscription
@@ -122,29 +143,37 @@ class Database:
         """Finish what is queued, then close every connection."""
         for threads in (self._write_threads, self._read_threads):
             await asyncio.to_thread(threads.shutdown)
-        self._reader.dispose()
-        self._writer.dispose()
+        await asyncio.to_thread(self._dialect.dispose)
 
 
-def _sqlite_engine(url: str, *, pool_size: int, begin: str, query_only: bool) -> Engine:
-    engine = create_engine(url, pool_size=pool_size, max_overflow=0, connect_args={"check_same_thread": False})
+@contextlib.contextmanager
+def looked_at(url: str) -> Iterator[Connection]:
+    """A connection that reads a database as it is: nothing is made or migrated. Raises as `Database.open` does."""
+    dialect = _dialect(url, 1)
+    try:
+        with dialect.reader.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise _unavailable(error) from error
+    finally:
+        dialect.dispose()
 
-    @event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, record: object) -> None:
-        del record
-        connection.isolation_level = None  # the driver begins nothing by itself: `begin` below does
-        for pragma in (
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "temp_store=MEMORY",
-            f"query_only={'ON' if query_only else 'OFF'}",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
 
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+def _dialect(url: str, readers: int) -> Dialect:
+    try:
+        return _DIALECTS[make_url(url).get_backend_name()](url, readers)
+    except (ArgumentError, KeyError, NoSuchModuleError) as error:
+        detail = "database_url: use sqlite:///path or postgresql://user:password@host/name."
+        raise invalid("database_url_unusable", detail) from error
 
-    return engine
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _unavailable(error: DBAPIError) -> VidComputeError:
+    reason = str(error.orig).strip().partition("\n")[0]
+    return VidComputeError(Kind.UNAVAILABLE, "database_unavailable", f"The database can't be reached: {reason}.")

@@ -181,6 +181,8 @@ class Dispatcher:
                 await self._db.write(planning.attach, self._planner, job, found, plan)
                 log.info("job_planned", tasks=len(plan.nodes), stages=plan.stages())
             except VidComputeError as error:
+                if error.kind is Kind.UNAVAILABLE:  # the database is away: the job is looked at again
+                    raise
                 log.warning("job_refused", code=error.code, detail=error.detail)
                 await self._db.write(jobs.fail, job.id, error)
             except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:

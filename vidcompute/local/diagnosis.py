@@ -95,26 +95,23 @@ def _data_folder(folder: Path) -> Iterator[Check]:
 
 
 def _database(settings: "Settings", folder: Path) -> Iterator[Check]:
-    from sqlalchemy import create_engine, make_url
+    from sqlalchemy import make_url
 
+    from vidcompute.db.engine import looked_at
     from vidcompute.db.migrate import HEAD, current_revision
 
     url = settings.model_copy(update={"data_dir": folder}).effective_database_url
-    file = make_url(url).database
-    if file is None or not Path(file).exists():
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
         yield Check("database", ok=None, detail="not there yet; the server makes it at its first start")
         return
-    engine = create_engine(url)
-    try:
-        with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA query_only=ON")
-            revision = current_revision(connection)
-    finally:
-        engine.dispose()
+    with looked_at(url) as connection:
+        revision = current_revision(connection)
+        name = " ".join(map(str, (connection.dialect.name, *(connection.dialect.server_version_info or ())[:2])))
     if revision == HEAD:
-        yield Check("database", ok=True, detail=f"opens, and is at revision {revision}")
+        yield Check("database", ok=True, detail=f"{name} opens, and is at revision {revision}")
     else:
-        detail = f"opens, and is at revision {revision}; the server brings it to {HEAD} as it starts"
+        detail = f"{name} opens, and is at revision {revision or 'none'}; the server brings it to {HEAD} as it starts"
         yield Check("database", ok=None, detail=detail)
 
 

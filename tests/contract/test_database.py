@@ -1,0 +1,113 @@
+"""What every kind of database does for the engine: the stories of the engine's own tests, on each."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, insert, make_url, text
+
+from tests.fixtures.postgresql import PostgresServer
+from tests.unit.engine import test_assets, test_db, test_jobs
+from tests.unit.engine.toys import ORG
+from vidcompute.db import migrate, outbox, schema
+from vidcompute.db.engine import Database, looked_at
+from vidcompute.errors import VidComputeError
+
+_SQLITES_OWN = {
+    "test_the_database_is_durable_and_strict",
+    "test_data_is_kept_when_the_database_is_opened_again",
+    "test_what_is_asked_often_is_answered_from_an_index",
+}
+_TAKES_A_DATABASE = {"conn", "db"}
+
+
+def _stories() -> dict[str, object]:
+    """The engine's tests that are given a connection or a database; here they are given PostgreSQL's."""
+    found = {}
+    for module in (test_assets, test_db, test_jobs):
+        for name, story in vars(module).items():
+            if name.startswith("test_") and name not in _SQLITES_OWN and callable(story):
+                code = story.__code__
+                if _TAKES_A_DATABASE & set(code.co_varnames[: code.co_argcount]):
+                    found[name] = story
+    return found
+
+
+globals().update(_stories())
+
+
+@pytest.fixture
+def conn(postgres_url: str) -> Generator[Connection]:
+    """A connection to a fresh database with every table and the built-in organization."""
+    engine = create_engine(make_url(postgres_url).set(drivername="postgresql+psycopg"))
+    with engine.connect() as connection:
+        schema.metadata.create_all(connection)
+        connection.execute(insert(schema.organizations).values(id=ORG, name="local", created_ms=1))
+        connection.commit()
+        yield connection
+    engine.dispose()
+
+
+@pytest.fixture
+async def db(postgres_url: str) -> AsyncGenerator[Database]:
+    """A fresh database with the built-in organization."""
+    database = Database.open(postgres_url)
+    await database.write(lambda c: c.execute(insert(schema.organizations).values(id=ORG, name="x", created_ms=1)))
+    with database.subscribe() as subscription:
+        await subscription.wait(10)  # from now on it listens
+    yield database
+    await database.close()
+
+
+def test_migrations_make_exactly_the_declared_tables_on_postgresql(postgres_url: str) -> None:
+    engine = create_engine(make_url(postgres_url).set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        migrate.migrate(connection)
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+    engine.dispose()
+
+
+async def test_processes_hear_of_each_others_events_and_never_write_at_once(postgres_url: str) -> None:
+    one, other = Database.open(postgres_url), Database.open(postgres_url)
+    await one.write(lambda c: c.execute(insert(schema.organizations).values(id=ORG, name="x", created_ms=1)))
+
+    def count_up(conn: Connection) -> None:
+        seen = outbox.last_seq(conn)
+        conn.execute(text("SELECT pg_sleep(0.001)"))
+        outbox.emit(conn, ORG, "thing.counted", str(seen), {})
+
+    with other.subscribe() as subscription:
+        await subscription.wait(10)  # it listens
+        await one.write(count_up)
+        assert await subscription.wait(10)
+    await asyncio.gather(*(database.write(count_up) for database in (one, other) for _ in range(20)))
+    events = await one.read(outbox.all_since, 0)
+    assert [event.subject_id for event in events] == ["0", *(str(event.seq) for event in events[:-1])]
+    await one.close()
+    await other.close()
+
+
+async def test_a_server_that_was_killed_is_told_of_and_found_again(postgres_server: PostgresServer) -> None:
+    database = Database.open(postgres_server.make_database())
+    await database.write(lambda c: c.execute(insert(schema.organizations).values(id=ORG, name="x", created_ms=1)))
+    with database.subscribe() as subscription:
+        await subscription.wait(10)
+        postgres_server.kill()
+        for call in (database.read(outbox.last_seq), database.write(outbox.emit, ORG, "thing.lost", "it", {})):
+            with pytest.raises(VidComputeError, match="database_unavailable"):
+                await call
+        await asyncio.to_thread(postgres_server.start)
+        await database.write(outbox.emit, ORG, "thing.happened", "it", {})
+        assert await subscription.wait(10)
+    assert [event.type for event in await database.read(outbox.all_since, 0)] == ["thing.happened"]
+    await database.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql://nobody@/nothing?host=/nowhere", "postgresql://127.0.0.1:1/x"])
+def test_a_database_that_can_not_be_reached_is_told_of(url: str) -> None:
+    for call in (Database.open, lambda it: looked_at(it).__enter__()):
+        with pytest.raises(VidComputeError, match="database_unavailable"):
+            call(url)

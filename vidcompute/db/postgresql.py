@@ -1,0 +1,91 @@
+"""PostgreSQL 15 or later, through psycopg 3: for several processes and machines."""
+
+import contextlib
+import secrets
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+_CHANNEL = "vidcompute_events"
+_WRITERS = 0x76_69_64_63  # "vidc": the key of the lock that writers hold one after the other
+_LISTEN_S = 5.0
+_RECONNECT_S = 1.0
+_CONNECT_TIMEOUT_S = 10
+
+
+def open_(url: str, readers: int) -> "PostgreSql":
+    """The database at this URL; nothing is connected yet."""
+    return PostgreSql(url, readers)
+
+
+class PostgreSql:
+    """Writers of all processes take one lock for the length of their transaction.
+
+    So a function that decides by what it read is never overtaken, and events are numbered in the order of their
+    commits: who has read up to a number has missed none. Events are told of by NOTIFY.
+    """
+
+    def __init__(self, url: str, readers: int) -> None:
+        parsed = make_url(url).set(drivername="postgresql+psycopg")
+        self.writer = _engine(parsed, 1)
+        self.reader = _engine(parsed, readers, isolation_level="REPEATABLE READ", read_only=True)
+        self._conninfo = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._name = secrets.token_hex(8)  # who this is among those that notify
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+        @event.listens_for(self.writer, "begin")
+        def lock(connection: Connection) -> None:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
+
+    def tell(self, connection: Connection) -> None:
+        """Notify all who listen; PostgreSQL sends it with the commit."""
+        connection.exec_driver_sql(f"NOTIFY {_CHANNEL}, '{self._name}'")
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Begin to listen, in a thread of its own."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._listen, args=(heard,), name="db-listen", daemon=True)
+            self._thread.start()
+
+    def _listen(self, heard: Callable[[], None]) -> None:
+        """Until closed; where the connection is lost, it is made anew, and what it missed is looked for."""
+        while not self._closing.is_set():
+            with contextlib.suppress(psycopg.Error):
+                self._hear(heard)
+            self._closing.wait(_RECONNECT_S)
+
+    def _hear(self, heard: Callable[[], None]) -> None:
+        with psycopg.connect(self._conninfo, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S) as connection:
+            connection.execute(f"LISTEN {_CHANNEL}")
+            heard()  # of what was committed before
+            while not self._closing.is_set():
+                for told in connection.notifies(timeout=_LISTEN_S, stop_after=1):
+                    if told.payload != self._name:
+                        heard()
+
+    def is_away(self, error: DBAPIError) -> bool:
+        """No connection could be made, or the one in use was lost."""
+        return error.connection_invalidated or isinstance(error, OperationalError)
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self._closing.set()
+        self.reader.dispose()
+        self.writer.dispose()
+
+
+def _engine(url: Any, pool_size: int, *, read_only: bool = False, **options: Any) -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
+        execution_options={"postgresql_readonly": True} if read_only else {},
+        **options,
+    )
