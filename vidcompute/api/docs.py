@@ -8,7 +8,7 @@ from typing import Final
 from anyio import to_thread
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from vidcompute.errors import not_found
 
@@ -53,6 +53,12 @@ _PAGE = """\
 async def document(request: Request) -> Response:
     """The OpenAPI document."""
     return JSONResponse(request.app.openapi(), headers={"Access-Control-Allow-Origin": "*"})
+
+
+@router.get("/")
+async def home() -> Response:
+    """Who opens the server's address in a browser finds out what there is."""
+    return RedirectResponse("/docs")
 
 
 @router.get("/docs")

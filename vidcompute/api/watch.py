@@ -13,11 +13,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from vidcompute.api import sse
-from vidcompute.api.declared import problems
+from vidcompute.api.declared import Responses, problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.files import CORS_HEADERS, IMMUTABLE
 from vidcompute.api.viewing import PlaybackId, Seen, Viewing, public
-from vidcompute.errors import invalid, not_found
+from vidcompute.errors import Kind, VidComputeError, invalid, not_found
 from vidcompute.services import playback
 from vidcompute.services.playback import Presentation
 
@@ -34,6 +34,14 @@ _POLICY = (
     "form-action 'none'; frame-ancestors {ancestors}"
 )
 
+_NOTHING = {"title": "No video here", "width": "16", "height": "9"}
+_NO_VIDEO: Responses = {
+    404: {
+        "description": "There is no such video: the same page, which says so.",
+        "content": {"text/html": {"schema": {"type": "string"}}},
+    }
+}
+
 
 @public(
     router,
@@ -41,7 +49,7 @@ _POLICY = (
     sends="text/html",
     operation_id="get_watch_page",
     summary="Watch page",
-    responses=problems(404),
+    responses=_NO_VIDEO,
 )
 async def watch_page(playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
     """The page with the player; `start`, `autoplay`, `muted` and `loop` are read by the page itself."""
@@ -54,7 +62,7 @@ async def watch_page(playback_id: PlaybackId, seen: Seen, given: Given) -> Respo
     sends="text/html",
     operation_id="get_embed_page",
     summary="Player alone",
-    responses=problems(404),
+    responses=_NO_VIDEO,
 )
 async def embed_page(playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
     """The player alone, for an iframe on the sites that the settings name."""
@@ -62,12 +70,17 @@ async def embed_page(playback_id: PlaybackId, seen: Seen, given: Given) -> Respo
 
 
 async def _page(seen: Viewing, given: Deps, playback_id: str, *, ancestors: str) -> Response:
-    view = await seen.playback.view(playback_id)
     template = await run_in_threadpool(_template, seen.pages / "watch.html")
-    fields = {name: html.escape(value) for name, value in _fields(view, given.base_url).items()}
+    try:
+        status, told = 200, _fields(await seen.playback.view(playback_id), given.base_url)
+    except VidComputeError as error:
+        if error.kind is not Kind.NOT_FOUND:
+            raise
+        status, told = 404, _NOTHING
+    fields = {name: html.escape(value) for name, value in told.items()}
     text = re.sub(r"\{\{(\w+)\}\}", lambda found: fields.get(found.group(1), ""), template)
     headers = {"Cache-Control": "no-cache", "Content-Security-Policy": _POLICY.format(ancestors=ancestors)}
-    return Response(text, 200, headers, "text/html; charset=utf-8")
+    return Response(text, status, headers, "text/html; charset=utf-8")
 
 
 def _template(path: Path) -> str:

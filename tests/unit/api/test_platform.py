@@ -273,6 +273,8 @@ async def test_failed_attempts_and_jobs_are_counted_by_code(client: httpx2.Async
 async def test_the_document_and_its_page_come_from_here(stranger: httpx2.AsyncClient, platform: Platform) -> None:
     document = await stranger.get("/openapi.json")
     assert document.json() == platform.app.openapi()
+    home = await stranger.get("/")
+    assert (home.status_code, home.headers["location"]) == (307, "/docs")
     assert (await stranger.get("/docs/swagger.json")).json() == document.json()
     page = await stranger.get("/docs")
     assert page.headers["content-type"].startswith("text/html")

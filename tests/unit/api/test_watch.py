@@ -52,7 +52,16 @@ async def test_the_page_names_its_video_and_escapes_it(viewer: httpx2.AsyncClien
     assert "<title>A &quot;clip&quot; &amp; &lt;b&gt;more&lt;/b&gt;</title>" in answer.text
     assert f'"{BASE}/oembed?url=https%3A%2F%2Fvideo.test%2Fwatch%2F{playback_id}"' in answer.text
     assert "{{" not in answer.text
-    assert (await viewer.get("/watch/000000000000000000000000")).json()["code"] == "playback_not_found"
+
+
+@pytest.mark.parametrize("kind", ["watch", "embed"])
+async def test_of_a_video_that_is_not_there_the_page_says_so(viewer: httpx2.AsyncClient, kind: str) -> None:
+    answer = await viewer.get(f"/{kind}/000000000000000000000000")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "<title>No video here</title>" in answer.text
+    assert "{{" not in answer.text
+    state = await viewer.get("/watch/000000000000000000000000/state")
+    assert state.json()["code"] == "playback_not_found"
 
 
 async def test_the_watch_page_itself_is_framed_by_nobody_else(viewer: httpx2.AsyncClient, playback_id: str) -> None:

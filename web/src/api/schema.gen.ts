@@ -3681,13 +3681,13 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description There is nothing with this identifier, or it is not yours. */
+            /** @description There is no such video: the same page, which says so. */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "text/html": string;
                 };
             };
             /** @description Parameters are wrong; `problems` names each. */
@@ -3731,13 +3731,13 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description There is nothing with this identifier, or it is not yours. */
+            /** @description There is no such video: the same page, which says so. */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "text/html": string;
                 };
             };
             /** @description Parameters are wrong; `problems` names each. */
