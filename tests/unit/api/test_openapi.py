@@ -66,11 +66,10 @@ def test_every_error_is_declared_as_a_problem(document: dict[str, Any]) -> None:
         keyed = path.startswith("/api/")
         assert ("401" in operation["responses"]) == keyed, (method, path)
         assert bool(operation["security"]) == keyed
-        for status, answer in operation["responses"].items():
+        answers = operation["responses"]
+        for status, answer in answers.items():
             if status[0] in "45" and path != "/ready":
-                page = status == "404" and "text/html" in operation["responses"].get("200", {}).get(
-                    "content", {}
-                )  # for people
+                page = status == "404" and "text/html" in answers.get("200", {}).get("content", {})  # for people
                 kind = "text/html" if page else "application/problem+json"
                 assert list(answer["content"]) == [kind], (method, path, status)
         if "{job_id}" in path or "{asset_id}" in path:
