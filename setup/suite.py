@@ -13,6 +13,7 @@ from setup.console import say
 from setup.places import OPENAPI_TOOLS, ROOT, VENV_BIN, WEB
 
 _OPENAPI = ROOT / "docs" / "openapi.yaml"
+_PARALLEL = ("-n", "2", "--dist", "worksteal")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def _rules() -> list[Part]:
 
 def quick() -> int:
     """Lint, types, imports and the tests that need nothing: under a minute when warm. The exit code."""
-    tests = Part("tests", _tool("pytest", "-q", "tests/unit", "tests/house"))
+    tests = Part("tests", _tool("pytest", "-q", *_PARALLEL, "tests/unit", "tests/house"))
     begun = time.monotonic()
     with ThreadPoolExecutor(max_workers=2) as pool:
         results = list(pool.map(_run, [tests, *_rules()]))
@@ -64,11 +65,10 @@ def quick() -> int:
 def everything() -> int:
     """The whole suite. Pytest's closing line is the last line of the output. The exit code."""
     parts = [*_rules(), *_web()]
-    parallel = ("-n", "2", "--dist", "worksteal")
     parts.append(
         Part(
             "unit, contract, media and house tests",
-            _tool("pytest", *parallel, "tests/unit", "tests/house", "tests/contract", "tests/media"),
+            _tool("pytest", *_PARALLEL, "tests/unit", "tests/house", "tests/contract", "tests/media"),
             env=_test_env(),
             shown=True,
         )
