@@ -52,6 +52,7 @@ class RunnerConfig:
     """What the warm child is told, as JSON on its command line: no secrets, nothing of the database."""
 
     data_dir: str
+    storage_dir: str
     ffmpeg: str
     strict: bool
     allow_private_addresses: bool
@@ -84,6 +85,7 @@ async def build(settings: "Settings", url: str) -> Platform:
     from vidcompute.api.deps import Build, Deps, Limits
     from vidcompute.db.engine import Database
     from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
+    from vidcompute.dispatch.leading import installation
     from vidcompute.media import ffmpeg
     from vidcompute.services import accounts, jobs
     from vidcompute.services.jobs.live import ProgressHub
@@ -94,8 +96,9 @@ async def build(settings: "Settings", url: str) -> Platform:
     if warning:
         _log().warning("ffmpeg_unsafe", detail=warning)
     data = settings.data_dir
-    storage = FolderStorage(data / "storage")
+    storage = FolderStorage(settings.effective_storage_dir)
     shutil.rmtree(data / "incoming", ignore_errors=True)  # uploads that a dead server was receiving
+    await asyncio.to_thread(storage.sweep)
     db = Database.open(settings.effective_database_url)
     await db.write(accounts.ensure_local, data)
     executor = _executor(settings, program)
@@ -111,6 +114,7 @@ async def build(settings: "Settings", url: str) -> Platform:
         executor,
         _planner(settings, ffmpeg.build_id(program)),
         hub,
+        holder=installation(data),
         policy=DispatchPolicy(retry=retry, ageing_s=settings.ageing_s),
         discard=storage.delete_prefix,
     )
@@ -157,6 +161,7 @@ def _executor(settings: "Settings", program: Path) -> "LocalExecutor":
 
     config = RunnerConfig(
         data_dir=str(settings.data_dir),
+        storage_dir=str(settings.effective_storage_dir),
         ffmpeg=str(program),
         strict=settings.sandbox == "refuse",
         allow_private_addresses=settings.allow_private_addresses,
@@ -422,7 +427,7 @@ def runner_command(config_json: str, control_fd: int) -> int:
     fetcher = HttpFetcher(FetchLimits(**config.fetch), allow_private_addresses=config.allow_private_addresses)
     return serve_runner(
         control_fd,
-        FolderStorage(Path(config.data_dir) / "storage"),
+        FolderStorage(Path(config.storage_dir)),
         Path(config.data_dir) / "work",
         {"fetcher": lambda: fetcher},
         Path(config.ffmpeg),

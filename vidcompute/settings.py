@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     """Public URL of this server, without a slash at the end; built from host and port when left out."""
     data_dir: Path = Field(default_factory=default_data_dir)
     """Folder of the database, the stored objects, the work files and the key file. One server at a time."""
+    storage_dir: Path | None = None
+    """Folder of the stored objects, which servers on one database share; in the data folder when left out."""
     database_url: SecretStr | None = None
     """SQLAlchemy URL of the database; an SQLite file in the data folder when left out."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -135,6 +137,11 @@ class Settings(BaseSettings):
             return self.base_url.rstrip("/")
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
+
+    @property
+    def effective_storage_dir(self) -> Path:
+        """The folder of the stored objects in force."""
+        return self.storage_dir.expanduser().absolute() if self.storage_dir else self.data_dir / "storage"
 
     @property
     def effective_database_url(self) -> str:

@@ -1,7 +1,10 @@
-"""The main job on PostgreSQL: the same as on SQLite, and it outlives the database."""
+"""The main job on PostgreSQL: the same as on SQLite; it outlives the database, and the server that leads."""
 
+import os
+import signal
 from collections.abc import Generator
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +62,60 @@ def test_a_job_outlives_the_database(driver: Driver, clip: ClipMaker, postgres_s
     }
     tasks = {stage["name"]: stage["tasks"] for stage in done["stages"]}
     assert after["encode"] == tasks["encode"]  # what ran meanwhile was not run again
+
+
+@pytest.fixture
+def pair(postgres_server: PostgresServer, tmp_path: Path) -> Generator[tuple[Driver, Driver]]:
+    """Two servers on one database and one storage: the first leads, the second stands by."""
+    shared = {
+        "VIDCOMPUTE_DATABASE_URL": postgres_server.make_database(),
+        "VIDCOMPUTE_STORAGE_DIR": str(tmp_path / "storage"),
+    }
+    with running(tmp_path / "first", **shared) as first, running(tmp_path / "second", **shared) as second:
+        yield first, second
+
+
+def _encoding(driver: Driver, clip: ClipMaker) -> str:
+    """A job whose encode runs; its id."""
+    source = clip("numbered-standby", [*picture("640x360", seconds="40"), *tone("40"), *X264])
+    job = driver.submit(source, renditions=[{"height": 360}, {"height": 240}])
+    driver.until(
+        job["id"], "the encode", lambda j: ("encode", "running") in [(s["name"], s["status"]) for s in j["stages"]]
+    )
+    return str(job["id"])
+
+
+def _assert_done_once(driver: Driver, job_id: str) -> None:
+    done = driver.done(job_id)
+    assert breaches(driver, done["asset"]["playback_id"]) == []
+    assert_whole(track(driver, done["asset"]["playback_id"], "h264-360"), steady(1200, Fraction(30)))
+    attempts, tasks = driver.attempts(job_id), {stage["name"]: stage["tasks"] for stage in done["stages"]}
+    assert attempts["probe"] == tasks["probe"] == 1
+    assert attempts["encode"] <= 2 * tasks["encode"]
+
+
+def test_a_standby_goes_on_where_the_leader_was_killed(pair: tuple[Driver, Driver], clip: ClipMaker) -> None:
+    first, second = pair
+    job_id = _encoding(first, clip)
+    first.server.kill()
+    _assert_done_once(second, job_id)
+    assert '"leads"' in second.server.log_text()
+
+
+def test_a_leader_that_slept_past_its_lease_can_not_write(pair: tuple[Driver, Driver], clip: ClipMaker) -> None:
+    first, second = pair
+    job_id = _encoding(first, clip)
+    assert first.server.process is not None
+    os.kill(first.server.process.pid, signal.SIGSTOP)
+    try:
+        _assert_done_once(second, job_id)
+        before = second.attempts(job_id)
+    finally:
+        os.kill(first.server.process.pid, signal.SIGCONT)
+    wait_until(
+        lambda: "lost_the_lead" in first.server.log_text(), timeout_s=30, what="the former leader to learn of it"
+    )
+    assert second.attempts(job_id) == before
+    assert first.done(job_id)["status"] == "done"  # it serves the API on
+    source = clip("numbered-later", [*picture(seconds="4"), *tone("4"), *X264])
+    assert second.done(first.submit(source, renditions=RENDITIONS)["id"])["status"] == "done"

@@ -60,7 +60,12 @@ def emit_all(conn: Connection, new: Iterable[NewEvent]) -> None:
     ]
     if rows:
         conn.execute(_NEW, rows)
-        conn.info[EMITTED] = True
+        wake(conn)
+
+
+def wake(conn: Connection) -> None:
+    """Let all who wait for events look at the database after this transaction."""
+    conn.info[EMITTED] = True
 
 
 def events_since(

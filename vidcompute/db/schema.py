@@ -37,6 +37,8 @@ Milliseconds = BigInteger
 
 # Conditions of partial indexes. A query uses the very same text: with parameters no database could use the index.
 READY = text("status = 'ready'")
+LIVE_WITH_DEADLINE = text("status IN ('queued', 'running') AND deadline_ms IS NOT NULL")
+QUEUED_WITH_DEADLINE = text("status = 'queued' AND queue_deadline_ms IS NOT NULL")
 UNPLANNED = text("status IN ('queued', 'running') AND step IN ('arrived', 'fetched', 'probed')")
 
 
@@ -133,6 +135,8 @@ jobs = Table(
     Column("error_code", String(100)),
     Column("error_detail", Text),
     _created(),
+    Column("deadline_ms", Milliseconds),  # when it fails unless it is done
+    Column("queue_deadline_ms", Milliseconds),  # when it fails unless it has begun
     Column("started_ms", Milliseconds),
     Column("ended_ms", Milliseconds),
     _one_of("status", "queued", "running", "done", "failed", "cancelled"),
@@ -146,6 +150,13 @@ jobs = Table(
         "created_ms",
         sqlite_where=UNPLANNED,
         postgresql_where=UNPLANNED,
+    ),
+    Index("ix_jobs_deadline_ms", "deadline_ms", sqlite_where=LIVE_WITH_DEADLINE, postgresql_where=LIVE_WITH_DEADLINE),
+    Index(
+        "ix_jobs_queue_deadline_ms",
+        "queue_deadline_ms",
+        sqlite_where=QUEUED_WITH_DEADLINE,
+        postgresql_where=QUEUED_WITH_DEADLINE,
     ),
 )
 
@@ -263,6 +274,15 @@ events = Table(
     _created(),
     Index("ix_events_subject", "subject_id", "seq"),
     sqlite_autoincrement=True,  # numbers are never used again, so that Last-Event-ID stays true
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("holder", String(100), nullable=False),
+    Column("epoch", BigInteger, nullable=False),  # grows by one each time that somebody takes it
+    Column("expires_ms", Milliseconds, nullable=False),  # by the database's clock
 )
 
 idempotency_keys = Table(

@@ -5,6 +5,7 @@ event that was missed would have told. The database decides everything: what is 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -12,8 +13,10 @@ from sqlalchemy import Connection
 
 from vidcompute import logs
 from vidcompute.db.engine import Database
+from vidcompute.db.lease import LeaseLostError
 from vidcompute.db.outbox import now_ms
 from vidcompute.dispatch import planning
+from vidcompute.dispatch.leading import Leading
 from vidcompute.dispatch.placement import Busy, in_order, place
 from vidcompute.dispatch.planning import Planner
 from vidcompute.errors import Kind, VidComputeError
@@ -33,6 +36,7 @@ class DispatchPolicy:
 
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     ageing_s: float = 600.0
+    lease_s: float = 6.0  # how long a leader that says nothing is waited for
     safety_tick_s: float = 5.0
     progress_every_s: float = 1.0  # how often progress is written to the database
     batch: int = 64  # ready tasks of each priority, and jobs to plan, that one round looks at
@@ -52,15 +56,18 @@ class _View:
     unplanned: list[Unplanned]
     owned: set[str]
     ready: list[ReadyTask]
-    next_ready_ms: int | None
+    overdue: dict[str, VidComputeError]
+    next_ms: int | None  # when there is something to do though nothing has happened
 
 
 def _look(conn: Connection, running: list[str], at_ms: int, batch: int) -> _View:
+    times = (tasks.next_ready_ms(conn, at_ms), jobs.next_deadline_ms(conn))
     return _View(
         jobs.unplanned(conn, batch),
         tasks.owned(conn, running),
         tasks.ready_tasks(conn, at_ms, batch),
-        tasks.next_ready_ms(conn, at_ms),
+        jobs.overdue(conn, at_ms, batch),
+        min((at for at in times if at is not None), default=None),
     )
 
 
@@ -74,9 +81,11 @@ class Dispatcher:
         planner: Planner,
         hub: ProgressHub,
         *,
+        holder: str,
         policy: DispatchPolicy,
         discard: Callable[[str], Awaitable[object]],
     ) -> None:
+        self._lead = Leading(db, holder, lease_s=policy.lease_s)
         self._db = db
         self._executor = executor
         self._planner = planner
@@ -87,6 +96,7 @@ class Dispatcher:
         self._stopping: set[str] = set()
         self._progress: dict[str, Progress] = {}
         self._loops: list[asyncio.Task[None]] = []
+        self._always: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[None]] = set()
         self._draining = False
         self._idle = asyncio.Event()
@@ -94,15 +104,41 @@ class Dispatcher:
         self._reasons: dict[str, str] = {}
 
     async def start(self) -> None:
-        """Take up what an earlier server left, and begin to work."""
-        lost = await self._db.write(jobs.adopt, self._policy.retry)
+        """Take up what an earlier server left, and begin to work; or stand by, where another one leads."""
+        if await self._lead.take() is None:
+            await self._rise()
+        self._always = [
+            asyncio.create_task(self._consume(), name="dispatch-events"),
+            asyncio.create_task(self._reign(), name="dispatch-lead"),
+        ]
+
+    async def _reign(self) -> None:
+        while True:
+            if self._lead.epoch is None:
+                await self._lead.stand_by()
+                await self._rise()
+            await self._lead.keep()
+            await self._step_down()
+
+    async def _rise(self) -> None:
+        """Begin to lead: what ran under an earlier leader is lost, and starts again."""
+        lost = await self._lead.write(jobs.adopt, self._policy.retry)
         if lost:
             log.warning("attempts_adopted_as_lost", attempts=lost)
         self._loops = [
             asyncio.create_task(self._keep_on(self._schedule), name="dispatch-schedule"),
-            asyncio.create_task(self._consume(), name="dispatch-events"),
             asyncio.create_task(self._keep_on(self._flush_progress), name="dispatch-progress"),
         ]
+
+    async def _step_down(self) -> None:
+        """Another one leads: nothing is started or recorded here any more, and what runs is ended."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        self._loops = []
+        for attempt_id in self._running.keys() - self._stopping:
+            self._stopping.add(attempt_id)
+            self._errand(self._executor.cancel(attempt_id))
 
     async def stop(self, grace_s: float) -> None:
         """Start nothing new; attempts finish within the grace or are handed back. Every task is ready or done then."""
@@ -114,10 +150,14 @@ class Dispatcher:
                 await self._idle.wait()
         except TimeoutError:
             log.warning("attempts_without_an_end", attempts=sorted(self._running))
-        for task in (*self._loops, *self._errands):
+        every = (*self._loops, *self._always, *self._errands)
+        for task in every:
             task.cancel()
-        await asyncio.gather(*self._loops, *self._errands, return_exceptions=True)
-        await self._db.write(jobs.hand_back, self._policy.retry)
+        await asyncio.gather(*every, return_exceptions=True)
+        if self._lead.epoch is not None:
+            with contextlib.suppress(LeaseLostError):
+                await self._lead.write(jobs.hand_back, self._policy.retry)
+        await self._lead.release()
         self._wakeups.close()
 
     def waiting_reason(self, task_id: str) -> str | None:
@@ -126,10 +166,15 @@ class Dispatcher:
 
     async def trouble(self) -> str | None:
         """What is wrong with the dispatcher, in words, for readiness; None while it works."""
-        ended = [loop.get_name() for loop in self._loops if loop.done()]
+        ended = [loop.get_name() for loop in (*self._loops, *self._always) if loop.done()]
         if self._draining:
             return "it takes no new work: the server shuts down"
-        return f"it stopped: {', '.join(ended)}" if ended or not self._loops else None
+        return f"it stopped: {', '.join(ended)}" if ended or not self._always else None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this one places tasks; others stand by."""
+        return self._lead.epoch is not None
 
     @property
     def running_attempts(self) -> int:
@@ -143,6 +188,8 @@ class Dispatcher:
         while True:
             try:
                 await step()
+            except LeaseLostError:
+                return  # it steps down
             except Exception:
                 log.exception("dispatch_step_failed", step=step.__name__)
                 await asyncio.sleep(1.0)
@@ -151,13 +198,16 @@ class Dispatcher:
         at_ms = now_ms()
         view = await self._db.read(_look, list(self._running), at_ms, self._policy.batch)
         self._stop_disowned(view)
+        for job_id, error in view.overdue.items():
+            log.warning("job_overdue", job_id=job_id, code=error.code)
+            await self._lead.write(jobs.fail, job_id, error)
         for job in view.unplanned:
             await self._advance(job)
         if not self._draining:
             await self._place(view.ready, at_ms)
         wait_s = self._policy.safety_tick_s
-        if view.next_ready_ms is not None:
-            wait_s = min(wait_s, max(0.001, (view.next_ready_ms - now_ms()) / 1000))
+        if view.next_ms is not None:
+            wait_s = min(wait_s, max(0.001, (view.next_ms - now_ms()) / 1000))
         await self._wakeups.wait(wait_s)
 
     def _stop_disowned(self, view: _View) -> None:
@@ -173,22 +223,22 @@ class Dispatcher:
         with logs.bound(job_id=job.id, asset_id=job.asset_id):
             try:
                 if job.step != JobStep.PROBED:
-                    await self._db.write(planning.attach_first, self._planner, job)
+                    await self._lead.write(planning.attach_first, self._planner, job)
                     self._wakeups.wake()  # where its probe was done before, no event tells that it can be planned
                     return
                 found = await self._db.read(planning.probed, self._planner, job)
                 plan = await asyncio.to_thread(self._planner.recipe, found.facts, found.spec, self._planner.probe)
-                await self._db.write(planning.attach, self._planner, job, found, plan)
+                await self._lead.write(planning.attach, self._planner, job, found, plan)
                 log.info("job_planned", tasks=len(plan.nodes), stages=plan.stages())
             except VidComputeError as error:
                 if error.kind is Kind.UNAVAILABLE:  # the database is away: the job is looked at again
                     raise
                 log.warning("job_refused", code=error.code, detail=error.detail)
-                await self._db.write(jobs.fail, job.id, error)
+                await self._lead.write(jobs.fail, job.id, error)
             except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
                 log.exception("planning_failed")
                 detail = f"The job could not be planned: {type(error).__name__}."
-                await self._db.write(jobs.fail, job.id, VidComputeError(Kind.INTERNAL, "planning_failed", detail))
+                await self._lead.write(jobs.fail, job.id, VidComputeError(Kind.INTERNAL, "planning_failed", detail))
 
     async def _place(self, ready: list[ReadyTask], at_ms: int) -> None:
         nodes = await self._executor.nodes() if ready else []
@@ -198,7 +248,7 @@ class Dispatcher:
         if not decision.nodes:
             return
         chosen = [Placement(task_id, node) for task_id, node in decision.nodes.items()]
-        specs = await self._db.write(jobs.place, chosen)
+        specs = await self._lead.write(jobs.place, chosen)
         for spec in specs:
             self._running[spec.attempt_id] = _Running(spec, decision.nodes[spec.task_id], now_ms())
         self._check_idle()
@@ -206,13 +256,16 @@ class Dispatcher:
             self._errand(self._begin(spec))
 
     async def _begin(self, spec: AttemptSpec) -> None:
+        if not self._lead.is_sure:  # this process was stopped for longer than its lease: another one may lead by now
+            await self._finish(Finished(spec.attempt_id, Outcome.CANCELLED))
+            return
         try:
             await self._executor.start(spec)
         except Exception as error:  # whatever an adapter raises: the attempt must still end
             log.exception("attempt_not_started", **_ids(spec))
             await self._finish(_not_started(spec, error))
             return
-        await self._db.write(jobs.start, spec.attempt_id)
+        await self._lead.write(jobs.start, spec.attempt_id)
         log.info("attempt_started", **_ids(spec))
 
     # -- what the executor tells ----------------------------------------------------------------------------------
@@ -260,7 +313,9 @@ class Dispatcher:
         wait_s = 0.1
         while True:
             try:
-                return await self._db.write(jobs.finish, result, self._policy.retry, draining=self._draining)
+                return await self._lead.write(jobs.finish, result, self._policy.retry, draining=self._draining)
+            except LeaseLostError:  # it was recorded as lost, or is recorded by the one that leads
+                return jobs.Recorded(accepted=False)
             except Exception:  # disk full, database away: the result must not be lost
                 log.exception("result_not_recorded", attempt_id=result.attempt_id)
                 await asyncio.sleep(wait_s)
@@ -270,7 +325,7 @@ class Dispatcher:
         await asyncio.sleep(self._policy.progress_every_s)
         if self._progress:
             latest, self._progress = self._progress, {}
-            await self._db.write(jobs.record_progress, latest)
+            await self._lead.write(jobs.record_progress, latest)
 
     # -- small things ---------------------------------------------------------------------------------------------
 

@@ -49,7 +49,7 @@ def diagnose(root: "Composition") -> Diagnosis:
         *_checked("sandbox", lambda: _sandbox(settings)),
         *_checked("data folder", lambda: _data_folder(folder)),
         *_checked("database", lambda: _database(settings, folder)),
-        *_checked("storage", lambda: _storage(root, folder)),
+        *_checked("storage", lambda: _storage(root, settings.model_copy(update={"data_dir": folder}), folder)),
         *_checked("server", lambda: _server(folder)),
     ]
     explained = tuple(Setting(item.name, item.value, item.source) for item in root.explain(settings))
@@ -115,9 +115,9 @@ def _database(settings: "Settings", folder: Path) -> Iterator[Check]:
         yield Check("database", ok=None, detail=detail)
 
 
-def _storage(root: "Composition", folder: Path) -> Iterator[Check]:
+def _storage(root: "Composition", settings: "Settings", folder: Path) -> Iterator[Check]:
     async def go_through() -> bool:
-        storage = root.storage(folder / "storage")
+        storage = root.storage(settings.effective_storage_dir)
         key = f"doctor/{secrets.token_hex(8)}"
         file = folder / f".{key.replace('/', '-')}"
         file.write_bytes(_PROBE_BYTES)

@@ -211,6 +211,10 @@ class JobOptions(MediaSpec):
     """All of a request but its input: what goes beside an uploaded file."""
 
     priority: Priority = Priority.NORMAL
+    deadline_s: Annotated[int, Field(ge=1, le=30 * 24 * 3600)] | None = None
+    """Seconds from its submission after which the job fails unless it is done."""
+    queue_deadline_s: Annotated[int, Field(ge=1, le=30 * 24 * 3600)] | None = None
+    """Seconds from its submission after which the job fails unless it has begun."""
     title: Annotated[str, Field(max_length=500)] | None = None
     passthrough: Annotated[str, Field(max_length=4096)] | None = None
     """Text of yours, given back unchanged with the asset and the job."""

@@ -59,7 +59,9 @@ def stuck(spec: AttemptSpec) -> Finished | None:
 
 
 @asynccontextmanager
-async def engine(db: Database, executor: HandExecutor | None = None, *, grace_s: float = 0.0) -> AsyncGenerator[Engine]:
+async def engine(
+    db: Database, executor: HandExecutor | None = None, *, grace_s: float = 0.0, holder: str = "one"
+) -> AsyncGenerator[Engine]:
     hub = ProgressHub()
     discarded: list[str] = []
 
@@ -67,7 +69,7 @@ async def engine(db: Database, executor: HandExecutor | None = None, *, grace_s:
         discarded.append(prefix)
 
     used = executor or HandExecutor()
-    dispatcher = Dispatcher(db, used, toys.PLANNER, hub, policy=POLICY, discard=discard)
+    dispatcher = Dispatcher(db, used, toys.PLANNER, hub, holder=holder, policy=POLICY, discard=discard)
     await dispatcher.start()
     try:
         yield Engine(db, used, dispatcher, hub, discarded)
@@ -234,7 +236,7 @@ async def test_a_recipe_that_breaks_fails_its_job_and_nothing_else(db: Database)
         raise AssertionError(prefix)
 
     planner = replace(toys.PLANNER, recipe=broken)
-    dispatcher = Dispatcher(db, HandExecutor(), planner, ProgressHub(), policy=POLICY, discard=discard)
+    dispatcher = Dispatcher(db, HandExecutor(), planner, ProgressHub(), holder="one", policy=POLICY, discard=discard)
     await dispatcher.start()
     try:
         job = await db.write(toys.submit)
@@ -289,3 +291,11 @@ async def test_the_end_of_an_attempt_that_nobody_knows_changes_nothing(db: Datab
         e.executor.end(Finished("att_unknown", Outcome.OK))
         await e.until(await e.submit(), "done")
         assert e.executor.cancelled == []
+
+
+async def test_a_job_that_is_overdue_fails_and_its_attempts_end(db: Database) -> None:
+    async with engine(db, HandExecutor(stuck)) as e:
+        job = await e.submit(deadline_s=1)
+        failed = await e.until(job, "failed")
+        assert failed.error_code == "job_deadline_passed"
+        await e.executor.until(lambda: bool(e.executor.cancelled))

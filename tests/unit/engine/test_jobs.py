@@ -345,6 +345,32 @@ def test_a_new_job_can_not_resume_from_what_the_earlier_one_did_not_have(conn: C
         jobs.submit(conn, ORG, spec)
 
 
+def test_jobs_have_deadlines_until_they_end(conn: Connection) -> None:
+    plain = toys.submit(conn, "d1")
+    hasty = toys.submit(conn, "d2", deadline_s=60, queue_deadline_s=10)
+    begun = toys.submit(conn, "d3", deadline_s=60, queue_deadline_s=10)
+    assert plain.deadline_ms is plain.queue_deadline_ms is None
+    assert (hasty.deadline_ms, hasty.queue_deadline_ms) == (hasty.created_ms + 60_000, hasty.created_ms + 10_000)
+    toys.advance(conn)
+    (spec,) = toys.place(conn, *(t.id for t in toys.ready(conn) if jobs.tasks_of(conn, ORG, begun.id)[0].id == t.id))
+    jobs.start(conn, spec.attempt_id)
+    at = max(hasty.created_ms, begun.created_ms)
+    assert jobs.overdue(conn, hasty.created_ms, 9) == {}
+    assert jobs.next_deadline_ms(conn) == hasty.queue_deadline_ms
+    waited = jobs.overdue(conn, at + 10_000, 9)
+    assert {key: error.code for key, error in waited.items()} == {hasty.id: "job_waited_too_long"}
+    late = jobs.overdue(conn, at + 60_000, 9)
+    assert {key: error.code for key, error in late.items()} == dict.fromkeys(
+        (hasty.id, begun.id), "job_deadline_passed"
+    )
+    for job_id, error in late.items():
+        jobs.fail(conn, job_id, error)
+    assert jobs.next_deadline_ms(conn) is None
+    again = jobs.retry(conn, ORG, hasty.id).job
+    assert again.deadline_ms is not None
+    assert again.deadline_ms >= outbox.now_ms() + 59_000
+
+
 def _dies(conn: Connection, digest: str, kind: Kind = Kind.INTERNAL) -> str:
     made = toys.submit(conn, digest)
     while job(conn, made.id).status != "failed":

@@ -28,8 +28,24 @@ class Job:
     error_code: str | None
     error_detail: str | None
     created_ms: int
+    deadline_ms: int | None
+    queue_deadline_ms: int | None
     started_ms: int | None
     ended_ms: int | None
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """When a job fails, in Unix milliseconds: unless it is done, and unless it has begun; None: never."""
+
+    deadline_ms: int | None
+    queue_deadline_ms: int | None
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any], from_ms: int) -> "Deadlines":
+        """What a spec says, counted from `from_ms`."""
+        limits_s = (spec.get("deadline_s"), spec.get("queue_deadline_s"))
+        return cls(*(None if limit_s is None else from_ms + 1000 * limit_s for limit_s in limits_s))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, 
 from vidcompute.db import schema
 from vidcompute.db.outbox import Event
 from vidcompute.db.schema import assets, attempts, interests, jobs, one_of, sources, tasks
-from vidcompute.errors import Kind, not_found
+from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.services.assets.models import Source
 from vidcompute.services.jobs.models import PRIORITIES, Job, JobFilter, JobTask, Unplanned
 from vidcompute.services.paging import Page, page_of, parse_cursor
@@ -106,6 +106,25 @@ def unplanned(conn: Connection, limit: int = 50) -> list[Unplanned]:
         query = select(*columns).where(schema.UNPLANNED, jobs.c.priority == rank).order_by(jobs.c.created_ms)
         found += [Unplanned(**row._mapping) for row in conn.execute(query.limit(limit - len(found)))]
     return found
+
+
+def overdue(conn: Connection, at_ms: int, limit: int) -> dict[str, VidComputeError]:
+    """Up to `limit` live jobs whose deadline, or that of their wait, has passed: with the reason to fail."""
+    late = select(jobs.c.id).where(schema.QUEUED_WITH_DEADLINE, jobs.c.queue_deadline_ms <= at_ms).limit(limit)
+    waited = VidComputeError(Kind.CANCELLED, "job_waited_too_long", "It had not begun by the deadline for its wait.")
+    found = dict.fromkeys(conn.execute(late).scalars(), waited)
+    late = select(jobs.c.id).where(schema.LIVE_WITH_DEADLINE, jobs.c.deadline_ms <= at_ms).limit(limit)
+    passed = VidComputeError(Kind.CANCELLED, "job_deadline_passed", "It was not done by its deadline.")
+    return found | dict.fromkeys(conn.execute(late).scalars(), passed)
+
+
+def next_deadline_ms(conn: Connection) -> int | None:
+    """When the next deadline of a live job passes; None where none has one."""
+    soonest = (
+        select(func.min(jobs.c.queue_deadline_ms)).where(schema.QUEUED_WITH_DEADLINE),
+        select(func.min(jobs.c.deadline_ms)).where(schema.LIVE_WITH_DEADLINE),
+    )
+    return min((at for at in (conn.execute(query).scalar() for query in soonest) if at is not None), default=None)
 
 
 def has_open_tasks(conn: Connection, job_id: str) -> bool:

@@ -1,16 +1,18 @@
 """Going on with a job that has ended: what failed, or a stage over again with all that depends on it."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from sqlalchemy import Connection, update
 
+from vidcompute.db.outbox import now_ms
 from vidcompute.db.schema import interests
 from vidcompute.errors import FieldProblem, Kind, VidComputeError, invalid
 from vidcompute.pipeline.plan import Plan, dependents
 from vidcompute.pipeline.spec import JobSpec
 from vidcompute.services import assets
 from vidcompute.services.jobs import attaching, moves, queries
-from vidcompute.services.jobs.models import Job, Requeued, Resumed
+from vidcompute.services.jobs.models import Deadlines, Job, Requeued, Resumed
 from vidcompute.services.states import REQUEUE, JobStatus, TaskStatus
 
 
@@ -28,7 +30,12 @@ def retry(conn: Connection, organization_id: str, job_id: str, resume_from: str 
         detail = "The job is done: there is nothing to try again. Name a stage in resume_from to do a part over."
         raise VidComputeError(Kind.CONFLICT, "job_done", detail)
     cleared = {"error_kind": None, "error_code": None, "error_detail": None}
-    fresh = {"started_ms": None, "ended_ms": None, "resume_from": resume_from}
+    fresh = {
+        "started_ms": None,
+        "ended_ms": None,
+        "resume_from": resume_from,
+        **asdict(Deadlines.of(job.spec, now_ms())),
+    }
     if not moves.move(conn, REQUEUE, job_id, **fresh, **cleared):
         raise VidComputeError(Kind.CONFLICT, "job_not_ended", f"The job is {job.status}; cancel it first.")
     assets.mark_preparing(conn, job.asset_id)

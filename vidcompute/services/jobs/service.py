@@ -1,5 +1,6 @@
 """Requests of users: submit, cancel, and where what was made lies. All run inside the caller's transaction."""
 
+from dataclasses import asdict
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import Connection, insert
@@ -14,7 +15,7 @@ from vidcompute.pipeline.stages.frames import ZIP_NAME
 from vidcompute.services import assets
 from vidcompute.services.assets import Source
 from vidcompute.services.jobs import moves, queries, resuming
-from vidcompute.services.jobs.models import RANKS, Job, OutputPlace
+from vidcompute.services.jobs.models import RANKS, Deadlines, Job, OutputPlace
 from vidcompute.services.states import ENDED_JOBS, JobStatus, JobStep
 from vidcompute.services.tasks.queries import artifacts
 
@@ -52,6 +53,7 @@ def submit(conn: Connection, organization_id: str, spec: JobSpec, *, source: Sou
         "spec": spec.model_dump(mode="json"),
         "passthrough": spec.passthrough,
         "created_ms": asset.created_ms,  # one instant for both: the job's events begin with the asset's
+        **asdict(Deadlines.of(spec.model_dump(), asset.created_ms)),
     }
     conn.execute(insert(jobs).values(values))
     assets.use(conn, asset.id, job_id=job_id)

@@ -1090,6 +1090,18 @@ export interface components {
             /** @default normal */
             priority: components["schemas"]["Priority"];
             /**
+             * Deadline S
+             * @description Seconds from its submission after which the job fails unless it is done.
+             * @default null
+             */
+            deadline_s: number | null;
+            /**
+             * Queue Deadline S
+             * @description Seconds from its submission after which the job fails unless it has begun.
+             * @default null
+             */
+            queue_deadline_s: number | null;
+            /**
              * Title
              * @default null
              */
@@ -1158,6 +1170,16 @@ export interface components {
             vmaf: boolean;
             /** @default normal */
             priority: components["schemas"]["Priority"];
+            /**
+             * Deadline S
+             * @description Seconds from its submission after which the job fails unless it is done.
+             */
+            deadline_s?: number | null;
+            /**
+             * Queue Deadline S
+             * @description Seconds from its submission after which the job fails unless it has begun.
+             */
+            queue_deadline_s?: number | null;
             /** Title */
             title?: string | null;
             /**

@@ -1,0 +1,135 @@
+"""One dispatcher leads, others stand by: who takes over, and what a former leader can still do."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, select, update
+
+from tests.unit.engine import toys
+from tests.unit.engine.test_dispatcher import Engine, engine, stuck
+from tests.unit.engine.toys import HandExecutor
+from vidcompute.db import lease, schema
+from vidcompute.db.engine import Database
+from vidcompute.db.lease import LeaseLostError
+from vidcompute.dispatch.leading import Leading, installation
+from vidcompute.services import jobs
+
+NAME = "dispatcher"
+
+
+def held(conn: Connection) -> tuple[str, int]:
+    row = conn.execute(select(schema.leases)).one()
+    return row.holder, row.epoch
+
+
+def run_out(conn: Connection) -> None:
+    conn.execute(update(schema.leases).values(expires_ms=0))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+def leads(e: Engine) -> bool:
+    return e.dispatcher.leads
+
+
+def test_a_lease_is_taken_when_it_is_free_and_by_its_own_holder(conn: Connection) -> None:
+    assert lease.take(conn, NAME, "one", 60_000) == lease.Lease(1)
+    other = lease.take(conn, NAME, "two", 60_000)
+    assert other.epoch is None
+    assert 59_000 < other.wait_ms <= 60_000
+    assert lease.take(conn, NAME, "one", 60_000) == lease.Lease(2)
+    run_out(conn)
+    assert lease.take(conn, NAME, "two", 60_000) == lease.Lease(3)
+
+
+def test_only_the_newest_epoch_counts(conn: Connection) -> None:
+    lease.take(conn, NAME, "one", 60_000)
+    lease.renew(conn, NAME, 1, 60_000)
+    run_out(conn)
+    lease.renew(conn, NAME, 1, 60_000)  # late, and nobody was faster
+    run_out(conn)
+    lease.take(conn, NAME, "two", 60_000)
+    with pytest.raises(LeaseLostError):
+        lease.renew(conn, NAME, 1, 60_000)
+    with pytest.raises(LeaseLostError):
+        lease.require(conn, NAME, 1)
+    lease.release(conn, NAME, 1)
+    assert held(conn) == ("two", 2)
+
+
+async def test_one_leads_and_the_other_takes_over_as_soon_as_it_ends(db: Database) -> None:
+    async with AsyncExitStack() as open_:
+        first = await open_.enter_async_context(engine(db, HandExecutor(stuck), holder="one"))
+        async with engine(db, holder="two") as standby:
+            assert (leads(first), leads(standby)) == (True, False)
+            job = await first.submit()
+            await first.executor.until(lambda: first.has_started(3))
+            assert standby.executor.started == []
+            await open_.aclose()
+            await until(lambda: leads(standby))
+            assert await db.read(held) == ("two", 2)
+            assert (await standby.until(job, "done")).status == "done"
+            assert sorted(spec.number for spec in standby.executor.started if spec.stage == "encode") == [1, 2, 2]
+
+
+async def test_a_leader_whose_lease_another_took_records_nothing_and_ends_what_runs(db: Database) -> None:
+    async with engine(db, HandExecutor(stuck), holder="one") as former:
+        job = await former.submit()
+        await former.executor.until(lambda: former.has_started(3))
+        encodes = [spec for spec in former.executor.started if spec.stage == "encode"]
+        await db.write(run_out)
+        async with engine(db, HandExecutor(), holder="two") as leader:
+            assert leads(leader)
+            former.executor.end(toys.done(encodes[0]))  # it learns of it as it wants to record this
+            await until(lambda: not former.executor.live and not leads(former))
+            assert (await leader.until(job, "done")).status == "done"
+            await until(lambda: former.discarded == [encodes[0].output_prefix])
+            outcomes = await db.read(lambda conn: set(conn.execute(select(schema.attempts.c.outcome)).scalars()))
+            assert outcomes == {"ok", "lost"}
+
+
+async def test_a_server_that_is_started_again_leads_at_once(db: Database) -> None:
+    await db.write(lease.take, NAME, "one", 3_600_000)  # by the one that was killed
+    async with engine(db, holder="one") as again:
+        assert leads(again)
+        assert (await again.until(await again.submit(), "done")).status == "done"
+
+
+async def test_after_a_stop_that_was_longer_than_the_lease_nobody_is_sure(db: Database) -> None:
+    now_s = [100.0]
+    lead = Leading(db, "one", lease_s=0.03, clock_s=lambda: now_s[0])
+    assert not lead.is_sure
+    assert await lead.take() is None
+    assert lead.is_sure
+    now_s[0] += 1.0
+    assert not lead.is_sure
+    keeping = asyncio.create_task(lead.keep())
+    await until(lambda: lead.is_sure)  # it was renewed: nobody else had taken it
+    await db.write(run_out)
+    assert (await db.write(lease.take, NAME, "two", 60_000)).epoch is not None
+    async with asyncio.timeout(10):
+        await keeping
+    assert lead.epoch is None
+
+
+async def test_a_job_that_was_done_is_not_run_again_by_the_next_leader(db: Database) -> None:
+    async with engine(db, holder="one") as first:
+        job = await first.until(await first.submit(), "done")
+    async with engine(db, holder="two") as second:
+        assert leads(second)
+        assert (await second.job(job)).status == "done"
+        assert second.executor.started == []
+        assert await db.read(jobs.counts) == {("media", "done"): 1}
+
+
+def test_an_installation_keeps_its_name(tmp_path: Path) -> None:
+    name = installation(tmp_path)
+    assert len(name) == 32
+    assert installation(tmp_path) == name
