@@ -18,7 +18,10 @@ class Dialect(Protocol):
         ...
 
     def listen(self, heard: Callable[[], None]) -> None:
-        """From now on call `heard`, from any thread, after commits of other processes that emitted events."""
+        """From now on call `heard`, from any thread, after commits of other processes that emitted events.
+
+        Called again, nothing changes.
+        """
         ...
 
     def is_away(self, error: DBAPIError) -> bool:

@@ -117,7 +117,7 @@ class Database:
             subscription.wake()
 
     def _heard(self) -> None:
-        """Another process, or this one, committed events (called from any thread)."""
+        """Another process committed events, or may have (called from any thread)."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake)
 
@@ -133,8 +133,7 @@ class Database:
     def subscribe(self) -> Subscription:
         """Be woken after commits that emitted events, from now on, in other processes as well."""
         self._loop = self._loop or _running_loop()
-        if not self._subscriptions:
-            self._dialect.listen(self._heard)
+        self._dialect.listen(self._heard)
         subscription = Subscription(self._subscriptions.discard)
         self._subscriptions.add(subscription)
         return subscription

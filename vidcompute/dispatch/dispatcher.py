@@ -109,16 +109,18 @@ class Dispatcher:
             await self._rise()
         self._always = [
             asyncio.create_task(self._consume(), name="dispatch-events"),
-            asyncio.create_task(self._reign(), name="dispatch-lead"),
+            asyncio.create_task(self._keep_on(self._reign), name="dispatch-lead"),
         ]
 
     async def _reign(self) -> None:
-        while True:
-            if self._lead.epoch is None:
-                await self._lead.stand_by()
+        """Stand by until it leads, and lead until another one does."""
+        if self._lead.epoch is None:
+            await self._lead.stand_by()
+        with contextlib.suppress(LeaseLostError):
+            if not self._loops:
                 await self._rise()
             await self._lead.keep()
-            await self._step_down()
+        await self._step_down()
 
     async def _rise(self) -> None:
         """Begin to lead: what ran under an earlier leader is lost, and starts again."""
@@ -154,10 +156,14 @@ class Dispatcher:
         for task in every:
             task.cancel()
         await asyncio.gather(*every, return_exceptions=True)
-        if self._lead.epoch is not None:
-            with contextlib.suppress(LeaseLostError):
+        try:
+            if self._lead.epoch is not None:
                 await self._lead.write(jobs.hand_back, self._policy.retry)
-        await self._lead.release()
+                await self._lead.release()
+        except LeaseLostError:
+            pass  # there is nothing of its own to hand back
+        except VidComputeError as error:  # the database is away: who leads next finds what was running
+            log.warning("attempts_not_handed_back", code=error.code, detail=error.detail)
         self._wakeups.close()
 
     def waiting_reason(self, task_id: str) -> str | None:

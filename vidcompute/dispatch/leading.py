@@ -119,9 +119,8 @@ class Leading:
 
     async def release(self) -> None:
         """Let another lead at once."""
-        if self._epoch is not None:
-            await self._db.write(lease.release, _NAME, self._epoch)
-            self._epoch = None
+        await self._db.write(lease.release, _NAME, self._epoch or 0)
+        self._epoch = None
 
     @property
     def _lease_ms(self) -> int:

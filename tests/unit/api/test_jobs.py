@@ -110,6 +110,12 @@ async def test_cancel_and_retry(client: httpx2.AsyncClient, platform: Platform) 
     over = (await client.post(f"{path}/retry", json={"resume_from": stage})).json()
     assert (over["status"], over["runs"]) == ("queued", [stage])
     assert over["reused"]
+    await platform.finish_all()
+    anew = await submit(client, input={"job": job["id"]}, resume_from=stage, title="Anew")
+    assert (anew["asset"]["title"], anew["asset"]["source_id"]) == ("Anew", anew["spec"]["input"]["source"])
+    await platform.finish_all()
+    assert (await client.get(f"{JOBS}/{anew['id']}")).json()["status"] == "done"
+    assert (await client.post(JOBS, json={"input": URL, "resume_from": stage})).status_code == 422
 
 
 async def test_dead_jobs_are_listed_and_requeued_in_bulk(client: httpx2.AsyncClient, platform: Platform) -> None:

@@ -1,13 +1,13 @@
 """One dispatcher leads, others stand by: who takes over, and what a former leader can still do."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, select, update
 
+from tests.fixtures.attempts import eventually
 from tests.unit.engine import toys
 from tests.unit.engine.test_dispatcher import Engine, engine, stuck
 from tests.unit.engine.toys import HandExecutor
@@ -29,10 +29,9 @@ def run_out(conn: Connection) -> None:
     conn.execute(update(schema.leases).values(expires_ms=0))
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.002)
+def taken_over(conn: Connection) -> None:
+    run_out(conn)
+    assert lease.take(conn, NAME, "two", 60_000).epoch is not None
 
 
 def leads(e: Engine) -> bool:
@@ -73,7 +72,7 @@ async def test_one_leads_and_the_other_takes_over_as_soon_as_it_ends(db: Databas
             await first.executor.until(lambda: first.has_started(3))
             assert standby.executor.started == []
             await open_.aclose()
-            await until(lambda: leads(standby))
+            await eventually(lambda: leads(standby))
             assert await db.read(held) == ("two", 2)
             assert (await standby.until(job, "done")).status == "done"
             assert sorted(spec.number for spec in standby.executor.started if spec.stage == "encode") == [1, 2, 2]
@@ -88,9 +87,9 @@ async def test_a_leader_whose_lease_another_took_records_nothing_and_ends_what_r
         async with engine(db, HandExecutor(), holder="two") as leader:
             assert leads(leader)
             former.executor.end(toys.done(encodes[0]))  # it learns of it as it wants to record this
-            await until(lambda: not former.executor.live and not leads(former))
+            await eventually(lambda: not former.executor.live and not leads(former))
             assert (await leader.until(job, "done")).status == "done"
-            await until(lambda: former.discarded == [encodes[0].output_prefix])
+            await eventually(lambda: former.discarded == [encodes[0].output_prefix])
             outcomes = await db.read(lambda conn: set(conn.execute(select(schema.attempts.c.outcome)).scalars()))
             assert outcomes == {"ok", "lost"}
 
@@ -111,9 +110,8 @@ async def test_after_a_stop_that_was_longer_than_the_lease_nobody_is_sure(db: Da
     now_s[0] += 1.0
     assert not lead.is_sure
     keeping = asyncio.create_task(lead.keep())
-    await until(lambda: lead.is_sure)  # it was renewed: nobody else had taken it
-    await db.write(run_out)
-    assert (await db.write(lease.take, NAME, "two", 60_000)).epoch is not None
+    await eventually(lambda: lead.is_sure)  # it was renewed: nobody else had taken it
+    await db.write(taken_over)
     async with asyncio.timeout(10):
         await keeping
     assert lead.epoch is None

@@ -70,8 +70,7 @@ def attach_plan(
     if row is not None:
         data = {"job_id": job_id, "asset_id": row.asset_id, "stages": plan.stages(), "tasks": len(plan.nodes)}
         emit(conn, row.organization_id, "job.planned", job_id, data)
-    stage = queries.resume_from(conn, job_id)
-    again = {node.id for node in dependents(plan, stage)} if stage else set()
+    again = {node.id for node in dependents(plan, row.resume_from)} if row and row.resume_from else set()
     _attach(conn, job_id, plan.nodes, keys, terms, digest=digest, first_position=2, again=again)
     moves.settle(conn, job_id)
     return True

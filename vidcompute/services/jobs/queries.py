@@ -68,15 +68,8 @@ def _conditions(only: JobFilter) -> Iterator[ColumnElement[bool]]:
         yield jobs.c.created_ms < only.created_to_ms
 
 
-_ROW = select(
-    jobs.c.id,
-    jobs.c.organization_id,
-    jobs.c.asset_id,
-    jobs.c.status,
-    jobs.c.step,
-    jobs.c.priority,
-).where(jobs.c.id == bindparam("job"))
-_RESUME_FROM = select(jobs.c.resume_from).where(jobs.c.id == bindparam("job"))
+_SEEN = ("id", "organization_id", "asset_id", "status", "step", "priority", "resume_from")
+_ROW = select(*(jobs.c[name] for name in _SEEN)).where(jobs.c.id == bindparam("job"))
 _OPEN = select(
     exists().where(
         interests.c.job_id == bindparam("job"),
@@ -90,12 +83,6 @@ _OPEN = select(
 def job_row(conn: Connection, job_id: str) -> AnyRow | None:
     """A job's status, step and owner, whoever's it is."""
     return conn.execute(_ROW, {"job": job_id}).one_or_none()
-
-
-def resume_from(conn: Connection, job_id: str) -> str | None:
-    """The stage that a job does over again, with what depends on it."""
-    stage: str | None = conn.execute(_RESUME_FROM, {"job": job_id}).scalar()
-    return stage
 
 
 def unplanned(conn: Connection, limit: int = 50) -> list[Unplanned]:

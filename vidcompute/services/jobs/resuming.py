@@ -71,7 +71,7 @@ def _check(job: Job, stage: str) -> None:
 
 
 def follow(conn: Connection, organization_id: str, spec: JobSpec, earlier_id: str) -> JobSpec:
-    """The spec of a job on the video of an earlier one: what it leaves out is as it was there.
+    """The spec of a job on the video of an earlier one, by its source: what it leaves out is as it was there.
 
     Raises `job_not_found`, and `stage_unknown` where it resumes from a stage that the earlier job doesn't have.
     """
@@ -80,7 +80,5 @@ def follow(conn: Connection, organization_id: str, spec: JobSpec, earlier_id: st
         _check(earlier, spec.resume_from)
     source = queries.source_of_asset(conn, earlier.asset_id)
     video = earlier.spec["input"] if source is None else {"source": source.id}
-    kept = {name: value for name, value in earlier.spec.items() if name != "resume_from"}
     given = spec.model_dump(mode="json", exclude_unset=True, exclude={"resume_from"})
-    made = JobSpec.model_validate(kept | given | {"input": video})
-    return made.model_copy(update={"resume_from": spec.resume_from})
+    return JobSpec.model_validate({**earlier.spec, **given, "input": video})

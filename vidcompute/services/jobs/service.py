@@ -28,6 +28,7 @@ def submit(conn: Connection, organization_id: str, spec: JobSpec, *, source: Sou
     Raises `source_not_found` or `job_not_found` where the spec names one that this organization doesn't have, and
     `stage_unknown` where it resumes from a stage that the earlier job doesn't have.
     """
+    resume_from = spec.resume_from
     if isinstance(spec.input, JobInput):
         spec = resuming.follow(conn, organization_id, spec, spec.input.job)
     if source is None and isinstance(spec.input, UploadInput):
@@ -49,7 +50,7 @@ def submit(conn: Connection, organization_id: str, spec: JobSpec, *, source: Sou
         "kind": KIND,
         "priority": RANKS[spec.priority],
         "step": JobStep.ARRIVED if source is None else JobStep.FETCHED,
-        "resume_from": spec.resume_from,
+        "resume_from": resume_from,
         "spec": spec.model_dump(mode="json"),
         "passthrough": spec.passthrough,
         "created_ms": asset.created_ms,  # one instant for both: the job's events begin with the asset's
