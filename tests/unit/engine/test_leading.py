@@ -83,13 +83,13 @@ async def test_a_leader_whose_lease_another_took_records_nothing_and_ends_what_r
         job = await former.submit()
         await former.executor.until(lambda: former.has_started(3))
         encodes = [spec for spec in former.executor.started if spec.stage == "encode"]
-        await db.write(run_out)
+        await db.write(taken_over)
+        former.executor.end(toys.done(encodes[0]))  # it learns of it as it wants to record this
+        await eventually(lambda: not former.executor.live and not leads(former))
+        await eventually(lambda: former.discarded == [encodes[0].output_prefix])
         async with engine(db, HandExecutor(), holder="two") as leader:
             assert leads(leader)
-            former.executor.end(toys.done(encodes[0]))  # it learns of it as it wants to record this
-            await eventually(lambda: not former.executor.live and not leads(former))
             assert (await leader.until(job, "done")).status == "done"
-            await eventually(lambda: former.discarded == [encodes[0].output_prefix])
             outcomes = await db.read(lambda conn: set(conn.execute(select(schema.attempts.c.outcome)).scalars()))
             assert outcomes == {"ok", "lost"}
 
