@@ -77,6 +77,7 @@ async def test_keys_are_no_paths(storage: Storage, tmp_path: Path, key: str) -> 
         storage.fetch(key, tmp_path / "to"),
         storage.list(key),
         storage.delete_prefix(key),
+        storage.sign(key, "GET", 60),
     ):
         with pytest.raises(VidComputeError, match="invalid_key"):
             await attempt

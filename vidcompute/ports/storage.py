@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True)
@@ -52,4 +52,8 @@ class Storage(Protocol):
 
     async def delete_prefix(self, prefix: str) -> int:
         """Remove every object below `prefix/` (and the object `prefix` itself); how many there were."""
+        ...
+
+    async def sign(self, key: str, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
+        """A URL by which whoever has it reads or writes the object until then; None where the store has no such."""
         ...
