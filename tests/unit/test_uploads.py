@@ -163,6 +163,9 @@ class Shelf:
     def local_path(self, key: str) -> Path | None:
         return self.root / key
 
+    async def sign(self, key: str, method: str, expires_s: int) -> str | None:
+        raise NotImplementedError
+
     async def list(self, prefix: str) -> list[ObjectInfo]:
         raise NotImplementedError
 

@@ -52,6 +52,9 @@ class Shelf:
     async def fetch(self, key: str, destination: Path) -> Path:
         raise NotImplementedError
 
+    async def sign(self, key: str, method: str, expires_s: int) -> str | None:
+        raise NotImplementedError
+
     async def list(self, prefix: str) -> list[ObjectInfo]:
         raise NotImplementedError
 
