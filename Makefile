@@ -48,11 +48,13 @@ example: ## write .env.example from the settings
 	@$(SETUP) dev
 	@$(BIN)/python -c 'import sys; from vidcompute.settings import env_example; sys.stdout.write(env_example())' > .env.example
 
-client: openapi ## generate the Python client and the web client from the API's document
+client: openapi ## generate the clients from the API's document, and the reference of states from the code
 	@$(BIN)/python -m vidcompute.main openapi --json > .cache/openapi.json
 	@$(BIN)/python -m setup.client < .cache/openapi.json > .cache/client.py
 	@$(BIN)/ruff format --quiet --config pyproject.toml .cache/client.py
 	@mv .cache/client.py vidcompute/client/__init__.py
+	@$(BIN)/python -m setup.states > .cache/states.md
+	@mv .cache/states.md docs/reference/states.md
 	@$(BIN)/python -m setup openapi-tools
 	@cd web && npm run --silent client
 

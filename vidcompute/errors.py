@@ -59,6 +59,11 @@ class VidComputeError(Exception):
         self.problems = problems
         self.extra = dict(extra or {})
 
+    @property
+    def retry_after_s(self) -> float | None:
+        """How long whoever was asked wants to be left alone; None where it didn't say."""
+        return self.extra.get("retry_after_s")
+
 
 def invalid(code: str, detail: str, *problems: FieldProblem) -> VidComputeError:
     """A request that can't be accepted as it is."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 RUNNER = "_runner"  # the command by which the server starts its warm child
 _FOREGROUND = frozenset({"fetch", "probe"})  # short, and somebody waits for them
-_HOUR_S = 3600.0
+_HOURLY = "0 * * * *"
 _DRAIN_S = 5  # for open HTTP requests at shutdown
 
 
@@ -117,6 +117,7 @@ async def build(settings: "Settings", url: str) -> Platform:
         holder=installation(data),
         policy=DispatchPolicy(retry=retry, ageing_s=settings.ageing_s),
         discard=storage.delete_prefix,
+        timers=_timers(settings),
     )
     closing = asyncio.Event()
     deps = Deps(
@@ -133,7 +134,7 @@ async def build(settings: "Settings", url: str) -> Platform:
         checks={"dispatcher": dispatcher.trouble, "storage": _storage_check(storage)},
     )
     viewing = _viewing(settings, db, storage, executor)
-    opening = Opening(db, viewing.playback)
+    opening = Opening(db, viewing.playback, lambda: dispatcher.leads)
     app = create_app(deps, viewing=viewing)
     return Platform(settings, db, storage, executor, dispatcher, hub, viewing, opening, app, closing)
 
@@ -319,8 +320,6 @@ async def _run_http(platform: Platform, listening: socket.socket, ready: Callabl
     """Serve HTTP until told to end; requests under way then get some seconds."""
     import uvicorn
 
-    from vidcompute.dispatch.timers import keep_time
-
     class Server(uvicorn.Server):
         """Leaves signals to us: after a graceful end the exit code is 0, not the signal's."""
 
@@ -349,14 +348,12 @@ async def _run_http(platform: Platform, listening: socket.socket, ready: Callabl
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    timers = [asyncio.create_task(keep_time(platform.db, timer)) for timer in _timers(platform.settings)]
     announcing = asyncio.create_task(_when_started(server, ready))
     try:
         await server.serve([listening])
     finally:
-        for task in (*timers, announcing):
-            task.cancel()
-        await asyncio.gather(*timers, announcing, return_exceptions=True)
+        announcing.cancel()
+        await asyncio.gather(announcing, return_exceptions=True)
 
 
 async def _when_started(server: Any, ready: Callable[[], None]) -> None:
@@ -373,8 +370,8 @@ def _timers(settings: "Settings") -> list[Any]:
 
     kept_ms = settings.event_retention_s * 1000
     return [
-        Timer("events", _HOUR_S, lambda conn: outbox.prune(conn, outbox.now_ms() - kept_ms)),
-        Timer("idempotency", _HOUR_S, idempotency.purge),
+        Timer("events", _HOURLY, lambda conn: outbox.prune(conn, outbox.now_ms() - kept_ms)),
+        Timer("idempotency", _HOURLY, idempotency.purge),
     ]
 
 

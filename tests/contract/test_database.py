@@ -9,7 +9,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, insert, make_url, text
 
 from tests.fixtures.postgresql import PostgresServer
-from tests.unit.engine import test_assets, test_db, test_jobs
+from tests.unit.engine import test_assets, test_attempts, test_db, test_jobs
 from tests.unit.engine.toys import ORG
 from vidcompute.db import migrate, outbox, schema
 from vidcompute.db.engine import Database, looked_at
@@ -26,7 +26,7 @@ _TAKES_A_DATABASE = {"conn", "db"}
 def _stories() -> dict[str, object]:
     """The engine's tests that are given a connection or a database; here they are given PostgreSQL's."""
     found = {}
-    for module in (test_assets, test_db, test_jobs):
+    for module in (test_assets, test_attempts, test_db, test_jobs):
         for name, story in vars(module).items():
             if name.startswith("test_") and name not in _SQLITES_OWN and callable(story):
                 code = story.__code__

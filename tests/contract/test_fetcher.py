@@ -102,6 +102,20 @@ def test_a_status_has_a_code(
     assert str(status) in error.detail
 
 
+def test_a_server_that_is_busy_is_left_alone_for_as_long_as_it_asks(
+    site: Site, fetcher: HttpFetcher, goal: Path
+) -> None:
+    for status, asked, wait_s in (
+        (429, "120", 120.0),
+        (503, "Fri, 31 Dec 2199 23:59:59 GMT", 3600.0),
+        (503, "Mon, 01 Jan 2001 00:00:00 GMT", 0.0),
+        (503, "soon", None),
+    ):
+        found = error_of(fetcher, site.serve("/x", b"", status, Retry_After=asked), goal).retry_after_s
+        assert found == wait_s or (found is not None and wait_s and found >= wait_s), asked
+    assert len(site.seen) == 1 + 1 + 2 + 2  # where it said how long, nobody asked again before
+
+
 @pytest.mark.parametrize(
     ("url", "code"),
     [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from setup.states import markdown as states_markdown
 from tests.house import tree
 from vidcompute.settings import env_example
 
@@ -127,3 +128,7 @@ def test_make_targets_named_in_documents_exist() -> None:
 
 def test_the_example_of_settings_is_fresh() -> None:
     assert tree.text_of(Path(".env.example")) == env_example()
+
+
+def test_the_reference_of_states_is_fresh() -> None:
+    assert tree.text_of(Path("docs/reference/states.md")) == states_markdown(), "run: make client"

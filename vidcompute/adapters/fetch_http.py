@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
@@ -44,8 +46,9 @@ class _CutError(Exception):
         self.error = error
 
 
-def _unreachable(detail: str) -> VidComputeError:
-    return VidComputeError(Kind.UNAVAILABLE, "url_unreachable", detail)
+def _unreachable(detail: str, *, retry_after_s: float | None = None) -> VidComputeError:
+    asked = {} if retry_after_s is None else {"retry_after_s": retry_after_s}
+    return VidComputeError(Kind.UNAVAILABLE, "url_unreachable", detail, extra=asked)
 
 
 def _timeout(detail: str) -> VidComputeError:
@@ -183,6 +186,8 @@ class _Transfer:
                 break
             except _CutError as cut:
                 cuts += 1
+                if cut.error.retry_after_s:  # by then another attempt is there
+                    raise cut.error from cut
                 # A server that never answered is soon given up: the attempt as a whole is tried again later.
                 if cuts > (self._limits.resumes if self._digest.position else min(1, self._limits.resumes)):
                     raise cut.error from cut
@@ -367,8 +372,20 @@ def _check_status(response: httpcore2.Response) -> None:
     if status in {401, 403, 407, 451}:
         raise refused("url_forbidden", f"The server does not let us have it (status {status}).")
     if status in {408, 425, 429} or status >= 500:
-        raise _CutError(_unreachable(f"The server answers {status}."))
+        raise _CutError(_unreachable(f"The server answers {status}.", retry_after_s=_retry_after_s(response)))
     raise refused("url_status", f"The server answers {status} instead of the file.")
+
+
+def _retry_after_s(response: httpcore2.Response) -> float | None:
+    """Retry-After (RFC 9110, 10.2.3): seconds, or a date."""
+    text = _header(response, "retry-after").strip()
+    if text.isdecimal() and len(text) < 10:
+        return float(text)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())
 
 
 def _validator(response: httpcore2.Response) -> str:

@@ -69,9 +69,7 @@ async def update_asset(request: Request, asset_id: AssetId, caller: Caller, deps
 )
 async def delete_asset(asset_id: AssetId, caller: Caller, deps: Given) -> None:
     """Delete an asset with its source, jobs and outputs, except what other assets share."""
-    removed = await deps.db.write(assets.remove, caller.organization_id, asset_id)
-    for prefix in removed.prefixes:
-        await deps.storage.delete_prefix(prefix)
+    await assets.delete(deps.db, deps.storage, caller.organization_id, asset_id)
 
 
 @router.get(

@@ -14,6 +14,7 @@ from vidcompute.api.declared import problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.metrics import CONTENT_TYPE, Metrics
 from vidcompute.db import outbox
+from vidcompute.services.states import MACHINES, Machine
 
 router = APIRouter(tags=["platform"])
 
@@ -87,3 +88,16 @@ async def version(deps: Given, caller: Caller) -> schemas.Version:
     """The versions of the platform and of ffmpeg."""
     del caller
     return schemas.Version(version=deps.build.version, commit=deps.build.commit, ffmpeg=deps.build.ffmpeg)
+
+
+@router.get("/api/v1/states", operation_id="list_states", summary="What do the states mean?", responses=problems(401))
+async def states(caller: Caller) -> schemas.StateMachines:
+    """The states of tasks, jobs and assets with their meanings, and the arrows between them: a legend."""
+    del caller
+    return schemas.StateMachines.model_validate(
+        {"items": [{**vars(machine), "arrows": _arrows(machine)} for machine in MACHINES]}
+    )
+
+
+def _arrows(machine: Machine) -> list[dict[str, object]]:
+    return [{**vars(arrow), "sources": sorted(arrow.sources)} for arrow in machine.transitions]

@@ -76,6 +76,8 @@ class Stage(_Wire):
     duration_ms: int | None
     eta_ms: int | None
     """How long it is expected to go on; null where that can't be said."""
+    waits_for: str | None
+    """Why it is ready and not running yet, in plain words; null where it isn't so."""
     error: Failure | None
     cost: Effort
     """What it was expected to take."""
@@ -299,6 +301,33 @@ class Readiness(_Wire):
 
     status: Literal["ready", "unready"]
     checks: dict[str, str]
+
+
+class Arrow(_Wire):
+    """One way from state to state."""
+
+    name: str
+    sources: list[str]
+    target: str
+    event: str
+    """The event that tells of it."""
+    why: str
+
+
+class StateMachine(_Wire):
+    """What can become of one kind of thing."""
+
+    name: Literal["task", "job", "asset"]
+    states: dict[str, str]
+    """Each state with its meaning."""
+    initial: list[str]
+    arrows: list[Arrow]
+
+
+class StateMachines(_Wire):
+    """The state machines of the platform."""
+
+    items: list[StateMachine]
 
 
 class Version(_Wire):

@@ -105,6 +105,7 @@ def stage_view(stage: StageView) -> schemas.Stage:
         ended_at=at(stage.ended_ms),
         duration_ms=stage.duration_ms,
         eta_ms=stage.eta_ms,
+        waits_for=stage.waits_for,
         error=_failure(stage.error_code, stage.error_detail),
         cost=schemas.Effort(**stage.cost),
         spent=schemas.Effort(**stage.spent),

@@ -41,14 +41,14 @@ def status(session: Session, job_id: JobArgument) -> int | None:
         output.say(f"{job['error']['detail']} [{job['error']['code']}]", style="red")
     output.say(f"asset {job['asset_id']} {job['asset']['status']}")
     output.say(f"watch {job['urls']['watch']}")
-    output.table(("stage", "status", "done", "tasks", "took", "speed", "error"), _stage_rows(job))
+    output.table(("stage", "status", "done", "tasks", "took", "speed", "why"), _stage_rows(job))
     progress.list_outputs(output, job)
     return None
 
 
 def _stage_rows(job: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for stage in job["stages"]:
-        error = f"{stage['error']['detail']} [{stage['error']['code']}]" if stage["error"] else ""
+        why = f"{stage['error']['detail']} [{stage['error']['code']}]" if stage["error"] else stage["waits_for"] or ""
         reused = f" ({stage['reused']} before)" if stage["reused"] else ""
         yield (
             stage["name"],
@@ -57,7 +57,7 @@ def _stage_rows(job: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             f"{stage['tasks_done']}/{stage['tasks']}{reused}",
             duration(stage["duration_ms"]),
             progress.speed_text(stage["progress"]),
-            error,
+            why,
         )
 
 

@@ -15,6 +15,16 @@ from urllib.parse import quote as _quote
 import httpx2
 
 
+class Arrow(TypedDict):
+    """One way from state to state."""
+
+    name: str
+    sources: list[str]
+    target: str
+    event: str
+    why: str
+
+
 class Asset(TypedDict):
     """One video and everything derived from it."""
 
@@ -400,11 +410,27 @@ class Stage(TypedDict):
     ended_at: str | None
     duration_ms: int | None
     eta_ms: int | None
+    waits_for: str | None
     error: Failure | None
     cost: Effort
     spent: Effort
     logs_key: str | None
     logs_keys: list[str]
+
+
+class StateMachine(TypedDict):
+    """What can become of one kind of thing."""
+
+    name: Literal["task", "job", "asset"]
+    states: dict[str, str]
+    initial: list[str]
+    arrows: list[Arrow]
+
+
+class StateMachines(TypedDict):
+    """The state machines of the platform."""
+
+    items: list[StateMachine]
 
 
 class Storyboard(TypedDict):
@@ -685,6 +711,10 @@ class Client:
     def get_version(self) -> Version:
         """What is running?"""
         return cast("Version", self._send("GET", "/api/v1/version").json())
+
+    def list_states(self) -> StateMachines:
+        """What do the states mean?"""
+        return cast("StateMachines", self._send("GET", "/api/v1/states").json())
 
     def get_hls_stream(self, playback_id: str, *, planned: bool | None = None) -> Iterator[bytes]:
         """HLS multivariant playlist"""

@@ -15,10 +15,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from vidcompute import failpoints
 from vidcompute.db import postgresql, sqlite
 from vidcompute.db.dialect import Dialect
 from vidcompute.db.migrate import migrate
-from vidcompute.db.outbox import EMITTED
+from vidcompute.db.outbox import CROSSED, EMITTED
 from vidcompute.errors import Kind, VidComputeError, invalid
 
 P = ParamSpec("P")
@@ -94,10 +95,14 @@ class Database:
     def _in_transaction(self, step: Callable[..., T], args: Any, kwargs: Any) -> T:
         with self._reached(), self._dialect.writer.begin() as connection:
             connection.info.pop(EMITTED, None)
+            connection.info.pop(CROSSED, None)
             result = step(connection, *args, **kwargs)
             emitted = connection.info.pop(EMITTED, False)
+            crossed = connection.info.pop(CROSSED, ())
             if emitted:
                 self._dialect.tell(connection)
+        for arrow in crossed:
+            failpoints.reach(f"{arrow}:after")
         if emitted and self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake)
         return result

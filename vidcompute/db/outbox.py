@@ -7,10 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from vidcompute import failpoints
 from vidcompute.db.schema import events
 
 _NEW = insert(events)
 EMITTED = "vidcompute_emitted"  # set on the connection: the engine wakes subscribers after the commit
+CROSSED = "vidcompute_crossed"  # and the arrows that this transaction takes, for the failpoints after the commit
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,12 @@ def emit_all(conn: Connection, new: Iterable[NewEvent]) -> None:
 def wake(conn: Connection) -> None:
     """Let all who wait for events look at the database after this transaction."""
     conn.info[EMITTED] = True
+
+
+def crossed(conn: Connection, arrow: str) -> None:
+    """Tell that this transaction takes an arrow of a state machine: each side of its commit is a failpoint."""
+    conn.info.setdefault(CROSSED, []).append(arrow)
+    failpoints.reach(f"{arrow}:before")
 
 
 def events_since(

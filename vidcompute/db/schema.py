@@ -146,6 +146,7 @@ jobs = Table(
     Index("ix_jobs_asset_id", "asset_id"),
     Index(
         "ix_jobs_unplanned",
+        "organization_id",
         "priority",
         "created_ms",
         sqlite_where=UNPLANNED,
@@ -181,6 +182,7 @@ tasks = Table(
     Column("attempt", Integer, nullable=False),  # number of the newest attempt: the fencing token
     Column("failures", Integer, nullable=False),
     Column("losses", Integer, nullable=False),
+    Column("waits_for", Text),  # in plain words, why it was not placed when the dispatcher last looked
     Column("error_kind", String(40)),
     Column("error_code", String(100)),
     Column("error_detail", Text),
@@ -192,6 +194,7 @@ tasks = Table(
     UniqueConstraint("organization_id", "content_key"),
     Index(
         "ix_tasks_ready",
+        "organization_id",
         "priority",
         "created_ms",
         "position",
@@ -283,6 +286,13 @@ leases = Table(
     Column("holder", String(100), nullable=False),
     Column("epoch", BigInteger, nullable=False),  # grows by one each time that somebody takes it
     Column("expires_ms", Milliseconds, nullable=False),  # by the database's clock
+)
+
+timers = Table(
+    "timers",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("fired_ms", Milliseconds, nullable=False),  # the newest instant that was served
 )
 
 idempotency_keys = Table(

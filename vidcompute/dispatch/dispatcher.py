@@ -6,12 +6,12 @@ event that was missed would have told. The database decides everything: what is 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from vidcompute import logs
+from vidcompute import failpoints, logs
 from vidcompute.db.engine import Database
 from vidcompute.db.lease import LeaseLostError
 from vidcompute.db.outbox import now_ms
@@ -19,6 +19,7 @@ from vidcompute.dispatch import planning
 from vidcompute.dispatch.leading import Leading
 from vidcompute.dispatch.placement import Busy, in_order, place
 from vidcompute.dispatch.planning import Planner
+from vidcompute.dispatch.timers import Timer, keep_time
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.executor import AttemptSpec, Executor, Finished, Outcome, Progress
 from vidcompute.services import jobs, tasks
@@ -39,7 +40,8 @@ class DispatchPolicy:
     lease_s: float = 6.0  # how long a leader that says nothing is waited for
     safety_tick_s: float = 5.0
     progress_every_s: float = 1.0  # how often progress is written to the database
-    batch: int = 64  # ready tasks of each priority, and jobs to plan, that one round looks at
+    batch: int = 64  # ready tasks of each priority that one round looks at
+    planned_at_once: int = 16  # jobs that one round plans: what is ready is not to wait for a long queue
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,13 @@ class _View:
     next_ms: int | None  # when there is something to do though nothing has happened
 
 
-def _look(conn: Connection, running: list[str], at_ms: int, batch: int) -> _View:
+def _look(conn: Connection, running: list[str], at_ms: int, policy: DispatchPolicy, turn: str) -> _View:
     times = (tasks.next_ready_ms(conn, at_ms), jobs.next_deadline_ms(conn))
     return _View(
-        jobs.unplanned(conn, batch),
+        jobs.unplanned(conn, policy.planned_at_once, turn),
         tasks.owned(conn, running),
-        tasks.ready_tasks(conn, at_ms, batch),
-        jobs.overdue(conn, at_ms, batch),
+        tasks.ready_tasks(conn, at_ms, policy.batch, turn),
+        jobs.overdue(conn, at_ms, policy.batch),
         min((at for at in times if at is not None), default=None),
     )
 
@@ -84,6 +86,7 @@ class Dispatcher:
         holder: str,
         policy: DispatchPolicy,
         discard: Callable[[str], Awaitable[object]],
+        timers: Sequence[Timer] = (),
     ) -> None:
         self._lead = Leading(db, holder, lease_s=policy.lease_s)
         self._db = db
@@ -92,6 +95,7 @@ class Dispatcher:
         self._hub = hub
         self._policy = policy
         self._discard = discard
+        self._timers = list(timers)
         self._running: dict[str, _Running] = {}
         self._stopping: set[str] = set()
         self._progress: dict[str, Progress] = {}
@@ -101,7 +105,9 @@ class Dispatcher:
         self._draining = False
         self._idle = asyncio.Event()
         self._wakeups = db.subscribe()
-        self._reasons: dict[str, str] = {}
+        self._turn = ""  # the organization that was served last
+        self._reasons: dict[str, str] = {}  # why tasks wait, as of the last round
+        self._told: dict[str, str] = {}  # and as the database has it
 
     async def start(self) -> None:
         """Take up what an earlier server left, and begin to work; or stand by, where another one leads."""
@@ -124,12 +130,14 @@ class Dispatcher:
 
     async def _rise(self) -> None:
         """Begin to lead: what ran under an earlier leader is lost, and starts again."""
+        failpoints.reach("lease.taken")
         lost = await self._lead.write(jobs.adopt, self._policy.retry)
         if lost:
             log.warning("attempts_adopted_as_lost", attempts=lost)
         self._loops = [
             asyncio.create_task(self._keep_on(self._schedule), name="dispatch-schedule"),
             asyncio.create_task(self._keep_on(self._flush_progress), name="dispatch-progress"),
+            asyncio.create_task(self._keep_on(self._keep_time), name="dispatch-timers"),
         ]
 
     async def _step_down(self) -> None:
@@ -166,10 +174,6 @@ class Dispatcher:
             log.warning("attempts_not_handed_back", code=error.code, detail=error.detail)
         self._wakeups.close()
 
-    def waiting_reason(self, task_id: str) -> str | None:
-        """Why a ready task isn't placed, in plain words, as of the last round."""
-        return self._reasons.get(task_id)
-
     async def trouble(self) -> str | None:
         """What is wrong with the dispatcher, in words, for readiness; None while it works."""
         ended = [loop.get_name() for loop in (*self._loops, *self._always) if loop.done()]
@@ -202,15 +206,16 @@ class Dispatcher:
 
     async def _schedule(self) -> None:
         at_ms = now_ms()
-        view = await self._db.read(_look, list(self._running), at_ms, self._policy.batch)
+        view = await self._db.read(_look, list(self._running), at_ms, self._policy, self._turn)
         self._stop_disowned(view)
         for job_id, error in view.overdue.items():
             log.warning("job_overdue", job_id=job_id, code=error.code)
             await self._lead.write(jobs.fail, job_id, error)
-        for job in view.unplanned:
-            await self._advance(job)
         if not self._draining:
             await self._place(view.ready, at_ms)
+        for job in view.unplanned:
+            await self._advance(job)
+            self._turn = job.organization_id
         wait_s = self._policy.safety_tick_s
         if view.next_ms is not None:
             wait_s = min(wait_s, max(0.001, (view.next_ms - now_ms()) / 1000))
@@ -265,12 +270,14 @@ class Dispatcher:
         if not self._lead.is_sure:  # this process was stopped for longer than its lease: another one may lead by now
             await self._finish(Finished(spec.attempt_id, Outcome.CANCELLED))
             return
+        failpoints.reach("attempt.begin")
         try:
             await self._executor.start(spec)
         except Exception as error:  # whatever an adapter raises: the attempt must still end
             log.exception("attempt_not_started", **_ids(spec))
             await self._finish(_not_started(spec, error))
             return
+        failpoints.reach("attempt.taken")
         await self._lead.write(jobs.start, spec.attempt_id)
         log.info("attempt_started", **_ids(spec))
 
@@ -296,6 +303,7 @@ class Dispatcher:
         if running is None:
             return
         self._stopping.add(result.attempt_id)  # it has ended: there is nothing to cancel any more
+        failpoints.reach("attempt.ended")
         recorded = await self._record(result)
         self._running.pop(result.attempt_id, None)
         self._stopping.discard(result.attempt_id)
@@ -332,6 +340,13 @@ class Dispatcher:
         if self._progress:
             latest, self._progress = self._progress, {}
             await self._lead.write(jobs.record_progress, latest)
+        news = dict(self._reasons.items() - self._told.items())
+        if news:
+            self._told = self._reasons
+            await self._lead.write(jobs.record_reasons, news)
+
+    async def _keep_time(self) -> None:
+        await keep_time(self._db, self._lead, self._timers)
 
     # -- small things ---------------------------------------------------------------------------------------------
 

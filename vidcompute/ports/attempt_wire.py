@@ -31,8 +31,7 @@ def spec_to_json(spec: AttemptSpec) -> dict[str, Any]:
     plain["options"] = dict(spec.options)
     plain["needs"] = asdict(spec.needs)
     plain["inputs"] = {
-        name: [{"key": ref.key, "is_tree": ref.is_tree, "facts": dict(ref.facts)} for ref in refs]
-        for name, refs in spec.inputs.items()
+        name: [asdict(ref) | {"facts": dict(ref.facts)} for ref in refs] for name, refs in spec.inputs.items()
     }
     return plain
 
@@ -69,14 +68,16 @@ def event_from_json(data: Mapping[str, Any]) -> AttemptEvent:
     return kind(**rest)
 
 
-def error_to_json(error: VidComputeError) -> dict[str, str]:
+def error_to_json(error: VidComputeError) -> dict[str, Any]:
     """An error as plain JSON values."""
-    return {"kind": error.kind, "code": error.code, "detail": error.detail}
+    wait = {} if error.retry_after_s is None else {"retry_after_s": error.retry_after_s}
+    return {"kind": error.kind, "code": error.code, "detail": error.detail, **wait}
 
 
 def error_from_json(data: Mapping[str, Any]) -> VidComputeError:
     """The inverse of `error_to_json`."""
-    return VidComputeError(Kind(data["kind"]), str(data["code"]), str(data["detail"]))
+    wait = {"retry_after_s": float(data["retry_after_s"])} if "retry_after_s" in data else {}
+    return VidComputeError(Kind(data["kind"]), str(data["code"]), str(data["detail"]), extra=wait)
 
 
 def logs_key(spec: AttemptSpec) -> str:

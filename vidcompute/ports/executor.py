@@ -94,7 +94,8 @@ class LogLine:
 class Finished:
     """The last event of an attempt.
 
-    `facts` is the artifact's description; `metrics` has cpu_s, wall_s, max_rss_bytes.
+    `facts` is the artifact's description; `metrics` has cpu_s, wall_s, max_rss_bytes. `retry_after_s` is how long a
+    provider that was busy wants to be left alone.
     """
 
     attempt_id: str
@@ -105,6 +106,7 @@ class Finished:
     error_kind: str | None = None
     error_code: str | None = None
     error_detail: str | None = None
+    retry_after_s: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vidcompute import failpoints
 from vidcompute.errors import VidComputeError
 from vidcompute.media.run import fork
 from vidcompute.media.sandbox import adopt_orphans
@@ -83,6 +84,7 @@ class _Attempt:
             self.cancellation.check()
             tree = describe(self.folder.output)
             publish(storage, self.spec.output_prefix, self.folder.output)
+            failpoints.reach("attempt.published")
             finished = Finished(self.spec.attempt_id, Outcome.OK, ended.facts or {}, tree.size_bytes, tree.digest)
         return replace(finished, metrics={**metrics, "wall_s": time.monotonic() - started_s})
 
@@ -131,6 +133,7 @@ def _failed(spec: AttemptSpec, error: VidComputeError) -> Finished:
         error_kind=error.kind,
         error_code=error.code,
         error_detail=error.detail,
+        retry_after_s=error.retry_after_s,
     )
 
 

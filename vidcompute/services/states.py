@@ -1,5 +1,6 @@
 """The state machines of tasks, jobs and assets, declared once. Code, tests and documents follow these tables."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -7,13 +8,13 @@ from enum import StrEnum
 class TaskStatus(StrEnum):
     """Where a task stands."""
 
-    WAITING = "waiting"  # for what it needs
-    READY = "ready"  # to be placed, at once or when its wait before a further attempt is over
-    PLACED = "placed"  # on a node, and on its way there
+    WAITING = "waiting"
+    READY = "ready"
+    PLACED = "placed"
     RUNNING = "running"
     DONE = "done"
-    DEAD = "dead"  # every attempt was used up, or trying again can't help
-    CANCELLED = "cancelled"  # no job wants it any more
+    DEAD = "dead"
+    CANCELLED = "cancelled"
 
 
 class JobStatus(StrEnum):
@@ -30,8 +31,8 @@ class AssetStatus(StrEnum):
     """Where an asset stands."""
 
     PREPARING = "preparing"
-    PLAYABLE = "playable"  # a viewer can start
-    READY = "ready"  # all that was asked for is there and verified
+    PLAYABLE = "playable"
+    READY = "ready"
     ERRORED = "errored"
 
 
@@ -59,6 +60,16 @@ class Transition:
     event: str
     why: str
     fenced: bool = False
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What can become of one kind of thing: `states` with what they mean, those it begins in, and the arrows."""
+
+    name: str
+    states: Mapping[str, str]
+    initial: tuple[str, ...]
+    transitions: tuple[Transition, ...]
 
 
 def _arrow(
@@ -119,6 +130,45 @@ REOPEN = _arrow("reopen", (_A.ERRORED,), _A.PREPARING, "asset.preparing", "Its j
 
 ASSET_TRANSITIONS = (SHOW, FINISH, BREAK, REOPEN)
 
+MACHINES = (
+    Machine(
+        "task",
+        {
+            _T.WAITING: "It needs something that isn't done.",
+            _T.READY: "It can be placed, at once or when its wait before a further attempt is over.",
+            _T.PLACED: "A node is chosen, and it is on its way there.",
+            _T.RUNNING: "A node is at work on it.",
+            _T.DONE: "Its artifact is stored and recorded.",
+            _T.DEAD: "Every attempt was used up, or trying again can't help.",
+            _T.CANCELLED: "No job wants it any more.",
+        },
+        (_T.WAITING, _T.READY),
+        TASK_TRANSITIONS,
+    ),
+    Machine(
+        "job",
+        {
+            _J.QUEUED: "None of its tasks has begun.",
+            _J.RUNNING: "A task of it has begun.",
+            _J.DONE: "All that was asked for is there.",
+            _J.FAILED: "One of its tasks is dead, or it was refused, or its deadline passed.",
+            _J.CANCELLED: "Its owner cancelled it.",
+        },
+        (_J.QUEUED,),
+        JOB_TRANSITIONS,
+    ),
+    Machine(
+        "asset",
+        {
+            _A.PREPARING: "Nothing of it can be watched yet.",
+            _A.PLAYABLE: "A viewer can start.",
+            _A.READY: "All that was asked for is there and verified.",
+            _A.ERRORED: "Its job came to nothing.",
+        },
+        (_A.PREPARING,),
+        ASSET_TRANSITIONS,
+    ),
+)
 LIVE_TASKS = frozenset(_LIVE)
 OWNED_TASKS = frozenset(_OWNED)
 ENDED_TASKS = frozenset(_ENDED)

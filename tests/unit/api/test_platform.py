@@ -213,6 +213,14 @@ async def test_version(client: httpx2.AsyncClient) -> None:
     assert (await client.get("/api/v1/version")).json() == {"version": "1.2.3", "commit": "abc", "ffmpeg": "9.0"}
 
 
+async def test_the_states_are_explained(client: httpx2.AsyncClient) -> None:
+    found = {machine["name"]: machine for machine in (await client.get("/api/v1/states")).json()["items"]}
+    assert set(found) == {"task", "job", "asset"}
+    place = next(arrow for arrow in found["task"]["arrows"] if arrow["name"] == "place")
+    assert (place["sources"], place["target"], place["event"]) == (["ready"], "placed", "task.placed")
+    assert found["job"]["states"]["done"]
+
+
 def sample(text: str, line: str) -> float:
     found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
     assert found is not None, f"{line} is not in\n{text}"

@@ -159,10 +159,17 @@ def test_every_migration_can_be_undone() -> None:
     ("query", "index"),
     [
         (
-            "SELECT id FROM tasks WHERE status = 'ready' AND priority = 1 ORDER BY created_ms, position",
-            "ix_tasks_ready",
+            "SELECT 1 FROM tasks WHERE status = 'ready' AND organization_id = 'o' AND priority = 1 ORDER BY created_ms",
+            "SEARCH tasks USING INDEX ix_tasks_ready",
         ),
-        (f"SELECT id FROM jobs WHERE {schema.UNPLANNED} AND priority = 2 ORDER BY created_ms", "ix_jobs_unplanned"),
+        (
+            "SELECT min(organization_id) FROM tasks WHERE status = 'ready' AND organization_id > 'o'",
+            "SEARCH tasks USING INDEX ix_tasks_ready",
+        ),
+        (
+            f"SELECT id FROM jobs WHERE {schema.UNPLANNED} AND organization_id = 'o' AND priority = 2",
+            "SEARCH jobs USING INDEX ix_jobs_unplanned",
+        ),
         (
             "SELECT ready_ms FROM tasks WHERE status = 'ready' AND ready_ms > 5 ORDER BY ready_ms LIMIT 1",
             "ix_tasks_postponed",

@@ -15,7 +15,6 @@ from tests.unit.engine.toys import HandExecutor
 from vidcompute.db import schema
 from vidcompute.db.engine import Database
 from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
-from vidcompute.dispatch.timers import Timer, keep_time
 from vidcompute.errors import Kind
 from vidcompute.pipeline.plan import Plan
 from vidcompute.ports.executor import AttemptSpec, Finished, Outcome
@@ -93,15 +92,16 @@ async def test_work_that_was_submitted_before_the_start_is_taken_up(db: Database
 
 
 async def test_no_more_runs_at_once_than_the_node_has_room_for(db: Database) -> None:
+    def why_it_waits(conn: Connection) -> str | None:
+        return conn.execute(select(schema.tasks.c.waits_for).where(schema.tasks.c.status == "ready")).scalar()
+
     async with engine(db, HandExecutor(behave=stuck, cpu=2.0)) as e:
         await e.submit()
         await e.executor.until(lambda: len(e.executor.live) == 2)
-        waiting = await db.read(lambda conn: [t.id for t in toys.ready(conn)])
-        assert len(waiting) == 1
         async with asyncio.timeout(5):
-            while e.dispatcher.waiting_reason(waiting[0]) is None:
-                await asyncio.sleep(0)
-        assert "Waits for room" in str(e.dispatcher.waiting_reason(waiting[0]))
+            while not (waits_for := await db.read(why_it_waits)):
+                await asyncio.sleep(0.01)
+        assert "Waits for room" in waits_for
         e.executor.end(toys.done(e.executor.started[1]))
         await e.executor.until(lambda: len(e.executor.started) == 4)
 
@@ -264,26 +264,6 @@ async def test_a_result_is_kept_until_the_database_takes_it(db: Database, monkey
         job = await write(toys.submit)
         await e.until(job, "done")
         assert len(e.executor.started) == 5
-
-
-async def test_timers_come_round_and_survive_errors(db: Database) -> None:
-    rounds: list[int] = []
-    enough = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def step(conn: Connection) -> int:
-        rounds.append(conn.execute(select(1)).scalar_one())
-        if len(rounds) == 1:
-            raise RuntimeError("the first time it breaks")
-        if len(rounds) == 3:
-            loop.call_soon_threadsafe(enough.set)
-        return 1
-
-    keeping = asyncio.create_task(keep_time(db, Timer("test", 0.001, step)))
-    await asyncio.wait_for(enough.wait(), 10)
-    keeping.cancel()
-    (ended,) = await asyncio.gather(keeping, return_exceptions=True)
-    assert isinstance(ended, asyncio.CancelledError)
 
 
 async def test_the_end_of_an_attempt_that_nobody_knows_changes_nothing(db: Database) -> None:

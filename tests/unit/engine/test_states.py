@@ -6,13 +6,9 @@ import pytest
 
 from vidcompute.db import schema
 from vidcompute.services import states
-from vidcompute.services.states import AssetStatus, JobStatus, TaskStatus, Transition
+from vidcompute.services.states import MACHINES, AssetStatus, JobStatus, Machine, TaskStatus, Transition
 
-TABLES = [
-    (states.TASK_TRANSITIONS, TaskStatus, TaskStatus.WAITING),
-    (states.JOB_TRANSITIONS, JobStatus, JobStatus.QUEUED),
-    (states.ASSET_TRANSITIONS, AssetStatus, AssetStatus.PREPARING),
-]
+WORDS = {"task": TaskStatus, "job": JobStatus, "asset": AssetStatus}
 
 
 def reached(table: Iterable[Transition], start: str) -> set[str]:
@@ -24,14 +20,14 @@ def reached(table: Iterable[Transition], start: str) -> set[str]:
         found |= more
 
 
-@pytest.mark.parametrize(("table", "words", "start"), TABLES)
-def test_every_state_can_be_reached_and_every_arrow_uses_the_words(
-    table: tuple[Transition, ...], words: type[TaskStatus], start: str
-) -> None:
-    assert reached(table, start) == set(words)
-    assert {s for t in table for s in (*t.sources, t.target)} <= set(words)
-    assert len({t.name for t in table}) == len(table)
-    assert all(t.target not in t.sources for t in table)
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
+def test_every_state_can_be_reached_and_every_arrow_uses_the_words(machine: Machine) -> None:
+    words = set(WORDS[machine.name])
+    assert set(machine.states) == words
+    assert reached(machine.transitions, machine.initial[0]) == words
+    assert {s for t in machine.transitions for s in (*t.sources, t.target)} <= words
+    assert len({t.name for t in machine.transitions}) == len(machine.transitions)
+    assert all(t.target not in t.sources for t in machine.transitions)
 
 
 def test_only_the_owner_takes_a_task_out_of_an_attempt_unless_nobody_wants_it() -> None:

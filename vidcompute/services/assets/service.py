@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection, insert, update
+from sqlalchemy import delete as delete_rows
 
-from vidcompute.db.outbox import emit, now_ms
+from vidcompute import failpoints
+from vidcompute.db.engine import Database
+from vidcompute.db.outbox import crossed, emit, now_ms
 from vidcompute.db.schema import artifacts, assets, interests, jobs, sources, tasks
 from vidcompute.ids import new_id, new_playback_id
 from vidcompute.media.facts import SourceFacts
+from vidcompute.ports.storage import Storage
 from vidcompute.services import tasks as task_service
 from vidcompute.services.assets import queries
 from vidcompute.services.assets.models import Asset, Removed, Source
@@ -133,6 +137,7 @@ def _move(conn: Connection, transition: Transition, asset_id: str, **values: Any
     told = {k: v for k, v in values.items() if v is not None}
     data = {"asset_id": asset_id, "playback_id": row.playback_id, "job_id": row.job_id, "status": transition.target}
     emit(conn, row.organization_id, transition.event, asset_id, {**data, **told})
+    crossed(conn, f"asset.{transition.name}")
     return True
 
 
@@ -158,6 +163,14 @@ def mark_preparing(conn: Connection, asset_id: str) -> bool:
     return _move(conn, REOPEN, asset_id, error_code=None, error_detail=None)
 
 
+async def delete(db: Database, storage: Storage, organization_id: str, asset_id: str) -> None:
+    """Delete an asset with its source, jobs and outputs, except what other assets share."""
+    removed = await db.write(remove, organization_id, asset_id)
+    failpoints.reach("asset.removed")
+    for prefix in removed.prefixes:
+        await storage.delete_prefix(prefix)
+
+
 def remove(conn: Connection, organization_id: str, asset_id: str) -> Removed:
     """Delete an asset with its jobs and all that nothing else refers to; running attempts are cancelled.
 
@@ -170,9 +183,9 @@ def remove(conn: Connection, organization_id: str, asset_id: str) -> Removed:
     for job_id in job_ids:
         task_service.drop(conn, job_id)
     for batch in batches(job_ids):
-        conn.execute(delete(interests).where(interests.c.job_id.in_(batch)))
-        conn.execute(delete(jobs).where(jobs.c.id.in_(batch)))
-    conn.execute(delete(assets).where(assets.c.id == asset_id))
+        conn.execute(delete_rows(interests).where(interests.c.job_id.in_(batch)))
+        conn.execute(delete_rows(jobs).where(jobs.c.id.in_(batch)))
+    conn.execute(delete_rows(assets).where(assets.c.id == asset_id))
     prefixes = _remove_source(conn, asset) + _remove_tasks(conn, organization_id, task_ids)
     data = {"asset_id": asset_id, "job_ids": job_ids}
     emit(conn, organization_id, "asset.deleted", asset_id, data)
@@ -183,7 +196,7 @@ def _remove_source(conn: Connection, asset: Asset) -> list[str]:
     if asset.source_id is None or queries.source_in_use(conn, asset.source_id):
         return []
     source = queries.get_source(conn, asset.organization_id, asset.source_id)
-    conn.execute(delete(sources).where(sources.c.id == source.id))
+    conn.execute(delete_rows(sources).where(sources.c.id == source.id))
     return [source.storage_key]
 
 
@@ -193,9 +206,8 @@ def _remove_tasks(conn: Connection, organization_id: str, task_ids: list[str]) -
     ids, keys = [row.id for row in gone], [row.content_key for row in gone]
     prefixes = queries.artifact_prefixes(conn, organization_id, keys) + queries.logs_keys(conn, ids)
     for batch in batches(keys):
-        conn.execute(
-            delete(artifacts).where(artifacts.c.organization_id == organization_id, artifacts.c.content_key.in_(batch))
-        )
+        mine = (artifacts.c.organization_id == organization_id) & artifacts.c.content_key.in_(batch)
+        conn.execute(delete_rows(artifacts).where(mine))
     for batch in batches(ids):
-        conn.execute(delete(tasks).where(tasks.c.id.in_(batch)))  # attempts and dependencies go with them
+        conn.execute(delete_rows(tasks).where(tasks.c.id.in_(batch)))  # attempts and dependencies go with them
     return prefixes

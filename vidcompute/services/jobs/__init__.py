@@ -1,7 +1,16 @@
 """Jobs: requests, their plans, their stages, and the attempts that carry them out."""
 
 from vidcompute.services.jobs.attaching import TermsOf, adopt_source, attach_plan, attach_prelude
-from vidcompute.services.jobs.attempts import Recorded, adopt, finish, hand_back, place, record_progress, start
+from vidcompute.services.jobs.attempts import (
+    Recorded,
+    adopt,
+    finish,
+    hand_back,
+    place,
+    record_progress,
+    record_reasons,
+    start,
+)
 from vidcompute.services.jobs.models import (
     PRIORITIES,
     RANKS,
@@ -68,6 +77,7 @@ __all__ = [
     "place_of_frames",
     "plan_of",
     "record_progress",
+    "record_reasons",
     "requeue_dead",
     "retry",
     "source_of_asset",

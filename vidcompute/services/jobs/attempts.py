@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, update
 
 from vidcompute.db.outbox import now_ms
-from vidcompute.db.schema import artifacts, attempts
+from vidcompute.db.schema import READY, artifacts, attempts, tasks
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
 from vidcompute.pipeline.plan import SOURCE
@@ -43,6 +43,7 @@ from vidcompute.services.tasks.queries import (
     artifacts as artifacts_of,
 )
 
+_WAITS = update(tasks).where(tasks.c.id == bindparam("of_id"), READY).values(waits_for=bindparam("to_waits_for"))
 _NEW_ATTEMPT = insert(attempts)
 _NEW_ARTIFACT = insert(artifacts)
 _STARTED = update(attempts).where(attempts.c.id == bindparam("of_id")).values(started_ms=bindparam("to_started_ms"))
@@ -96,7 +97,7 @@ def place(conn: Connection, placements: Iterable[Placement]) -> list[AttemptSpec
 
 
 def _claim(conn: Connection, placement: Placement, attempt: int) -> bool:
-    values, told = {"attempt": attempt + 1}, {"node": placement.node}
+    values, told = {"attempt": attempt + 1, "waits_for": None}, {"node": placement.node}
     return move(conn, PLACE, placement.task_id, attempt=attempt, values=values, told=told)
 
 
@@ -155,6 +156,12 @@ def record_progress(conn: Connection, latest: Mapping[str, Progress]) -> None:
         conn.execute(
             update(attempts).where(attempts.c.id == attempt_id, attempts.c.outcome.is_(None)).values(progress=values)
         )
+
+
+def record_reasons(conn: Connection, reasons: Mapping[str, str]) -> None:
+    """Keep why ready tasks wait, by task, in plain words: for those who ask."""
+    for task_id, reason in reasons.items():
+        conn.execute(_WAITS, {"of_id": task_id, "to_waits_for": reason})
 
 
 def finish(conn: Connection, result: Finished, policy: RetryPolicy, *, draining: bool = False) -> Recorded:
@@ -238,7 +245,9 @@ def _failed(conn: Connection, task: AnyRow, number: int, result: Finished, polic
     error = VidComputeError(kind, result.error_code or "attempt_failed", result.error_detail or "The attempt failed.")
     if not kind.retryable or failures >= policy.max_attempts:
         return _exhaust(conn, task, number, error, failures=failures)
-    return _again(conn, POSTPONE, task, number, error=error, wait_ms=_wait_ms(policy, failures), failures=failures)
+    asked_ms = round(1000 * min(result.retry_after_s or 0.0, policy.longest_asked_s))
+    wait_ms = max(_wait_ms(policy, failures), asked_ms)
+    return _again(conn, POSTPONE, task, number, error=error, wait_ms=wait_ms, failures=failures)
 
 
 def _lost(conn: Connection, task: AnyRow, number: int, result: Finished, policy: RetryPolicy) -> Recorded:

@@ -84,6 +84,7 @@ class StageView:
     `status` is a task's word. `progress` has fraction (0 to 1, weighted by estimated cost), and frame, fps,
     media_time_ms and speed where they make sense. `cost` is the plan's estimate (cpu_s, wall_s), `spent` what the
     attempts took (cpu_s, wall_s), `eta_ms` how long it is expected to go on, None where that can't be said.
+    `waits_for` says in plain words why a task of it isn't running yet.
     `reused` counts tasks that were done before this job wanted them.
     """
 
@@ -98,6 +99,7 @@ class StageView:
     ended_ms: int | None
     duration_ms: int | None
     eta_ms: int | None
+    waits_for: str | None
     error_code: str | None
     error_detail: str | None
     cost: Mapping[str, float]
@@ -131,13 +133,15 @@ class RetryPolicy:
     """How often, and after what wait, a task is tried again.
 
     The wait before attempt n + 1 is `base_s * 2^(n - 1)`, at most `cap_s`, times a random factor of 0.5 to 1.5.
-    Lost attempts have their own, larger allowance: mostly it's not the task's fault.
+    A provider that is busy may ask for a longer wait, of `longest_asked_s` at most. Lost attempts have their own,
+    larger allowance: mostly it's not the task's fault.
     """
 
     max_attempts: int = 3
     max_losses: int = 20
     base_s: float = 1.0
     cap_s: float = 60.0
+    longest_asked_s: float = 3600.0
 
 
 @dataclass(frozen=True)

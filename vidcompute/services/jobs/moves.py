@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Update, bindparam, update
 
-from vidcompute.db.outbox import emit, now_ms
+from vidcompute.db.outbox import crossed, emit, now_ms
 from vidcompute.db.schema import interests, jobs, one_of
 from vidcompute.errors import VidComputeError
 from vidcompute.services import assets, tasks
@@ -55,6 +55,8 @@ def _execute(
             data["duration_ms"] = values["ended_ms"] - row.created_ms
         data |= {name: values[name] for name in ("error_code", "error_detail") if values.get(name) is not None}
         emit(conn, row.organization_id, transition.event, row.id, data)
+    if moved:
+        crossed(conn, f"job.{transition.name}")
     return bool(moved)
 
 

@@ -1,9 +1,24 @@
 """What is read about jobs."""
 
 from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    union_all,
+)
 
 from vidcompute.db import schema
 from vidcompute.db.outbox import Event
@@ -16,6 +31,7 @@ from vidcompute.services.states import JobStatus, TaskStatus
 from vidcompute.services.tasks.models import Artifact
 from vidcompute.services.tasks.moves import batches
 from vidcompute.services.tasks.queries import artifacts as artifacts_by_key
+from vidcompute.services.tasks.queries import waiting_organizations
 
 AnyRow = Row[*tuple[Any, ...]]
 _JOB = [jobs.c[name] for name in Job.__annotations__]
@@ -85,14 +101,32 @@ def job_row(conn: Connection, job_id: str) -> AnyRow | None:
     return conn.execute(_ROW, {"job": job_id}).one_or_none()
 
 
-def unplanned(conn: Connection, limit: int = 50) -> list[Unplanned]:
-    """Jobs whose next step is the dispatcher's, most urgent and oldest first."""
+@cache
+def _oldest_unplanned() -> Select[Any]:
     columns = [jobs.c[name] for name in Unplanned.__annotations__]
-    found: list[Unplanned] = []
-    for rank in sorted(PRIORITIES, reverse=True):
-        query = select(*columns).where(schema.UNPLANNED, jobs.c.priority == rank).order_by(jobs.c.created_ms)
-        found += [Unplanned(**row._mapping) for row in conn.execute(query.limit(limit - len(found)))]
-    return found
+    of_rank = [
+        select(*columns, jobs.c.priority, jobs.c.created_ms)
+        .where(schema.UNPLANNED, jobs.c.organization_id == bindparam("owner"), jobs.c.priority == rank)
+        .order_by(jobs.c.created_ms)
+        .limit(bindparam("most"))
+        .subquery()
+        for rank in PRIORITIES
+    ]
+    found = union_all(*(select(ranked) for ranked in of_rank)).subquery()
+    in_order = select(*(found.c[name] for name in Unplanned.__annotations__))
+    return in_order.order_by(found.c.priority.desc(), found.c.created_ms).limit(bindparam("most"))
+
+
+def unplanned(conn: Connection, limit: int = 50, after: str = "") -> list[Unplanned]:
+    """Up to `limit` jobs whose next step is the dispatcher's, most urgent and oldest of each organization first.
+
+    Organizations take turns; those after `after` are first.
+    """
+    owners = waiting_organizations(conn, jobs, schema.UNPLANNED, after, limit)
+    share = -(-limit // max(1, len(owners)))
+    found = [conn.execute(_oldest_unplanned(), {"owner": owner, "most": share}).all() for owner in owners]
+    in_turn = [row for rows in zip_longest(*found) for row in rows if row is not None]
+    return [Unplanned(**row._mapping) for row in in_turn[:limit]]
 
 
 def overdue(conn: Connection, at_ms: int, limit: int) -> dict[str, VidComputeError]:
@@ -133,6 +167,8 @@ def interest_rows(conn: Connection, job_id: str) -> list[AnyRow]:
             tasks.c.attempt,
             tasks.c.error_code,
             tasks.c.error_detail,
+            tasks.c.waits_for,
+            tasks.c.ready_ms,
             tasks.c.started_ms,
             tasks.c.ended_ms,
         )

@@ -67,12 +67,23 @@ def _stage(name: str, rows: Sequence[AnyRow], known: _Known) -> StageView:
         ended_ms=ended or None,
         duration_ms=None if started is None else (ended or at_ms) - started,
         eta_ms=_eta_ms(status, fraction, started, at_ms),
+        waits_for=_waits_for(rows, at_ms) if not running else None,
         error_code=broken.error_code if broken else None,
         error_detail=broken.error_detail if broken else None,
         cost=_total([costs.get(row.plan_node_id, {}) for row in rows]),
         spent=_total([a.metrics or {} for a in tried]),
         logs_keys=tuple(a.logs_key for row in rows for a in history.get(row.id, ())),
     )
+
+
+def _waits_for(rows: Sequence[AnyRow], at_ms: int) -> str | None:
+    """Why the first of its tasks that could run does not."""
+    ready = next((row for row in rows if row.status == TaskStatus.READY), None)
+    if ready is None:
+        return None
+    if ready.ready_ms > at_ms:
+        return f"Tries again in {-(-(ready.ready_ms - at_ms) // 1000)} s: {ready.error_detail}"
+    return ready.waits_for or "Waits for its turn."
 
 
 def _status(statuses: Sequence[str]) -> str:

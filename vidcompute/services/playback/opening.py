@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 from vidcompute.db.engine import Database
 from vidcompute.db.outbox import Event, all_since, last_seq
@@ -17,27 +17,45 @@ _AT_ONCE = 2
 
 
 class Opening:
-    """Follows the outbox: `job.planned` opens, `asset.ready` and `asset.deleted` throw provisional segments away."""
+    """Follows the outbox: `job.planned` opens, `asset.ready` and `asset.deleted` throw provisional segments away.
 
-    def __init__(self, db: Database, playback: Playback) -> None:
+    Of several servers the one that `leads` opens, and what an earlier leader left unopened as well.
+    """
+
+    def __init__(self, db: Database, playback: Playback, leads: Callable[[], bool]) -> None:
         self._db = db
         self._playback = playback
+        self._leads = leads
+        self._led = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self) -> None:
-        """Go on until cancelled."""
+        """Go on until cancelled, over times when the database is away."""
+        seq: int | None = None
         with self._db.subscribe() as subscription:
-            seq = await self._db.read(last_seq)
             while True:
-                for event in await self._db.read(all_since, seq):
-                    seq = event.seq
-                    self._react(event)
+                try:
+                    seq = await self._follow(seq)
+                except VidComputeError as error:
+                    _log.warning("openings wait", extra={"code": error.code, "detail": error.detail})
                 await subscription.wait(timeout_s=5)
+
+    async def _follow(self, seq: int | None) -> int:
+        """React to what happened after `seq` (None: from now on); the number of the newest event."""
+        newest = await self._db.read(last_seq) if seq is None else seq
+        led, self._led = self._led, self._leads()
+        if self._led and not led:
+            for organization_id, asset_id in await self._db.read(queries.unopened):
+                self._begin(self._open(organization_id, asset_id))
+        for event in await self._db.read(all_since, newest):
+            newest = event.seq
+            self._react(event)
+        return newest
 
     def _react(self, event: Event) -> None:
         asset_id = str(event.data.get("asset_id", ""))
-        if event.type == "job.planned":
+        if event.type == "job.planned" and self._led:
             self._begin(self._open(event.organization_id, asset_id))
         elif event.type in {"asset.ready", "asset.errored"}:
             self._begin(self._discard(asset_id, _DISCARD_AFTER_S))

@@ -1,13 +1,17 @@
 """What is read for playback."""
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from vidcompute.db.schema import assets as assets_table
+from vidcompute.db.schema import jobs as jobs_table
+from vidcompute.db.schema import one_of
 from vidcompute.pipeline.plan import Plan
 from vidcompute.services import assets, jobs
 from vidcompute.services.assets.models import Asset
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.services.jobs.models import Job
 from vidcompute.services.playback.models import Progress, Snapshot
+from vidcompute.services.states import LIVE_JOBS, AssetStatus, JobStep
 
 
 def by_playback_id(conn: Connection, playback_id: str) -> Snapshot:
@@ -25,6 +29,18 @@ def _snapshot(conn: Connection, asset: Asset) -> Snapshot:
     plan = Plan.from_json(job.plan) if job and job.plan else None
     artifacts = jobs.artifacts_of(conn, asset.organization_id, job.id) if job else {}
     return Snapshot(asset, jobs.source_of_asset(conn, asset.id), job, plan, artifacts)
+
+
+def unopened(conn: Connection) -> list[tuple[str, str]]:
+    """Assets, with their organizations, that nobody can watch yet though their job has its plan."""
+    planned = jobs_table.c.step == JobStep.PLANNED
+    query = (
+        select(assets_table.c.organization_id, assets_table.c.id)
+        .join_from(assets_table, jobs_table, jobs_table.c.id == assets_table.c.job_id)
+        .where(one_of(jobs_table.c.status, LIVE_JOBS), planned, assets_table.c.status == AssetStatus.PREPARING)
+        .order_by(assets_table.c.id)
+    )
+    return [(row.organization_id, row.id) for row in conn.execute(query)]
 
 
 def progress(conn: Connection, job: Job, hub: ProgressHub) -> Progress:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Update, bindparam, update
 
-from vidcompute.db.outbox import NewEvent, emit_all
+from vidcompute.db.outbox import NewEvent, crossed, emit_all
 from vidcompute.db.schema import one_of, tasks
 from vidcompute.services.states import TASK_TRANSITIONS, Transition
 
@@ -84,6 +84,8 @@ def _execute(
 ) -> list[str]:
     moved = conn.execute(statement, parameters).all()
     emit_all(conn, [_event(transition, row._asdict(), told or {}) for row in moved])
+    if moved:
+        crossed(conn, f"task.{transition.name}")
     return [row.id for row in moved]
 
 

@@ -1,9 +1,10 @@
 """What is read about tasks, attempts and artifacts."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Update, bindparam, exists, func, select
+from sqlalchemy import Connection, Row, Select, Table, TextClause, Update, bindparam, exists, func, select, union_all
 
 from vidcompute.db.schema import READY, attempts, interests, jobs, one_of, sources, task_dependencies, tasks
 from vidcompute.db.schema import artifacts as artifacts_table
@@ -20,19 +21,59 @@ _MADE = (artifacts_table.c.organization_id == tasks.c.organization_id) & (
 )
 
 
-def ready_tasks(conn: Connection, at_ms: int, limit: int) -> list[ReadyTask]:
-    """Tasks that may start now: up to `limit` of each priority, oldest first. Its cost doesn't grow with the queue."""
-    columns = [tasks.c[name] for name in ReadyTask.__annotations__]
-    found: list[ReadyTask] = []
-    for rank in RANKS:
-        query = (
-            select(*columns)
-            .where(READY, tasks.c.priority == rank, tasks.c.ready_ms <= at_ms)
-            .order_by(tasks.c.created_ms, tasks.c.position)
-            .limit(limit)
-        )
-        found += [_ready(row) for row in conn.execute(query)]
+@cache
+def _waiting(table: Table, condition: TextClause) -> Select[Any]:
+    """The organizations with such rows after `after`: one step in the index for each, not one for each row."""
+    owner = table.c.organization_id
+    found = select(func.min(owner).label("id")).where(condition, owner > bindparam("after")).cte(recursive=True)
+    further = select(func.min(owner)).where(condition, owner > found.c.id).scalar_subquery()
+    found = found.union_all(select(further).where(found.c.id.is_not(None)))
+    return select(found.c.id).where(found.c.id.is_not(None)).limit(bindparam("most"))
+
+
+def waiting_organizations(
+    conn: Connection, table: Table, condition: TextClause, after: str = "", most: int = 64
+) -> list[str]:
+    """Up to `most` organizations with rows that meet an index's condition, by name: those after `after` first.
+
+    Asked again after the last one, they come round in turn.
+    """
+    query = _waiting(table, condition)
+    found = list(conn.execute(query, {"after": after, "most": most}).scalars())
+    if after and len(found) < most:
+        first = conn.execute(query, {"after": "", "most": most - len(found)}).scalars()
+        found += [organization for organization in first if organization not in found]
     return found
+
+
+@cache
+def _oldest_ready() -> Select[Any]:
+    columns = [tasks.c[name] for name in ReadyTask.__annotations__]
+    of_rank = [
+        select(*columns)
+        .where(
+            READY,
+            tasks.c.organization_id == bindparam("owner"),
+            tasks.c.priority == rank,
+            tasks.c.ready_ms <= bindparam("at"),
+        )
+        .order_by(tasks.c.created_ms, tasks.c.position)
+        .limit(bindparam("most"))
+        .subquery()
+        for rank in RANKS
+    ]
+    return select(union_all(*(select(ranked) for ranked in of_rank)).subquery())
+
+
+def ready_tasks(conn: Connection, at_ms: int, limit: int, after: str = "") -> list[ReadyTask]:
+    """Tasks that may start now: the oldest of each priority, of up to `limit` organizations in turn after `after`.
+
+    The more organizations wait, the fewer of each are given, down to 4. The cost doesn't grow with the queue.
+    """
+    owners = waiting_organizations(conn, tasks, READY, after, limit)
+    share = max(4, limit // max(1, len(owners)))
+    found = (conn.execute(_oldest_ready(), {"owner": owner, "at": at_ms, "most": share}) for owner in owners)
+    return [_ready(row) for rows in found for row in rows]
 
 
 def _ready(row: AnyRow) -> ReadyTask:

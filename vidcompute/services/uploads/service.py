@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from vidcompute import failpoints
 from vidcompute.db.engine import Database
 from vidcompute.ids import new_id
 from vidcompute.ports.storage import Storage
@@ -45,6 +46,7 @@ async def store(db: Database, storage: Storage, upload: Upload, use: Callable[[C
     # A key of its own for each stored file: a deletion that is under way can't take a new one with it.
     key = f"orgs/{upload.organization_id}/sources/{upload.received.digest}/{new_id('obj')}"
     await storage.put(key, upload.received.path)
+    failpoints.reach("source.stored")
     try:
         return await db.write(_record, upload, key, use, must_exist=False)
     except BaseException:

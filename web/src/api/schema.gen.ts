@@ -320,6 +320,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/states": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What do the states mean?
+         * @description The states of tasks, jobs and assets with their meanings, and the arrows between them: a legend.
+         */
+        get: operations["list_states"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/stream/{playback_id}.m3u8": {
         parameters: {
             query?: never;
@@ -644,6 +664,25 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Arrow
+         * @description One way from state to state.
+         */
+        Arrow: {
+            /** Name */
+            name: string;
+            /** Sources */
+            sources: string[];
+            /** Target */
+            target: string;
+            /**
+             * Event
+             * @description The event that tells of it.
+             */
+            event: string;
+            /** Why */
+            why: string;
+        };
         /**
          * Asset
          * @description One video and everything derived from it.
@@ -1696,6 +1735,11 @@ export interface components {
              * @description How long it is expected to go on; null where that can't be said.
              */
             eta_ms: number | null;
+            /**
+             * Waits For
+             * @description Why it is ready and not running yet, in plain words; null where it isn't so.
+             */
+            waits_for: string | null;
             error: components["schemas"]["Failure"] | null;
             /** @description What it was expected to take. */
             cost: components["schemas"]["Effort"];
@@ -1711,6 +1755,36 @@ export interface components {
              * @description Where the logs of all its attempts lie, first to last.
              */
             logs_keys: string[];
+        };
+        /**
+         * StateMachine
+         * @description What can become of one kind of thing.
+         */
+        StateMachine: {
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "task" | "job" | "asset";
+            /**
+             * States
+             * @description Each state with its meaning.
+             */
+            states: {
+                [key: string]: string;
+            };
+            /** Initial */
+            initial: string[];
+            /** Arrows */
+            arrows: components["schemas"]["Arrow"][];
+        };
+        /**
+         * StateMachines
+         * @description The state machines of the platform.
+         */
+        StateMachines: {
+            /** Items */
+            items: components["schemas"]["StateMachine"][];
         };
         /**
          * Storyboard
@@ -3024,6 +3098,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Version"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_states: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StateMachines"];
                 };
             };
             /** @description The API key is missing or wrong. */
