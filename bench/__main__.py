@@ -12,7 +12,19 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from bench import checks, first_segment, full_job, machine, memory, results, stages, stills, transitions, watching
+from bench import (
+    checks,
+    first_segment,
+    full_job,
+    machine,
+    memory,
+    placement,
+    results,
+    stages,
+    stills,
+    transitions,
+    watching,
+)
 from bench.results import BenchError, Report
 from bench.run import Benchmark, Run
 from bench.sources import WORK, Sources
@@ -26,6 +38,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     checks.NAME: checks.measure,
     stills.NAME: stills.measure,
     transitions.NAME: transitions.measure,
+    placement.NAME: placement.measure,
 }
 
 

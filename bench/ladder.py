@@ -14,6 +14,7 @@ from vidcompute.media.facts import SourceFacts, VideoFacts, to_json
 from vidcompute.media.ladder import Rung
 from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode
 from vidcompute.pipeline.recipes import standard
+from vidcompute.pipeline.recipes.encoding import Capacity
 from vidcompute.pipeline.recipes.layout import Layout, layout
 from vidcompute.pipeline.spec import MediaSpec
 from vidcompute.pipeline.stage import Cost
@@ -79,5 +80,5 @@ def lay_out(path: Path, spec: MediaSpec | None = None) -> Laid:
     made = layout(facts, spec)
     if facts.video is None or made.timeline is None:
         raise BenchError(f"{path.name} has no picture")
-    plan = standard.plan(facts, spec, standard.Capacity(machine.cores()), _PROBE)
+    plan = standard.plan(facts, spec, Capacity(machine.cores()), _PROBE)
     return Laid(path, facts, facts.video, made, made.timeline, plan)

@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from vidcompute.db.engine import Database
     from vidcompute.dispatch.dispatcher import Dispatcher
     from vidcompute.dispatch.planning import Planner
+    from vidcompute.ports.executor import NodeInfo
     from vidcompute.ports.fetcher import FetchLimits
     from vidcompute.services.jobs.live import ProgressHub
     from vidcompute.services.playback import Opening
@@ -158,7 +159,7 @@ def _viewing(settings: "Settings", db: "Database", storage: "FolderStorage", exe
 
 
 def _executor(settings: "Settings", program: Path) -> "LocalExecutor":
-    from vidcompute.adapters.executor_local import LocalExecutor
+    from vidcompute.wiring import nodes
 
     config = RunnerConfig(
         data_dir=str(settings.data_dir),
@@ -169,7 +170,7 @@ def _executor(settings: "Settings", program: Path) -> "LocalExecutor":
         fetch=asdict(_fetch_limits(settings)),
     )
     argv = [sys.executable, "-m", "vidcompute.main", RUNNER, json.dumps(asdict(config))]
-    return LocalExecutor(argv, settings.data_dir / "work", cores=settings.cpu_count, memory=settings.memory_bytes)
+    return nodes.local_executor(settings, program, argv)
 
 
 def _fetch_limits(settings: "Settings") -> "FetchLimits":
@@ -185,12 +186,12 @@ def _fetch_limits(settings: "Settings") -> "FetchLimits":
 
 
 def _planner(settings: "Settings", ffmpeg_build: str) -> "Planner":
-    from vidcompute.adapters.capacity import cpu_cores
     from vidcompute.dispatch.planning import Planner
     from vidcompute.media.facts import SourceFacts
     from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode
     from vidcompute.pipeline.recipes import standard
-    from vidcompute.pipeline.spec import MediaSpec
+    from vidcompute.pipeline.recipes.encoding import Capacity
+    from vidcompute.pipeline.spec import HardwareEncoding, MediaSpec
     from vidcompute.pipeline.stage import Cost, options_of
     from vidcompute.pipeline.stages.fetch import Fetch
     from vidcompute.pipeline.stages.probe import Probe
@@ -199,7 +200,7 @@ def _planner(settings: "Settings", ffmpeg_build: str) -> "Planner":
     from vidcompute.services.tasks import Terms
 
     registry = Registry(STAGES)
-    capacity = standard.Capacity(cores=max(1, int(settings.cpu_count or cpu_cores())))
+    hardware = HardwareEncoding(settings.hardware_encoding)
     probe = Probe(
         max_duration_s=settings.max_source_duration_s,
         max_pixels=settings.max_pixels,
@@ -207,8 +208,8 @@ def _planner(settings: "Settings", ffmpeg_build: str) -> "Planner":
         max_frame_rate=settings.max_frame_rate,
     )
 
-    def recipe(facts: SourceFacts, spec: MediaSpec, node: PlanNode) -> Plan:
-        return standard.plan(facts, spec, capacity, node)
+    def recipe(facts: SourceFacts, spec: MediaSpec, node: PlanNode, nodes: "Sequence[NodeInfo]") -> Plan:
+        return standard.plan(facts, spec, Capacity.of(nodes, hardware), node)
 
     def fetch(url: str) -> PlanNode:
         return PlanNode("fetch", Fetch.name, Fetch.version, options_of(Fetch(url)), {}, Cost(0.5, 5.0))
@@ -295,7 +296,10 @@ async def serve(settings: "Settings", on_ready: Callable[[str], None] | None = N
     with claimed(settings.data_dir), contextlib.closing(listen(settings)) as listening:
         url = local_url(listening)
         platform = await build(settings, url)
-        opening = asyncio.create_task(platform.opening.run(), name="opening")
+        beside = [
+            asyncio.create_task(platform.opening.run(), name="opening"),
+            asyncio.create_task(platform.executor.discover(), name="discovery"),
+        ]
         try:
             await platform.dispatcher.start()
             with _announcer(settings.data_dir, url) as announce:
@@ -309,7 +313,8 @@ async def serve(settings: "Settings", on_ready: Callable[[str], None] | None = N
         finally:
             platform.closing.set()
             platform.hub.close()
-            opening.cancel()
+            for task in beside:
+                task.cancel()
             await platform.viewing.playback.makers.close()
             await platform.dispatcher.stop(settings.shutdown_grace_s)
             await platform.db.close()

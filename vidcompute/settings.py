@@ -102,6 +102,11 @@ class Settings(BaseSettings):
     interactive_limit: Annotated[int, Field(ge=1, le=256)] = 4
     """Short runs for people who wait (thumbnails, first segments) at one time."""
 
+    hardware_encoding: Literal["auto", "off", "required"] = "auto"
+    """Whether GPUs encode: where a node can, never, or always (what no node can do is refused)."""
+    nodes_file: Path | None = None
+    """Inventory (nodes.toml) of nodes that are simulated on this machine; this machine alone when left out."""
+
     ffmpeg_path: Path | None = None
     """The ffmpeg to use; the one that comes with the imageio-ffmpeg wheel when left out."""
     sandbox: Literal["degrade", "refuse"] = "degrade"

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from vidcompute.adapters.capacity import cpu_cores, memory_bytes
+from vidcompute.adapters.discovery import Discovery, Found
+from vidcompute.adapters.gate import Gate
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
 from vidcompute.media.failures import failure
@@ -149,6 +151,7 @@ class _Running:
     spec: AttemptSpec
     child: _Child | None = None
     cancelled: bool = False
+    waits: bool = False  # for room on this machine, which is less than the nodes that it simulates
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -160,6 +163,9 @@ class LocalExecutor:
     few plain variables of ours as its environment, and its attempts work below `work_root`. `cores` and `memory`
     (bytes) say what attempts may fill in all; left out, it is what this machine has. Use it from one event loop, whose
     thread must live as long as the executor (the kernel ties the forkserver to it); `open` it first.
+
+    `discovery` finds GPUs and what they can do. With an `inventory` those nodes are simulated: attempts on them run
+    here, as many at a time as there are cores.
     """
 
     def __init__(
@@ -171,6 +177,8 @@ class LocalExecutor:
         node: str = "local",
         cores: float | None = None,
         memory: int | None = None,
+        discovery: Discovery | None = None,
+        inventory: Sequence[NodeInfo] = (),
     ) -> None:
         self._argv = tuple(argv)
         self._work_root = work_root
@@ -179,6 +187,10 @@ class LocalExecutor:
         self._node = node
         self._cores = cores
         self._memory = memory
+        self._discovery = discovery
+        self._inventory = list(inventory)
+        self._gate = Gate(cores or cpu_cores()) if inventory else None
+        self.found = Found()  # what `discover` found
         self._server: _Server | None = None
         self._running: dict[str, _Running] = {}
         self._events: asyncio.Queue[AttemptEvent | None] = asyncio.Queue()
@@ -189,6 +201,11 @@ class LocalExecutor:
     async def open(self) -> None:
         """Start the forkserver and wait until it is warm; `runner_failed` (kind unavailable)."""
         await self._ready_server()
+
+    async def discover(self) -> None:
+        """Find out what GPUs this machine has, and what they can do. Takes seconds the first time after a boot."""
+        if self._discovery is not None and not self._inventory:
+            self.found = await self._discovery.look(self.call)
 
     def _started_server(self) -> _Server:
         if self._server is None or not self._server.alive:
@@ -225,18 +242,42 @@ class LocalExecutor:
             raise VidComputeError(Kind.CONFLICT, "attempt_exists", f"Attempt {spec.attempt_id} runs already.")
         running = _Running(spec)
         self._running[spec.attempt_id] = running
+        if self._gate is not None and spec.background:
+            running.task = asyncio.create_task(self._in_turn(running, self._gate))
+            return
         try:
-            server = await self._ready_server()
-            ours, theirs = socket.socketpair()
-            message = {"op": "start", "id": spec.attempt_id, "background": spec.background}
-            with theirs:
-                running.child = await server.begin(message, theirs)
-            if running.cancelled:
-                await server.send({"op": "cancel", "id": spec.attempt_id})
+            child, ours = await self._begin(running)
         except BaseException:
             del self._running[spec.attempt_id]
             raise
-        running.task = asyncio.create_task(self._follow(running, running.child, ours))
+        running.task = asyncio.create_task(self._follow(running, child, ours))
+
+    async def _begin(self, running: _Running) -> tuple[_Child, socket.socket]:
+        spec = running.spec
+        server = await self._ready_server()
+        ours, theirs = socket.socketpair()
+        message = {"op": "start", "id": spec.attempt_id, "background": spec.background}
+        with theirs:
+            running.child = await server.begin(message, theirs)
+        if running.cancelled:
+            await server.send({"op": "cancel", "id": spec.attempt_id})
+        return running.child, ours
+
+    async def _in_turn(self, running: _Running, gate: Gate) -> None:
+        """Run an attempt of a simulated node when this machine has room for it."""
+        finished: Finished | None = None
+        running.waits = True
+        try:
+            async with gate.room(running.spec.needs.cpu):
+                running.waits = False
+                child, ours = await self._begin(running)
+                await self._follow(running, child, ours)
+                return
+        except asyncio.CancelledError:
+            running.cancelled = True
+        except VidComputeError as error:
+            finished = _unfinished(running.spec.attempt_id, Outcome.FAILED, error.code, error.detail)
+        self._end(running, finished, None)
 
     async def _follow(self, running: _Running, child: _Child, connection: socket.socket) -> None:
         finished: Finished | None = None
@@ -244,7 +285,9 @@ class LocalExecutor:
             finished = await self._listen(running, connection)
         except (OSError, ValueError, KeyError, TypeError) as problem:
             _log.warning("attempt %s: its events broke off: %r", running.spec.attempt_id, problem)
-        status = await child.exited
+        self._end(running, finished, await child.exited)
+
+    def _end(self, running: _Running, finished: Finished | None, status: int | None) -> None:
         del self._running[running.spec.attempt_id]
         self._events.put_nowait(_conclusion(running, finished, status))
         running.done.set()
@@ -268,6 +311,10 @@ class LocalExecutor:
         if running is None:
             return
         running.cancelled = True
+        if running.waits and running.task is not None:
+            running.task.cancel()
+            await running.done.wait()
+            return
         if self._server is not None:
             await self._server.send({"op": "cancel", "id": attempt_id})
         if running.child is not None and not await _within(running.done, _CANCEL_S):
@@ -293,8 +340,11 @@ class LocalExecutor:
             yield event
 
     async def nodes(self) -> list[NodeInfo]:
-        """See `Executor.nodes`: this machine."""
-        return [NodeInfo(self._node, self._cores or cpu_cores(), self._memory or memory_bytes())]
+        """See `Executor.nodes`: this machine, or the nodes that it simulates."""
+        if self._inventory:
+            return list(self._inventory)
+        cores, memory, found = self._cores or cpu_cores(), self._memory or memory_bytes(), self.found
+        return [NodeInfo(self._node, cores, memory, found.gpus, found.encoders, found.decoders)]
 
     async def close(self, grace_s: float) -> None:
         """See `Executor.close`. Then the forkserver is ended."""

@@ -109,6 +109,9 @@ class Frames(TypedDict):
     quality: NotRequired[int]
 
 
+HardwareEncoding: TypeAlias = "Literal['auto', 'off', 'required']"
+
+
 class Health(TypedDict):
     """Whether the process answers."""
 
@@ -170,6 +173,7 @@ class JobOptions(TypedDict):
     ]
     renditions: NotRequired[list[Rendition] | None]
     vmaf: NotRequired[bool]
+    hardware_encoding: NotRequired[HardwareEncoding | None]
     priority: NotRequired[Priority]
     deadline_s: NotRequired[int | None]
     queue_deadline_s: NotRequired[int | None]
@@ -202,6 +206,7 @@ class JobSpec(TypedDict):
     ]
     renditions: NotRequired[list[Rendition] | None]
     vmaf: NotRequired[bool]
+    hardware_encoding: NotRequired[HardwareEncoding | None]
     priority: NotRequired[Priority]
     deadline_s: NotRequired[int | None]
     queue_deadline_s: NotRequired[int | None]

@@ -238,7 +238,10 @@ class Dispatcher:
                     self._wakeups.wake()  # where its probe was done before, no event tells that it can be planned
                     return
                 found = await self._db.read(planning.probed, self._planner, job)
-                plan = await asyncio.to_thread(self._planner.recipe, found.facts, found.spec, self._planner.probe)
+                nodes = await self._executor.nodes()
+                plan = await asyncio.to_thread(
+                    self._planner.recipe, found.facts, found.spec, self._planner.probe, nodes
+                )
                 await self._lead.write(planning.attach, self._planner, job, found, plan)
                 log.info("job_planned", tasks=len(plan.nodes), stages=plan.stages())
             except VidComputeError as error:
@@ -253,12 +256,12 @@ class Dispatcher:
 
     async def _place(self, ready: list[ReadyTask], at_ms: int) -> None:
         nodes = await self._executor.nodes() if ready else []
-        busy = [Busy(r.node, r.spec.needs, r.spec.background, r.since_ms) for r in self._running.values()]
+        busy = [Busy(r.node, r.spec.needs, r.spec.background, r.since_ms, r.spec.gpus) for r in self._running.values()]
         decision = place(in_order(ready, at_ms, self._policy.ageing_s), nodes, busy)
         self._reasons = dict(decision.reasons)
         if not decision.nodes:
             return
-        chosen = [Placement(task_id, node) for task_id, node in decision.nodes.items()]
+        chosen = [Placement(t, node, decision.gpus.get(t, ())) for t, node in decision.nodes.items()]
         specs = await self._lead.write(jobs.place, chosen)
         for spec in specs:
             self._running[spec.attempt_id] = _Running(spec, decision.nodes[spec.task_id], now_ms())

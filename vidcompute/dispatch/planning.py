@@ -1,7 +1,7 @@
 """A job's way to its plan: fetch (URLs only), probe, recipe. Every step is one transaction and can be repeated."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -10,11 +10,12 @@ from vidcompute.errors import Kind, VidComputeError
 from vidcompute.media.facts import SourceFacts, from_json
 from vidcompute.pipeline.plan import Plan, PlanNode, content_keys
 from vidcompute.pipeline.spec import MediaSpec
+from vidcompute.ports.executor import NodeInfo
 from vidcompute.services import assets, jobs
 from vidcompute.services.jobs import Unplanned
 from vidcompute.services.states import JobStep
 
-Recipe = Callable[[SourceFacts, MediaSpec, PlanNode], Plan]
+Recipe = Callable[[SourceFacts, MediaSpec, PlanNode, Sequence[NodeInfo]], Plan]
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Planner:
     """What planning needs to know.
 
     `fetch` makes the node that fetches a URL, `probe` is the node that probes a source; their ids are "fetch" and
-    "probe". `recipe` is pure, is given the probe node (its plans may name it), and raises VidComputeError for what it
-    refuses. `ffmpeg_build` is hashed into keys.
+    "probe". `recipe` is pure, is given the probe node (its plans may name it) and the nodes that there are now, and
+    raises VidComputeError for what it refuses. `ffmpeg_build` is hashed into keys.
     """
 
     recipe: Recipe
@@ -78,7 +79,7 @@ def probed(conn: Connection, planner: Planner, job: Unplanned) -> Probed:
     artifact = jobs.artifacts_of(conn, job.organization_id, job.id).get(planner.probe.id)
     if source is None or artifact is None:
         raise VidComputeError(Kind.INTERNAL, "facts_missing", "What was probed of the source is not there any more.")
-    wanted = {name: job.spec[name] for name in MediaSpec.model_fields}
+    wanted = {name: job.spec[name] for name in MediaSpec.model_fields if name in job.spec}
     return Probed(from_json(dict(artifact.facts)), MediaSpec.model_validate(wanted), source.digest)
 
 

@@ -5,7 +5,9 @@ import os
 import platform
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from vidcompute.cli.local import Check, Diagnosis, Setting
 from vidcompute.errors import VidComputeError
 from vidcompute.local import finding
 from vidcompute.media import ffmpeg
+from vidcompute.ports.executor import NodeInfo
 
 if TYPE_CHECKING:
     from vidcompute.local import Composition
@@ -50,6 +53,7 @@ def diagnose(root: "Composition") -> Diagnosis:
         *_checked("data folder", lambda: _data_folder(folder)),
         *_checked("database", lambda: _database(settings, folder)),
         *_checked("storage", lambda: _storage(root, settings.model_copy(update={"data_dir": folder}), folder)),
+        *_checked("nodes", lambda: _nodes(root, settings.model_copy(update={"data_dir": folder}))),
         *_checked("server", lambda: _server(folder)),
     ]
     explained = tuple(Setting(item.name, item.value, item.source) for item in root.explain(settings))
@@ -67,7 +71,7 @@ def _checked(name: str, check: Callable[[], Iterator[Check]]) -> Iterator[Check]
 
 
 def _ffmpeg(settings: "Settings") -> Iterator[Check]:
-    program = ffmpeg.locate(str(settings.ffmpeg_path) if settings.ffmpeg_path else None)
+    program = _program(settings)
     yield Check("ffmpeg", ok=True, detail=f"{ffmpeg.version(program)} at {program}")
     warning = ffmpeg.safety_warning(program)
     floor = ".".join(map(str, ffmpeg.FLOOR))
@@ -83,6 +87,41 @@ def _sandbox(settings: "Settings") -> Iterator[Check]:
     for name, detail in sandbox.describe().items():
         lacking = False if settings.sandbox == "refuse" else None  # wrong, or only worth knowing
         yield Check(f"sandbox: {name}", ok=lacking if detail.startswith("missing") else True, detail=detail)
+
+
+def _nodes(root: "Composition", settings: "Settings") -> Iterator[Check]:
+    async def look() -> tuple[list[NodeInfo], Mapping[str, str]]:
+        with tempfile.TemporaryDirectory(prefix="vidctl-doctor-") as folder:
+            # The runner sweeps its work folder as it starts, and a server may be using ours.
+            apart = settings.model_copy(update={"data_dir": Path(folder)})
+            executor = root.executor(apart, _program(settings))
+            await executor.discover()
+            try:
+                return await executor.nodes(), executor.found.problems
+            finally:
+                await executor.close(0)
+
+    nodes, problems = asyncio.run(look())
+    for node in nodes:
+        yield Check(f"node {node.name}", ok=None if node.simulated else True, detail=_described(node))
+    for name, problem in problems.items():
+        yield Check(name, ok=None, detail=f"not used: {problem}")
+
+
+def _described(node: NodeInfo) -> str:
+    gpus = Counter((gpu.name, gpu.memory_bytes) for gpu in node.gpus)
+    parts = [
+        f"{node.cpu:g} CPU",
+        f"{node.memory_bytes / 1e9:.3g} GB memory",
+        *(f"{count} x {name} with {size / 1e9:.3g} GB" for (name, size), count in gpus.items()),
+        *node.encoders,
+        *(f"{name} decoding" for name in node.decoders),
+    ]
+    return f"{', '.join(parts)}{' (simulated)' if node.simulated else ''}"
+
+
+def _program(settings: "Settings") -> Path:
+    return ffmpeg.locate(str(settings.ffmpeg_path) if settings.ffmpeg_path else None)
 
 
 def _data_folder(folder: Path) -> Iterator[Check]:

@@ -10,7 +10,7 @@ from vidcompute.errors import Kind, VidComputeError, invalid
 from vidcompute.media import ffmpeg
 from vidcompute.media.facts import from_json
 from vidcompute.pipeline.plan import SOURCE, Plan
-from vidcompute.ports.executor import Call
+from vidcompute.ports.executor import Call, NodeInfo
 
 if TYPE_CHECKING:
     from vidcompute.dispatch.planning import Planner
@@ -28,8 +28,8 @@ def plan(root: "Composition", source: Path, wanted: Mapping[str, Any]) -> dict[s
     with tempfile.TemporaryDirectory(prefix="vidctl-plan-") as folder:
         # A data folder of its own: the runner sweeps its work folder as it starts, and a server may be using ours.
         apart = settings.model_copy(update={"data_dir": Path(folder)})
-        facts = asyncio.run(_probed(root, apart, program, planner, source))
-    found = planner.recipe(from_json(dict(facts)), spec, planner.probe)
+        facts, nodes = asyncio.run(_probed(root, apart, program, planner, source))
+    found = planner.recipe(from_json(dict(facts)), spec, planner.probe, nodes)
     cost = {
         "cpu_s": round(sum(node.cost.cpu_s for node in found.nodes), 3),
         "wall_s": round(sum(node.cost.wall_s for node in found.nodes), 3),
@@ -59,7 +59,7 @@ def _spec(wanted: Mapping[str, Any]) -> "MediaSpec":
 
 async def _probed(
     root: "Composition", settings: "Settings", program: Path, planner: "Planner", source: Path
-) -> Mapping[str, Any]:
+) -> tuple[Mapping[str, Any], list[NodeInfo]]:
     executor = root.executor(settings, program)
     probe = planner.probe
     call = Call(
@@ -71,11 +71,12 @@ async def _probed(
         timeout_s=settings.attempt_timeout_s,
     )
     await executor.open()
+    await executor.discover()
     try:
         async for answer in executor.call(call):
             if "facts" in answer:
                 facts: Mapping[str, Any] = answer["facts"]
-                return facts
+                return facts, await executor.nodes()
     finally:
         await executor.close(0)
     raise VidComputeError(Kind.INTERNAL, "facts_missing", "The probe ended without an answer.")

@@ -7,21 +7,13 @@ from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
 
+from vidcompute.media import encoders
 from vidcompute.media.facts import VideoFacts
 from vidcompute.media.ffmpeg import file_url, global_args, input_args
 from vidcompute.media.ladder import Rung
 from vidcompute.media.timeline import Chunk, RateRule, Timeline
 
-# With these, libx264 writes byte-identical parameter sets at every preset, so that segments of the fast rung and of
-# the ladder share one init segment and can take each other's place.
-_X264_PARAMS = (
-    "stitchable=1:cabac=1:8x8dct=1:bframes=3:b-adapt=0:weightp=1:weightb=1:ref=1:scenecut=0:keyint=infinite:open-gop=0"
-)
-_X265_PARAMS = (
-    "keyint=-1:min-keyint=1:scenecut=0:open-gop=0:bframes=4:b-adapt=0:repeat-headers=0:info=0:log-level=error"
-)
 _REORDERED_FRAMES = 2  # three B-frames, one of them a reference
-_BUFFER_S = Fraction(3, 2)
 
 FRAGMENTED = "+frag_keyframe+frag_discont+empty_moov+default_base_moof+negative_cts_offsets"
 _INDEXED = frozenset({"mov", "matroska"})  # seeks go to a key frame at or before the time
@@ -160,15 +152,23 @@ def seconds(ticks: int, time_base: tuple[int, int]) -> str:
 
 
 def video_input(
-    part: VideoCut, source: Path, *, pace: float | None = None, decode: bool = True, left_out: Sequence[int] = ()
+    part: VideoCut,
+    source: Path,
+    *,
+    pace: float | None = None,
+    decode: bool = True,
+    left_out: Sequence[int] = (),
+    decoder: str = "",
 ) -> list[str]:
     """Arguments that open the source where a stretch begins; `pace` limits reading to so many times real time.
 
-    The packets at the times `left_out`, in order, never reach the decoder (see `decode.unreferenced`).
+    The packets at the times `left_out`, in order, never reach the decoder (see `decode.unreferenced`). `decoder` is
+    one in hardware.
     """
     seeking = [] if part.begin_pts == part.zero_pts else _seeking(part)
     dropping = drop_packets(part.stream, _any_of(left_out[:_LEFT_OUT_MAX])) if left_out else []
-    return [*paced(pace, part.lead), *seeking, *dropping, *input_args(source, part.container, decode=decode)]
+    reading = [*paced(pace, part.lead), *seeking, *dropping, *encoders.decoder(decoder)]
+    return [*reading, *input_args(source, part.container, decode=decode)]
 
 
 def drop_packets(stream: int, condition: str) -> list[str]:
@@ -222,14 +222,18 @@ def encode_args(
     fast: bool = False,
     fill: bool = False,
     threads: int = 0,
+    by: Sequence[str] = (),
 ) -> list[str]:
     """Arguments that encode the first input for several rungs, each to its own URL (`pipe:3`) as fragmented MP4.
 
-    `fast` takes the quickest preset; `fill` repeats a neighbour for frames that can't be decoded.
+    `fast` takes the quickest preset; `fill` repeats a neighbour for frames that can't be decoded. `by` names the
+    encoder of each rung; left out, they are those in software.
     """
-    args = ["-filter_complex", _graph(part, [rung for rung, _ in outputs], fill=fill)]
-    for n, (rung, url) in enumerate(outputs):
-        args += _output(part, n, rung, url, fast=fast, threads=threads)
+    by = by or [encoders.SOFTWARE[rung.codec] for rung, _ in outputs]
+    made = [_Made(rung, encoder, url) for (rung, url), encoder in zip(outputs, by, strict=True)]
+    args = ["-filter_complex", _graph(part, made, fill=fill)]
+    for n, one in enumerate(made):
+        args += _output(part, n, one, fast=fast, threads=threads)
     return args
 
 
@@ -289,7 +293,16 @@ def mp4_output(url: str, timescale: int | None = None, *, late_header: bool = Fa
     ]
 
 
-def _graph(part: VideoCut, ladder: Sequence[Rung], *, fill: bool) -> str:
+@dataclass(frozen=True)
+class _Made:
+    """A rung in the making."""
+
+    rung: Rung
+    encoder: str
+    url: str
+
+
+def _graph(part: VideoCut, ladder: Sequence[_Made], *, fill: bool) -> str:
     chain = [f"[0:{part.stream}]{_frames(part, fill=fill)}"]
     if part.deinterlace:
         chain.append("bwdif=mode=send_frame:deint=all")
@@ -302,19 +315,20 @@ def _graph(part: VideoCut, ladder: Sequence[Rung], *, fill: bool) -> str:
     return _fan(",".join(chain), kept or mapped, _WIDE if kept else _NARROW)
 
 
-def _ranges(part: VideoCut, ladder: Sequence[Rung]) -> tuple[list[tuple[int, Rung]], list[tuple[int, Rung]]]:
+def _ranges(part: VideoCut, ladder: Sequence[_Made]) -> tuple[list[tuple[int, _Made]], list[tuple[int, _Made]]]:
     """Which rungs keep the source's high dynamic range (HEVC and AV1) and which are mapped to standard range."""
     numbered = list(enumerate(ladder))
     if not part.hdr:
         return [], numbered
-    return [(n, r) for n, r in numbered if r.keeps_hdr], [(n, r) for n, r in numbered if not r.keeps_hdr]
+    return [(n, m) for n, m in numbered if m.rung.keeps_hdr], [(n, m) for n, m in numbered if not m.rung.keeps_hdr]
 
 
-def _fan(head: str, rungs: list[tuple[int, Rung]], pixel_format: str) -> str:
+def _fan(head: str, rungs: list[tuple[int, _Made]], pixel_format: str) -> str:
     """One chain split for several rungs, each scaled to its size with square pixels."""
     scales = [
-        f"scale={r.width_px}:{r.height_px}:flags=bicubic:out_range=tv,setsar=1,format={pixel_format}[v{n}]"
-        for n, r in rungs
+        f"scale={m.rung.width_px}:{m.rung.height_px}:flags=bicubic:out_range=tv,setsar=1,"
+        f"{encoders.surface(m.encoder, pixel_format)}[v{n}]"
+        for n, m in rungs
     ]
     if len(rungs) == 1:
         return f"{head},{scales[0]}"
@@ -355,13 +369,13 @@ def _zero(part: VideoCut) -> Fraction:
     return part.zero_pts * Fraction(*part.time_base)
 
 
-def _output(part: VideoCut, n: int, rung: Rung, url: str, *, fast: bool, threads: int) -> list[str]:
+def _output(part: VideoCut, n: int, made: _Made, *, fast: bool, threads: int) -> list[str]:
     time_base = f"1:{part.timescale}" if part.rule == RateRule.VARIABLE else f"{part.rate[1]}:{part.rate[0]}"
     return [
         *("-map", f"[v{n}]", "-fps_mode", "passthrough", "-enc_time_base", time_base),
-        *_ENCODERS[rung.codec](rung, fast=fast, threads=threads),
+        *encoders.arguments(made.rung, made.encoder, fast=fast, threads=threads),
         *("-force_key_frames", _key_frames(part)),
-        *mp4_output(url, part.timescale),
+        *mp4_output(made.url, part.timescale),
     ]
 
 
@@ -369,44 +383,3 @@ def _key_frames(part: VideoCut) -> str:
     """An expression that is true for the frame numbers at which GOPs begin."""
     starts = list(accumulate((frames for segment in part.gops for frames in segment), initial=0))[:-1]
     return "expr:" + "+".join(f"eq(n,{start})" for start in starts)
-
-
-def _x264(rung: Rung, *, fast: bool, threads: int) -> list[str]:
-    return [
-        *("-c:v", "libx264", "-preset", "ultrafast" if fast else "veryfast", "-profile:v", "high"),
-        *("-level:v", f"{rung.level / 10:g}", *_rate(rung), "-forced-idr", "1", "-threads", str(threads)),
-        *("-x264-params", _X264_PARAMS),
-    ]
-
-
-def _x265(rung: Rung, *, fast: bool, threads: int) -> list[str]:
-    pools = f":pools={threads}:frame-threads=1" if threads else ""
-    return [
-        *("-c:v", "libx265", "-preset", "ultrafast" if fast else "superfast", "-tag:v", "hvc1", *_rate(rung)),
-        *("-forced-idr", "1", "-x265-params", f"{_X265_PARAMS}:level-idc={rung.level // 3}{pools}"),
-    ]
-
-
-def _svtav1(rung: Rung, *, fast: bool, threads: int) -> list[str]:
-    workers = f":lp={threads}" if threads else ""
-    rate = ["-b:v", str(rung.bitrate_bps)] if rung.bitrate_bps else ["-crf", str(rung.quality)]
-    cap = "" if rung.bitrate_bps else f":mbr={rung.peak_bps // 1000}"
-    return [
-        *("-c:v", "libsvtav1", "-preset", "12" if fast else "10", *rate),
-        *("-svtav1-params", f"scd=0:enable-force-key-frames=1:level={_av1_level(rung)}{cap}{workers}"),
-    ]
-
-
-def _av1_level(rung: Rung) -> int:
-    """The level x 10 that an index stands for (AV1 specification, annex A.3)."""
-    return 10 * (2 + (rung.level >> 2)) + (rung.level & 3)
-
-
-def _rate(rung: Rung) -> list[str]:
-    """Capped CRF, or an average bitrate, both under a buffer of one and a half seconds."""
-    aim = ["-b:v", str(rung.bitrate_bps)] if rung.bitrate_bps else ["-crf", str(rung.quality)]
-    return [*aim, "-maxrate", str(rung.peak_bps), "-bufsize", str(int(rung.peak_bps * _BUFFER_S))]
-
-
-_ENCODERS = {"h264": _x264, "hevc": _x265, "av1": _svtav1}
-ENCODER_NAMES = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}

@@ -15,8 +15,8 @@ _FOLDERS = re.compile(r"(?:file:)?(?:/[^/\s'\":]+)+/(?=[^/\s])")
 # Lines that only say that something failed, after another line has said what.
 _GENERIC = re.compile(
     r"^(Conversion failed|Exiting|Error opening (input|output)( file)?s?\b|Task finished with error|Terminating thread"
-    r"|Error (sending|submitting|while (filtering|decoding|processing))|Nothing was written|Last message repeated"
-    r"|Could not open encoder|\d+ decode errors rate)",
+    r"|Error (sending|submitting|while (filtering|decoding|processing|opening))|Nothing was written"
+    r"|Last message repeated|Could not open encoder|\d+ decode errors rate)",
     re.IGNORECASE,
 )
 _LONGEST_DETAIL = 300

@@ -18,7 +18,7 @@ _LONG_SIDE_MAX = 7680
 _H264_PEAK_BPS = {2160: 20_000_000, 1440: 11_000_000, 1080: 6_500_000, 720: 3_600_000, 480: 1_500_000}
 _H264_PEAK_BPS |= {360: 900_000, 240: 450_000}
 _CODEC_SHARE = {"h264": Fraction(1), "hevc": Fraction(65, 100), "av1": Fraction(55, 100)}
-_QUALITY = {"h264": 23, "hevc": 27, "av1": 36}
+QUALITY = {"h264": 23, "hevc": 27, "av1": 36}
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def fast_rung(ladder: tuple[Rung, ...]) -> Rung | None:
 def _rung(video: VideoFacts, frame_rate: Fraction, wish: Wish, height: int) -> Rung:
     width_px, height_px = scaled_size(video.display_width, video.display_height, height)
     peak = wish.bitrate_bps * 3 // 2 if wish.bitrate_bps else peak_bps(wish.codec, height, frame_rate)
-    quality = None if wish.bitrate_bps else (wish.quality if wish.quality is not None else _QUALITY[wish.codec])
+    quality = None if wish.bitrate_bps else (wish.quality if wish.quality is not None else QUALITY[wish.codec])
     level = levels.level(wish.codec, width_px, height_px, frame_rate, peak)
     name = f"{wish.codec}-{height}"
     return Rung(name, wish.codec, height, width_px, height_px, quality, wish.bitrate_bps, peak, level)

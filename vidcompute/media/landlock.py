@@ -28,6 +28,7 @@ EXECUTE = READ | _EXECUTE
 # Writing makes plain files and folders only: a symbolic link, a device or a socket has no place in an output.
 WRITE = READ | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _REFER | _TRUNCATE
 DEVICE = _READ_FILE | _WRITE_FILE
+CONTROL = DEVICE | _READ_DIR | _IOCTL_DEV  # a device that is told what to do, or a folder of such
 
 # What the kernel accepts for something that is not a folder.
 _FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV

@@ -40,6 +40,7 @@ _PROGRESS_PERIOD_S = "0.25"
 
 # Nothing of the server's environment reaches a program that reads media.
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "AV_LOG_FORCE_NOCOLOR": "1"}
+_OF_GPUS = ("CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES")  # which GPUs are the attempt's own
 
 
 def _reset_signals() -> None:
@@ -90,6 +91,7 @@ def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
     environment = dict(_ENVIRONMENT)
     if "TMPDIR" in os.environ:  # the attempt's own scratch folder
         environment |= {"TMPDIR": os.environ["TMPDIR"], "HOME": os.environ["TMPDIR"]}
+    environment |= {name: os.environ[name] for name in _OF_GPUS if name in os.environ}
     return environment | dict(extra or {})
 
 

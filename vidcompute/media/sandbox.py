@@ -43,12 +43,14 @@ class Limits:
 class Sandbox:
     """`read` and `write` (which allows reading too) are files or folders with all beneath; `execute` are programs.
 
-    What Python and ffmpeg themselves need (`system_read_paths`) is added by `enter`.
+    What Python and ffmpeg themselves need (`system_read_paths`) is added by `enter`, and with `devices` what the
+    drivers of GPUs need. Their address space is not limited then: CUDA reserves more than any machine has.
     """
 
     read: tuple[Path, ...]
     write: tuple[Path, ...]
     network: bool = False
+    devices: bool = False
     limits: Limits = Limits()
     execute: tuple[Path, ...] = ()
 
@@ -114,11 +116,32 @@ def _network_read_paths() -> tuple[Path, ...]:
     return (*(Path("/etc") / name for name in names), *map(Path, linked))
 
 
+def device_paths() -> tuple[Path, ...]:
+    """The device files of GPUs that are here, as NVIDIA's driver, the kernel's (DRI) and Windows' (DXG) name them."""
+    found = (*Path("/dev").glob("nvidia*"), *Path("/dev/dri").glob("renderD*"), Path("/dev/dxg"))
+    return tuple(path for path in found if path.exists())
+
+
+def _device_read_paths() -> tuple[Path, ...]:
+    system = ("/proc/driver/nvidia", "/proc/devices", "/sys/class/drm", "/sys/dev/char", "/sys/devices", "/sys/bus/pci")
+    drivers = ("/usr/share/nvidia", "/usr/share/libdrm", "/etc/nvidia", "/usr/local/nvidia", "/usr/local/cuda/lib64")
+    return tuple(map(Path, (*system, *drivers)))
+
+
+def _device_rules() -> list[landlock.Rule]:
+    return [
+        *(landlock.Rule(path, landlock.CONTROL) for path in device_paths()),
+        *(landlock.Rule(path, landlock.READ) for path in _device_read_paths()),
+        *(landlock.Rule(Path(path), landlock.EXECUTE) for path in ("/usr/local/nvidia", "/usr/lib/wsl")),
+    ]
+
+
 def _rules(sandbox: Sandbox) -> list[landlock.Rule]:
     reads = (*system_read_paths(), Path(f"/proc/{os.getpid()}"), *sandbox.read)
     if sandbox.network:
         reads += _network_read_paths()
     return [
+        *(_device_rules() if sandbox.devices else ()),
         *(landlock.Rule(path, landlock.READ) for path in reads),
         *(landlock.Rule(path, landlock.EXECUTE) for path in (*program_paths(), *sandbox.execute)),
         *(landlock.Rule(path, landlock.WRITE) for path in sandbox.write),
@@ -134,12 +157,13 @@ def _limit(what: int, amount: int, *, beyond: int = 0) -> None:
     resource.setrlimit(what, (amount, most))
 
 
-def apply_limits(limits: Limits) -> None:
+def apply_limits(limits: Limits, *, address_space: bool = True) -> None:
     """Lower this process's resource limits to `limits`, for good; there is no core file either."""
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_CPU, limits.cpu_s, beyond=5)  # SIGXCPU tells what happened; SIGKILL 5 s later would not
     _limit(resource.RLIMIT_DATA, limits.memory_bytes)
-    _limit(resource.RLIMIT_AS, 4 * limits.memory_bytes + _ADDRESS_SPACE_SLACK_BYTES)
+    if address_space:
+        _limit(resource.RLIMIT_AS, 4 * limits.memory_bytes + _ADDRESS_SPACE_SLACK_BYTES)
     _limit(resource.RLIMIT_FSIZE, limits.file_bytes)
     _limit(resource.RLIMIT_NOFILE, limits.open_files)
 
@@ -169,7 +193,7 @@ def enter(sandbox: Sandbox, *, strict: bool = False) -> tuple[str, ...]:
     """
     for path in sandbox.write:
         path.stat()
-    apply_limits(sandbox.limits)
+    apply_limits(sandbox.limits, address_space=not sandbox.devices)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1, "PR_SET_NO_NEW_PRIVS")
     missing = landlock.restrict(_rules(sandbox), network=sandbox.network)
     # Root in the sandbox still reads files of other users where Landlock lets it, and only there.

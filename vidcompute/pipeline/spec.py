@@ -24,6 +24,14 @@ class Codec(StrEnum):
     AV1 = "av1"
 
 
+class HardwareEncoding(StrEnum):
+    """Whether renditions are encoded by GPUs."""
+
+    AUTO = "auto"  # where a node can
+    OFF = "off"
+    REQUIRED = "required"  # what no node can do is refused
+
+
 class ImageFormat(StrEnum):
     """A still image format."""
 
@@ -164,6 +172,8 @@ class MediaSpec(_Strict):
     """The ladder; left out, it follows from the source."""
     vmaf: bool = False
     """Measure VMAF of each encoded rendition against the source."""
+    hardware_encoding: HardwareEncoding | None = None
+    """Whether GPUs encode; left out, it is as the server is set."""
 
     @model_validator(mode="after")
     def _distinct(self) -> "MediaSpec":

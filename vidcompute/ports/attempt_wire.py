@@ -10,9 +10,11 @@ from vidcompute.ports.executor import (
     AttemptSpec,
     Call,
     Finished,
+    Gpu,
     InputRef,
     LogLine,
     Needs,
+    NodeInfo,
     Outcome,
     Progress,
 )
@@ -39,7 +41,19 @@ def spec_to_json(spec: AttemptSpec) -> dict[str, Any]:
 def spec_from_json(data: Mapping[str, Any]) -> AttemptSpec:
     """The inverse of `spec_to_json`."""
     inputs = {name: tuple(InputRef(**ref) for ref in refs) for name, refs in data["inputs"].items()}
-    return AttemptSpec(**{**data, "inputs": inputs, "needs": Needs(**data["needs"])})
+    gpus = tuple(data.get("gpus", ()))
+    return AttemptSpec(**{**data, "inputs": inputs, "needs": Needs(**data["needs"]), "gpus": gpus})
+
+
+def node_to_json(node: NodeInfo) -> dict[str, Any]:
+    """What a node is, as plain JSON values."""
+    return {f.name: getattr(node, f.name) for f in fields(node)} | {"gpus": [asdict(gpu) for gpu in node.gpus]}
+
+
+def node_from_json(data: Mapping[str, Any]) -> NodeInfo:
+    """The inverse of `node_to_json`; TypeError for anything else."""
+    lists = {name: tuple(data[name]) for name in ("encoders", "decoders", "holds") if name in data}
+    return NodeInfo(**{**data, **lists, "gpus": tuple(Gpu(**gpu) for gpu in data.get("gpus", ()))})
 
 
 def call_to_json(call: Call) -> dict[str, Any]:

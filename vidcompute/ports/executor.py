@@ -8,34 +8,68 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Needs:
-    """What one attempt may use: CPU cores (fractions allowed), bytes of memory and of GPU memory."""
+    """What one attempt may use: CPU cores (fractions allowed), bytes of memory, and what it wants of GPUs.
+
+    `gpus` is a share of one GPU (up to 1), or how many whole ones; `gpu_memory_bytes` is wanted of each of them, and
+    alone means memory of one GPU and no share of its work. `abilities` are hardware encoders ("h264_nvenc") and
+    decoders ("cuda") that the node must have.
+    """
 
     cpu: float = 1.0
     memory_bytes: int = 512 * 2**20
     gpu_memory_bytes: int = 0
+    gpus: float = 0.0
+    abilities: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "abilities", tuple(self.abilities))  # JSON has lists
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU of a node: what it is called, and its memory in all."""
+
+    name: str
+    memory_bytes: int
 
 
 @dataclass(frozen=True)
 class NodeInfo:
-    """One machine: its name and what it has in all."""
+    """One machine: its name and what it has in all. JSON-serializable as it is (see `attempt_wire.node_from_json`).
+
+    `gpus` are in the order by which attempts are told theirs. `encoders` and `decoders` are those in hardware that
+    were seen to work. `holds` are the content keys of inputs (`InputRef.content_key`) that lie in the node's cache.
+    `simulated` says that GPUs and abilities are only declared: stages do without them.
+    """
 
     name: str
     cpu: float
     memory_bytes: int
-    gpu_memory_bytes: int = 0
+    gpus: tuple[Gpu, ...] = ()
+    encoders: tuple[str, ...] = ()
+    decoders: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
+    simulated: bool = False
+
+    @property
+    def gpu_memory_bytes(self) -> int:
+        """The memory of its largest GPU; 0 without one."""
+        return max((gpu.memory_bytes for gpu in self.gpus), default=0)
 
 
 @dataclass(frozen=True)
 class InputRef:
     """Where an input lies in storage: one object (a source), or a prefix that holds an artifact's files.
 
-    `is_empty` says that the artifact has no files (its facts are all of it): then nothing lies there.
+    `is_empty` says that the artifact has no files (its facts are all of it): then nothing lies there. `content_key` is
+    the same whoever stored it: by it a node says what it holds.
     """
 
     key: str
     is_tree: bool
     facts: Mapping[str, Any] = field(default_factory=dict)
     is_empty: bool = False
+    content_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +92,8 @@ class AttemptSpec:
     timeout_s: float
     background: bool = True  # yields to viewers: nice 19 and stopped while a first segment is made
     asset_id: str = ""  # for logs
+    node: str = ""  # the name of the node that it is placed on
+    gpus: tuple[int, ...] = ()  # which of that node's GPUs are its own, or partly
 
 
 class Outcome(StrEnum):

@@ -75,6 +75,8 @@ class _Attempt:
             timeout_s=self.spec.timeout_s,
             memory_bytes=self.spec.needs.memory_bytes,
             emits=False,
+            devices=bool(self.spec.needs.abilities or self.spec.gpus),
+            gpus=self.spec.gpus,
         )
         ended = self._run_confined(run)
         metrics = {"cpu_s": ended.cpu_s, "max_rss_bytes": float(ended.max_rss_bytes)}

@@ -38,7 +38,10 @@ class Context:
 
 @dataclass(frozen=True)
 class StageRun:
-    """One run of a stage over local files. `memory_bytes` None means what the stage itself needs."""
+    """One run of a stage over local files. `memory_bytes` None means what the stage itself needs.
+
+    `devices` says whether it may use GPUs, `gpus` which; none means any.
+    """
 
     stage: str
     version: int
@@ -49,6 +52,8 @@ class StageRun:
     timeout_s: float
     memory_bytes: int | None
     emits: bool
+    devices: bool = False
+    gpus: tuple[int, ...] = ()
 
 
 def error_of(problem: BaseException) -> VidComputeError:
@@ -76,6 +81,7 @@ def _confine(run: StageRun, context: Context) -> None:
             read=tuple(item.path for items in run.inputs.values() for item in items),
             write=(run.output, run.scratch),
             network=found.network,
+            devices=found.devices or run.devices,
             execute=(context.ffmpeg,),
             limits=sandbox.Limits(
                 cpu_s=int(run.timeout_s * cores) + 10,
@@ -91,6 +97,8 @@ def _settle_in(run: StageRun) -> None:
     os.umask(0o077)
     os.chdir(run.scratch)
     os.environ["TMPDIR"] = str(run.scratch)
+    if run.gpus:  # in the order by which NVML counts them, and so nodes
+        os.environ |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(map(str, run.gpus))}
     tempfile.tempdir = None  # look again
 
 

@@ -21,6 +21,7 @@ class Registered:
 
     cls: type[Stage]
     network: bool
+    devices: bool
     max_file_bytes: int
     idle_timeout_s: float
 
@@ -61,6 +62,7 @@ class Registry:
         self._stages[name] = Registered(
             cls,
             network=bool(getattr(cls, "network", False)),
+            devices=bool(getattr(cls, "devices", False)),
             max_file_bytes=int(getattr(cls, "max_file_bytes", _MAX_FILE_BYTES)),
             idle_timeout_s=float(getattr(cls, "idle_timeout_s", _IDLE_TIMEOUT_S)),
         )

@@ -246,7 +246,7 @@ async def frames(
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("frames.json", "[]")
 
-    def recipe(found: Any, spec: Any, probe: Any) -> Plan:
+    def recipe(found: Any, spec: Any, probe: Any, _nodes: Any = ()) -> Plan:
         return Plan((probe, toys.node("frames/0", inputs=toys.IMAGE)))
 
     monkeypatch.setattr(toys, "recipe", recipe)
@@ -281,7 +281,7 @@ async def test_frames_are_downloaded_in_whole_or_part(client: httpx2.AsyncClient
 async def growing(client: httpx2.AsyncClient, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> AttemptSpec:
     """An attempt that is about to write a ZIP of frames."""
 
-    def recipe(found: Any, spec: Any, probe: Any) -> Plan:
+    def recipe(found: Any, spec: Any, probe: Any, _nodes: Any = ()) -> Plan:
         return Plan((probe, toys.node("frames/0", inputs=toys.IMAGE)))
 
     monkeypatch.setattr(toys, "recipe", recipe)

@@ -75,7 +75,8 @@ def test_the_fetched_file_is_the_source_of_what_follows(conn: Connection) -> Non
     assert fetch.inputs == {}
     jobs.finish(conn, toys.done(fetch), AT_ONCE)
     (probe,) = toys.run_until(conn, "probe")
-    assert probe.inputs == {"source": (InputRef(f"{fetch.output_prefix}/source", is_tree=False),)}
+    fetched = InputRef(f"{fetch.output_prefix}/source", is_tree=False, content_key=f"source:d-{fetch.options['url']}")
+    assert probe.inputs == {"source": (fetched,)}
     source = jobs.source_of_asset(conn, made.asset_id)
     assert source is not None
     assert (source.name, source.size_bytes) == ("a b.mp4", 5)

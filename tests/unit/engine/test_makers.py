@@ -11,8 +11,9 @@ import pytest
 from tests.facts import audio_facts, source_facts, video_facts
 from vidcompute.errors import VidComputeError
 from vidcompute.pipeline.plan import SOURCE, PlanNode
+from vidcompute.pipeline.recipes.encoding import Capacity
 from vidcompute.pipeline.recipes.layout import layout
-from vidcompute.pipeline.recipes.standard import Capacity, plan
+from vidcompute.pipeline.recipes.standard import plan
 from vidcompute.pipeline.spec import MediaSpec
 from vidcompute.pipeline.stage import Cost, options_of
 from vidcompute.pipeline.stages.probe import Probe

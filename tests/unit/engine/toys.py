@@ -1,7 +1,7 @@
 """Small real things for tests of the engine: an in-memory database, toy plans, an executor driven by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -59,7 +59,7 @@ def node(name: str, *, inputs: Mapping[str, tuple[str, ...]] | None = None, **op
     return PlanNode(name, stage, 1, options, inputs if inputs is not None else {"source": (SOURCE,)}, ONE)
 
 
-def recipe(found: SourceFacts, spec: MediaSpec, probe: PlanNode) -> Plan:
+def recipe(found: SourceFacts, spec: MediaSpec, probe: PlanNode, _nodes: Sequence[NodeInfo] = ()) -> Plan:
     """The probe, three chunks, a package of them; one more node with `vmaf`, and one for each output but HLS."""
     if found.size_bytes == 0:
         raise refused("source_empty", "There is nothing in it.")

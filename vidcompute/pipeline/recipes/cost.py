@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from vidcompute.media.encoders import is_hardware
 from vidcompute.media.facts import VideoFacts
 from vidcompute.media.ladder import Rung
 from vidcompute.pipeline.stage import Cost
@@ -15,12 +16,13 @@ _AUDIO_ENCODE_S = 1 / 39  # per second of sound
 _COPY_S = 1 / 900
 
 
-def video(facts: VideoFacts, rungs: tuple[Rung, ...], seconds: Fraction, rate: Fraction, threads: int) -> Cost:
-    """One decode and its encodes."""
-    frames = float(seconds * rate)
+def video(facts: VideoFacts, rungs: tuple[Rung, ...], by: tuple[str, ...], frames: float, threads: int) -> Cost:
+    """One decode and its encodes; what is done in hardware costs the CPU nothing but the frames' way there."""
     source = facts.width * facts.height / 1e6
     per_frame = source * (_DECODE_S + (_TONE_MAP_S if facts.hdr else 0))
-    per_frame += sum(r.width_px * r.height_px / 1e6 * (_SCALE_S + _ENCODE_S[r.codec]) for r in rungs)
+    for rung, encoder in zip(rungs, by, strict=True):
+        encoding = 0.0 if is_hardware(encoder) else _ENCODE_S[rung.codec]
+        per_frame += rung.width_px * rung.height_px / 1e6 * (_SCALE_S + encoding)
     cpu_s = frames * per_frame
     return Cost(cpu_s, cpu_s / max(1, threads))
 

@@ -9,7 +9,8 @@ from vidcompute.errors import refused
 from vidcompute.media import encode, timeline
 from vidcompute.media.facts import SourceFacts, VideoFacts
 from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode
-from vidcompute.pipeline.recipes import cost
+from vidcompute.pipeline.recipes import cost, encoding
+from vidcompute.pipeline.recipes.encoding import Capacity, Choice
 from vidcompute.pipeline.recipes.layout import Layout, layout, mp4_rung
 from vidcompute.pipeline.spec import Audio, Frames, Hls, MediaSpec, Mp4, Preview, Storyboard, Thumbnail
 from vidcompute.pipeline.stage import Cost, Stage, options_of
@@ -30,13 +31,6 @@ _IMAGES = {"source": (SOURCE,), "probe": (PROBE,)}
 
 
 @dataclass(frozen=True)
-class Capacity:
-    """What a plan may count on: the cores that work on one job."""
-
-    cores: int
-
-
-@dataclass(frozen=True)
 class _Job:
     """What outputs are made of: the source, the layout of its tracks, and the nodes that hold each track's segments."""
 
@@ -53,8 +47,10 @@ def plan(facts: SourceFacts, spec: MediaSpec, capacity: Capacity, probe: PlanNod
     made = layout(facts, spec)
     nodes: list[PlanNode] = []
     makers: Mapping[str, tuple[str, ...]] = {}
+    choice = Choice(())
     if any(isinstance(o, Hls | Mp4 | Audio) for o in spec.outputs):
-        tracks, makers = _tracks(facts, made, spec, capacity)
+        choice = _choice(facts, made, spec, capacity)
+        tracks, makers = _tracks(facts, made, spec, capacity, choice)
         nodes += tracks
     job = _Job(facts, made, makers)
     for number, output in enumerate(spec.outputs):
@@ -62,7 +58,15 @@ def plan(facts: SourceFacts, spec: MediaSpec, capacity: Capacity, probe: PlanNod
     if spec.vmaf:
         nodes += _vmaf(job)
     distinct = {n.id: n for n in (probe, *sorted(nodes, key=_turn))}
-    return Plan(tuple(distinct.values()), tuple(_notes(facts, made)))
+    return Plan(tuple(distinct.values()), (*_notes(facts, made), *encoding.notes(made.encoded, choice)))
+
+
+def _choice(facts: SourceFacts, made: Layout, spec: MediaSpec, capacity: Capacity) -> Choice:
+    if facts.video is None:
+        return Choice(())
+    streams = any(isinstance(o, Hls) for o in spec.outputs)
+    wish, first = spec.hardware_encoding, made.fast if streams else None
+    return encoding.choose(made.encoded, facts.video, capacity, wish=wish, plays_first=first)
 
 
 def _turn(node: PlanNode) -> int:
@@ -79,7 +83,7 @@ def _node(
 
 
 def _tracks(
-    facts: SourceFacts, made: Layout, spec: MediaSpec, capacity: Capacity
+    facts: SourceFacts, made: Layout, spec: MediaSpec, capacity: Capacity, choice: Choice
 ) -> tuple[list[PlanNode], dict[str, tuple[str, ...]]]:
     nodes: list[PlanNode] = []
     makers: dict[str, tuple[str, ...]] = {}
@@ -91,8 +95,8 @@ def _tracks(
             _node(f"audio/{number}", EncodeAudio(part), {"source": (SOURCE,)}, price, "" if part.copy else "aac")
         )
         makers[part.track] = (f"audio/{number}",)
-    if facts.video and made.timeline:
-        for node in _video(facts, facts.video, made, made.timeline, capacity):
+    if facts.video:
+        for node in _video(facts, facts.video, made, capacity, choice):
             nodes.append(node)
             for name in _track_names(node):
                 makers[name] = (*makers.get(name, ()), node.id)
@@ -105,8 +109,11 @@ def _track_names(node: PlanNode) -> list[str]:
 
 
 def _video(
-    facts: SourceFacts, video: VideoFacts, made: Layout, line: timeline.Timeline, capacity: Capacity
+    facts: SourceFacts, video: VideoFacts, made: Layout, capacity: Capacity, choice: Choice
 ) -> Iterator[PlanNode]:
+    line = made.timeline
+    if line is None:
+        return
     whole = timeline.stretch(line, video, 0, len(line.segments))
     if made.copied:
         remux = Remux(made.copied.name, encode.cut(line, video, facts.container, whole))
@@ -115,15 +122,15 @@ def _video(
         return
     counted = encode.is_counted(video, facts.container)  # such a source is decoded from its first frame on, each time
     parts = (whole,) if counted else timeline.chunks(line, video, capacity.cores)
-    # One thread an encoder costs the least where there are chunks for all cores; a lone chunk gets them all.
+    # One thread an encoder costs the least where there are chunks for all cores; a lone chunk gets all of a node's.
     threads = 1 if len(parts) >= capacity.cores else -(-capacity.cores // len(parts))
-    encoders = "+".join(dict.fromkeys(encode.ENCODER_NAMES[r.codec] for r in made.encoded))
+    threads = min(threads, capacity.widest or threads)
     for chunk in parts:
         part = encode.cut(line, video, facts.container, chunk)
         length = Fraction(part.end_ticks - part.start_ticks, part.timescale)
-        price = cost.video(video, made.encoded, length, line.frame_rate, threads)
-        stage = Encode(part, made.encoded, threads)
-        yield _node(f"encode/{chunk.number}", stage, {"source": (SOURCE,)}, price, encoders)
+        price = cost.video(video, made.encoded, choice.by, float(length * line.frame_rate), threads)
+        stage = Encode(part, made.encoded, threads, choice.by, choice.decoder, choice.simulated)
+        yield _node(f"encode/{chunk.number}", stage, {"source": (SOURCE,)}, price, choice.name)
 
 
 def _output(job: _Job, number: int, output: Any) -> list[PlanNode]:

@@ -13,7 +13,7 @@ from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
 from vidcompute.pipeline.plan import SOURCE
 from vidcompute.ports.executor import AttemptSpec, Finished, InputRef, Needs, Outcome, Progress
-from vidcompute.services.jobs import moves
+from vidcompute.services.jobs import moves, replanning
 from vidcompute.services.jobs.models import Placement, RetryPolicy
 from vidcompute.services.jobs.queries import first_wanting
 from vidcompute.services.states import (
@@ -78,7 +78,7 @@ def place(conn: Connection, placements: Iterable[Placement]) -> list[AttemptSpec
         if placement.task_id not in jobs or not _claim(conn, placement, row.attempt):
             continue
         try:
-            spec = _spec(conn, row, number, *jobs[placement.task_id])
+            spec = _spec(conn, row, placement, *jobs[placement.task_id])
         except VidComputeError as error:
             _exhaust(conn, row, number, error)
             continue
@@ -101,14 +101,14 @@ def _claim(conn: Connection, placement: Placement, attempt: int) -> bool:
     return move(conn, PLACE, placement.task_id, attempt=attempt, values=values, told=told)
 
 
-def _spec(conn: Connection, row: AnyRow, number: int, job_id: str, asset_id: str) -> AttemptSpec:
+def _spec(conn: Connection, row: AnyRow, placement: Placement, job_id: str, asset_id: str) -> AttemptSpec:
     attempt_id = new_id("att")
     return AttemptSpec(
         attempt_id=attempt_id,
         task_id=row.id,
         job_id=job_id,
         asset_id=asset_id,
-        number=number,
+        number=row.attempt + 1,
         stage=row.stage,
         version=row.version,
         options=row.options,
@@ -117,6 +117,8 @@ def _spec(conn: Connection, row: AnyRow, number: int, job_id: str, asset_id: str
         needs=Needs(**row.needs),
         timeout_s=row.timeout_s,
         background=row.background,
+        node=placement.node,
+        gpus=placement.gpus,
     )
 
 
@@ -126,12 +128,18 @@ def _resolve(conn: Connection, organization_id: str, inputs: list[Any]) -> dict[
 
     def ref(key: str) -> InputRef:
         if key.startswith(f"{SOURCE}:"):
-            return InputRef(source_key(conn, organization_id, key.removeprefix(f"{SOURCE}:")), is_tree=False)
+            lies = source_key(conn, organization_id, key.removeprefix(f"{SOURCE}:"))
+            return InputRef(lies, is_tree=False, content_key=key)
         if key not in found:
             raise VidComputeError(Kind.INTERNAL, "artifact_missing", f"The artifact {key} of an earlier stage is gone.")
         artifact = found[key]
-        empty = artifact.size_bytes == 0
-        return InputRef(artifact.storage_prefix, is_tree=True, facts=artifact.facts, is_empty=empty)
+        return InputRef(
+            artifact.storage_prefix,
+            is_tree=True,
+            facts=artifact.facts,
+            is_empty=artifact.size_bytes == 0,
+            content_key=key,
+        )
 
     return {name: tuple(ref(key) for key in refs) for name, refs in inputs}
 
@@ -285,12 +293,13 @@ def _again(
 
 
 def _exhaust(conn: Connection, task: AnyRow, number: int, error: VidComputeError, **counters: int) -> Recorded:
-    """The task is dead: every job that wants it fails with its error."""
+    """The task is dead: every job that wants it fails with its error, unless it can be planned in another way."""
     told = {"error_code": error.code, "error_detail": error.detail}
     values = {**told, "error_kind": error.kind, "ended_ms": now_ms(), **counters}
     move(conn, EXHAUST, task.id, attempt=number, values=values, told=told)
     for job_id in wanting_jobs(conn, task.id):
-        moves.fail(conn, job_id, error)
+        if not replanning.without_hardware(conn, job_id, error):
+            moves.fail(conn, job_id, error)
     return Recorded(accepted=True, status="dead")
 
 

@@ -146,10 +146,11 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class Placement:
-    """A task and the node chosen for it."""
+    """A task, the node chosen for it, and which of the node's GPUs."""
 
     task_id: str
     node: str
+    gpus: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,10 @@ class Terms:
 
 @dataclass(frozen=True)
 class ReadyTask:
-    """A task that waits for a place. `ready_ms` is since when it has been ready, `priority` its rank."""
+    """A task that waits for a place. `ready_ms` is since when it has been ready, `priority` its rank.
+
+    `inputs` are content keys.
+    """
 
     id: str
     organization_id: str
@@ -31,6 +34,7 @@ class ReadyTask:
     created_ms: int
     ready_ms: int
     position: int
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,8 @@ def ready_tasks(conn: Connection, at_ms: int, limit: int, after: str = "") -> li
 
 def _ready(row: AnyRow) -> ReadyTask:
     values = dict(row._mapping)
-    return ReadyTask(**{**values, "needs": Needs(**values["needs"])})
+    inputs = tuple(key for _, keys in values["inputs"] for key in keys)
+    return ReadyTask(**{**values, "needs": Needs(**values["needs"]), "inputs": inputs})
 
 
 def next_ready_ms(conn: Connection, after_ms: int) -> int | None:

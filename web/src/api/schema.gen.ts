@@ -945,6 +945,12 @@ export interface components {
             quality: number;
         };
         /**
+         * HardwareEncoding
+         * @description Whether renditions are encoded by GPUs.
+         * @enum {string}
+         */
+        HardwareEncoding: "auto" | "off" | "required";
+        /**
          * Health
          * @description Whether the process answers.
          */
@@ -1126,6 +1132,11 @@ export interface components {
              * @default false
              */
             vmaf: boolean;
+            /**
+             * @description Whether GPUs encode; left out, it is as the server is set.
+             * @default null
+             */
+            hardware_encoding: components["schemas"]["HardwareEncoding"] | null;
             /** @default normal */
             priority: components["schemas"]["Priority"];
             /**
@@ -1207,6 +1218,8 @@ export interface components {
              * @default false
              */
             vmaf: boolean;
+            /** @description Whether GPUs encode; left out, it is as the server is set. */
+            hardware_encoding?: components["schemas"]["HardwareEncoding"] | null;
             /** @default normal */
             priority: components["schemas"]["Priority"];
             /**
