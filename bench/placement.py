@@ -20,13 +20,13 @@ def measure(run: Run) -> Report:
     """Medians of rounds on an idle inventory and on a full one."""
     dice = random.Random(20)
     nodes = _nodes(dice)
-    tasks = _tasks(dice)
+    tasks = sorted(_tasks(dice), key=_urgency)
     running = _running(tasks, nodes)
     times = run.times(41, 5)
     plain_ms = _median_ms(lambda: sorted(tasks, key=_urgency), times)
     idle_ms = _median_ms(lambda: place(tasks, nodes, []), times)
     full_ms = _median_ms(lambda: place(tasks, nodes, running), times)
-    distinct = _distinct(dice)
+    distinct = sorted(_distinct(dice), key=_urgency)
     distinct_ms = _median_ms(lambda: place(distinct, nodes, []), times)
     return Report(
         NAME,

@@ -10,6 +10,12 @@
 import os
 from pathlib import Path
 
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
+
 pytest_plugins = [
     "tests.fixtures.network",
     "tests.fixtures.clips",

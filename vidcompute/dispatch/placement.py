@@ -1,6 +1,6 @@
 """Which ready task goes to which node: pure functions over what is ready, what there is, and what runs.
 
-Who goes is decided by the order: a higher priority is served as if lower ones were not there; within one priority the
+Who goes is decided by the order: a priority is served as if those behind it were not there; within one priority the
 first in order has the first choice, and as many of those behind it as there is room for in all go with it. Where
 these go is decided by their size: the largest first, each to the first node with room, one that holds its inputs before
 others. So nothing of the order is lost where there is one node, and little room where there are many.
@@ -70,16 +70,16 @@ def in_order(ready: Sequence[ReadyTask], at_ms: int, ageing_s: float) -> list[Wa
 
 
 def place(ready: Sequence[Waiting], nodes: Sequence[NodeInfo], running: Sequence[Busy]) -> Decision:
-    """Assign tasks to nodes; of one priority they are given in order. Never more than a node has.
+    """Assign tasks, given in order, to nodes. Never more than a node has.
 
+    Tasks of one priority that follow each other are packed together; those behind them get what they leave.
     Every task that gets no place gets a reason. One that wants more cores than the largest node has gets all of
     that node's: cores can be shared in time.
     """
     sorting = _Round(nodes, running)
-    order = sorted(ready, key=lambda task: -task.priority)
-    for _, group in groupby(order, key=lambda task: task.priority):
+    for _, group in groupby(ready, key=lambda task: task.priority):
         sorting.serve(list(group))
-    chosen = {task.task_id: sorting.chosen[task.task_id] for task in order if task.task_id in sorting.chosen}
+    chosen = {task.task_id: sorting.chosen[task.task_id] for task in ready if task.task_id in sorting.chosen}
     return Decision(
         {task_id: nodes[index].name for task_id, (index, _) in chosen.items()},
         sorting.reasons,
@@ -122,12 +122,21 @@ class _Round:
 
     def serve(self, group: list[Waiting]) -> None:
         """Place tasks of one priority, given in order."""
-        first, *others = [(task, self._shape(task)) for task in group]
+        first, *left = [(task, self._shape(task)) for task in group]
         self._serve_one(first)
-        admitted, rest = self._admit(others)
+        for _ in range(2):  # the first that finds no room divides them: for those behind it, room is kept
+            if left:
+                admitted, left = self._admit(left)
+                self._pack(admitted)
+            if left:
+                self._serve_one(left.pop(0))
+        for pair in left:
+            self._serve_one(pair)
+
+    def _pack(self, admitted: list[_Shaped]) -> None:
         for pair in sorted(admitted, key=lambda pair: -pair[1].size):
             self._place(pair)
-        for pair in (*admitted, *rest):
+        for pair in admitted:
             if pair[0].task_id not in self.chosen:
                 self._serve_one(pair)
 
@@ -140,19 +149,21 @@ class _Round:
         if self._kept is None and shape.able:
             self._kept = shape.able[0], self._without(task, shape)
 
-    def _admit(self, others: list[_Shaped]) -> tuple[list[_Shaped], list[_Shaped]]:
-        """As many in order as there is room for in all nodes together, and the rest; who finds no room is told."""
-        left = _Total(self._rooms)
+    def _admit(self, left: list[_Shaped]) -> tuple[list[_Shaped], list[_Shaped]]:
+        """As many in order as there is room for in all nodes together; and the rest, from the first without room on."""
+        total = _Total(self._rooms)
         admitted: list[_Shaped] = []
         known: set[int] = set()  # shapes that find room: until they are placed, it stays
-        for number, (task, shape) in enumerate(others):
+        for number, (task, shape) in enumerate(left):
             if id(shape) not in known and (shape.full or self._spot(shape, shape.able) is None):
+                if self._kept is None and shape.able:
+                    return admitted, left[number:]
                 self._serve_one((task, shape))
-            elif left.take(shape.demand):
+            elif total.take(shape.demand):
                 known.add(id(shape))
                 admitted.append((task, shape))
             else:
-                return admitted, others[number:]
+                return admitted, left[number:]
         return admitted, []
 
     def _place(self, pair: _Shaped) -> bool:
