@@ -65,6 +65,7 @@ def test_hardware_makes_all_but_what_plays_first() -> None:
     needs = stage.needs()
     assert needs.abilities == ("h264_nvenc", "cuda")
     assert needs.gpus == 2 / 8
+    assert needs.cpu == 4  # of eight
     assert 300 * 2**20 < needs.gpu_memory_bytes < 10**9
 
 

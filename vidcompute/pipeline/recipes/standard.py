@@ -27,6 +27,7 @@ from vidcompute.pipeline.stages.storyboard import Storyboard as StoryboardStage
 from vidcompute.pipeline.stages.vmaf import Vmaf
 
 PROBE = "probe"
+_THREADS_BESIDE_HARDWARE = 4
 _IMAGES = {"source": (SOURCE,), "probe": (PROBE,)}
 
 
@@ -125,6 +126,8 @@ def _video(
     # One thread an encoder costs the least where there are chunks for all cores; a lone chunk gets all of a node's.
     threads = 1 if len(parts) >= capacity.cores else -(-capacity.cores // len(parts))
     threads = min(threads, capacity.widest or threads)
+    if choice.uses_hardware:  # what is left to do in software is little: the node's other cores are for others
+        threads = min(threads, _THREADS_BESIDE_HARDWARE)
     for chunk in parts:
         part = encode.cut(line, video, facts.container, chunk)
         length = Fraction(part.end_ticks - part.start_ticks, part.timescale)
