@@ -9,6 +9,7 @@ from setup.console import run, say, step
 from setup.places import OPENAPI_TOOLS, REQUIREMENTS, ROOT, WEB
 
 _EVERYWHERE = ["--universal", "--python-version", "3.11", "--generate-hashes"]
+_EXTRAS = ["--extra", "redis", "--extra", "tracing"]
 _PLAIN = ["--no-emit-index-url", "--no-header", "--quiet"]
 
 
@@ -16,7 +17,7 @@ def write(*, upgrade: bool) -> int:
     """Resolve all lock files anew; `upgrade` takes the newest versions that pyproject.toml allows."""
     dev, small = REQUIREMENTS / "dev.lock", REQUIREMENTS / "run.lock"
     with step("Resolving requirements"):
-        _compile(["pyproject.toml", "--group", "dev"], dev, upgrade=upgrade)
+        _compile(["pyproject.toml", "--group", "dev", *_EXTRAS], dev, upgrade=upgrade)
         # What runs is what was tested: run.lock takes its versions from dev.lock.
         _compile(["pyproject.toml", "--constraint", "requirements/dev.lock"], small, upgrade=upgrade)
         for name in ("installer", "build", "node"):

@@ -40,6 +40,8 @@ NEEDED = (
     *BROWSER,
     Package("strace", ("strace",), "to watch what media processes open and connect to"),
     Package("postgresql", ("pg_ctl", "pg_ctlcluster"), "the database that clusters use"),
+    # It has the server in it; the package redis-server would start one as a service.
+    Package("redis-tools", ("redis-server", "redis-check-rdb"), "Redis, which servers may share"),
 )
 _PROMETHEUS = Package("prometheus", ("promtool",), "promtool, which checks /metrics")
 

@@ -3,6 +3,8 @@
 - `ffmpeg`, `clip`: the ffmpeg that the platform uses, and small generated videos (`clip("h264_aac_1080p30_6s")`).
 - `server`, `start_server`: the running platform, shared by a module or started for one test.
 - `postgres_server`, `postgres_url`: a real PostgreSQL, and a fresh database in it.
+- `redis_server`: a real Redis, empty.
+- `collector`: takes traces.
 - `browser`, `page`: Chromium, driven by Playwright.
 - sockets: none in tests/unit and tests/house, loopback alone elsewhere.
 """
@@ -22,6 +24,8 @@ pytest_plugins = [
     "tests.fixtures.platform",
     "tests.fixtures.chromium",
     "tests.fixtures.postgresql",
+    "tests.fixtures.redis",
+    "tests.fixtures.collector",
 ]
 
 # Tools that `make test` unpacked where it could not, or should not, install them (promtool).

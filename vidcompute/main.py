@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidcompute.errors import Kind, VidComputeError
+from vidcompute.wiring.version import commit, version
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -32,13 +33,15 @@ if TYPE_CHECKING:
     from vidcompute.dispatch.planning import Planner
     from vidcompute.ports.executor import NodeInfo
     from vidcompute.ports.fetcher import FetchLimits
+    from vidcompute.ports.rates import Rates
     from vidcompute.services.jobs.live import ProgressHub
     from vidcompute.services.playback import Opening
     from vidcompute.settings import Explained, Settings
+    from vidcompute.wiring.sharing import Shared
+    from vidcompute.wiring.tracing import Traces
 
 RUNNER = "_runner"  # the command by which the server starts its warm child
 _FOREGROUND = frozenset({"fetch", "probe"})  # short, and somebody waits for them
-_HOURLY = "0 * * * *"
 _DRAIN_S = 5  # for open HTTP requests at shutdown
 
 
@@ -74,6 +77,8 @@ class Platform:
     opening: "Opening"
     app: "Application"
     closing: asyncio.Event
+    shared: "Shared"
+    traces: "Traces | None"
 
 
 # -- putting it together -------------------------------------------------------------------------------------------
@@ -85,12 +90,10 @@ async def build(settings: "Settings", url: str) -> Platform:
     from vidcompute.api.app import create_app
     from vidcompute.api.deps import Build, Deps, Limits
     from vidcompute.db.engine import Database
-    from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
-    from vidcompute.dispatch.leading import installation
     from vidcompute.media import ffmpeg
-    from vidcompute.services import accounts, jobs
-    from vidcompute.services.jobs.live import ProgressHub
+    from vidcompute.services import accounts
     from vidcompute.services.playback import Opening
+    from vidcompute.wiring import dispatching, sharing, tracing
 
     program = ffmpeg.locate(str(settings.ffmpeg_path) if settings.ffmpeg_path else None)
     warning = ffmpeg.safety_warning(program)
@@ -106,20 +109,11 @@ async def build(settings: "Settings", url: str) -> Platform:
     await executor.open()
     for missing in executor.missing:
         _log().warning("sandbox_incomplete", detail=missing)
-    hub = ProgressHub()
-    retry = jobs.RetryPolicy(
-        settings.max_attempts, settings.max_losses, base_s=settings.retry_base_s, cap_s=settings.retry_cap_s
-    )
-    dispatcher = Dispatcher(
-        db,
-        executor,
-        _planner(settings, ffmpeg.build_id(program)),
-        hub,
-        holder=installation(data),
-        policy=DispatchPolicy(retry=retry, ageing_s=settings.ageing_s),
-        discard=storage.delete_prefix,
-        timers=_timers(settings),
-    )
+    both = sharing.shared(settings)
+    hub = both.hub()
+    traces = tracing.traces(settings, version())
+    planner = _planner(settings, ffmpeg.build_id(program))
+    dispatcher = dispatching.dispatcher(settings, db, executor, planner, hub=hub, storage=storage)
     closing = asyncio.Event()
     deps = Deps(
         db=db,
@@ -129,22 +123,26 @@ async def build(settings: "Settings", url: str) -> Platform:
         base_url=settings.base_url.rstrip("/") if settings.base_url else url,
         hub=hub,
         limits=Limits(max_upload_bytes=settings.max_upload_bytes, max_json_bytes=settings.max_json_bytes),
-        build=Build(_version(), _commit(), ffmpeg.version(program)),
+        build=Build(version(), commit(), ffmpeg.version(program)),
         cors_origins=settings.cors_origins,
         closing=closing,
         checks={"dispatcher": dispatcher.trouble, "storage": _storage_check(storage)},
+        lesser_checks=both.checks,
+        dispatch_state=dispatcher.state,
     )
-    viewing = _viewing(settings, db, storage, executor)
+    viewing = _viewing(settings, db, storage, executor, both.rates)
     opening = Opening(db, viewing.playback, lambda: dispatcher.leads)
-    app = create_app(deps, viewing=viewing)
-    return Platform(settings, db, storage, executor, dispatcher, hub, viewing, opening, app, closing)
+    app = create_app(deps, viewing=viewing, traced=traces.traced if traces else None)
+    return Platform(settings, db, storage, executor, dispatcher, hub, viewing, opening, app, closing, both, traces)
 
 
-def _viewing(settings: "Settings", db: "Database", storage: "FolderStorage", executor: "LocalExecutor") -> "Viewing":
+def _viewing(
+    settings: "Settings", db: "Database", storage: "FolderStorage", executor: "LocalExecutor", rates: "Rates"
+) -> "Viewing":
     from vidcompute.api.viewing import Viewing
     from vidcompute.services.playback import Makers, Playback, Thumbnails
 
-    makers = Makers(executor, executor, settings.data_dir / "fast")
+    makers = Makers(executor, executor, settings.data_dir / "fast", rates=rates)
     return Viewing(
         playback=Playback(db, storage, makers),
         thumbnails=Thumbnails(
@@ -231,25 +229,6 @@ def _storage_check(storage: "FolderStorage") -> Callable[[], Any]:
     return check
 
 
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("vidcompute")
-
-
-def _commit() -> str:
-    """The commit that this was built from, or that is checked out; empty where that is not known."""
-    given = os.environ.get("VIDCOMPUTE_COMMIT")
-    git = Path(__file__).parents[1] / ".git"
-    if given or not git.is_dir():
-        return given or ""
-    with contextlib.suppress(OSError):
-        head = (git / "HEAD").read_text().strip()
-        name = head.removeprefix("ref: ")
-        return head if name == head else (git / name).read_text().strip()
-    return ""
-
-
 # -- serving -------------------------------------------------------------------------------------------------------
 
 
@@ -300,7 +279,12 @@ async def serve(settings: "Settings", on_ready: Callable[[str], None] | None = N
             asyncio.create_task(platform.opening.run(), name="opening"),
             asyncio.create_task(platform.executor.discover(), name="discovery"),
         ]
+        telling = contextlib.AsyncExitStack()
         try:
+            if platform.traces is not None:
+                await telling.enter_async_context(
+                    platform.traces.telling(platform.db, lambda: platform.dispatcher.leads)
+                )
             await platform.dispatcher.start()
             with _announcer(settings.data_dir, url) as announce:
 
@@ -317,6 +301,8 @@ async def serve(settings: "Settings", on_ready: Callable[[str], None] | None = N
                 task.cancel()
             await platform.viewing.playback.makers.close()
             await platform.dispatcher.stop(settings.shutdown_grace_s)
+            await telling.aclose()
+            await platform.shared.close()
             await platform.db.close()
             _log().info("server_stopped")
 
@@ -368,18 +354,6 @@ async def _when_started(server: Any, ready: Callable[[], None]) -> None:
     ready()
 
 
-def _timers(settings: "Settings") -> list[Any]:
-    from vidcompute.db import outbox
-    from vidcompute.dispatch.timers import Timer
-    from vidcompute.services import idempotency
-
-    kept_ms = settings.event_retention_s * 1000
-    return [
-        Timer("events", _HOURLY, lambda conn: outbox.prune(conn, outbox.now_ms() - kept_ms)),
-        Timer("idempotency", _HOURLY, idempotency.purge),
-    ]
-
-
 @contextlib.contextmanager
 def _announcer(data_dir: Path, url: str) -> Iterator[Callable[[], None]]:
     """What writes `server.json` (mode 0600), which tells `vidctl` where the server is; it goes with the server."""
@@ -389,7 +363,7 @@ def _announcer(data_dir: Path, url: str) -> Iterator[Callable[[], None]]:
 
     def announce() -> None:
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump({"url": url, "pid": os.getpid(), "version": _version()}, file)
+            json.dump({"url": url, "pid": os.getpid(), "version": version()}, file)
         fresh.replace(path)
 
     try:
@@ -460,7 +434,7 @@ def _api_document(form: str) -> str:
     from vidcompute.api.deps import Build
     from vidcompute.api.openapi import as_json, as_yaml
 
-    document = describe(Build(_version()))
+    document = describe(Build(version()))
     return as_yaml(document) if form == "yaml" else as_json(document)
 
 
@@ -480,8 +454,8 @@ def vidctl() -> None:
         storage=_folder_storage,
         serve=serve_command,
         describe_api=_api_document,
-        version=_version(),
-        commit=_commit(),
+        version=version(),
+        commit=commit(),
     )
     create_cli(parts(root))(prog_name="vidctl")
 

@@ -52,6 +52,14 @@ class Settings(BaseSettings):
     """Folder of the stored objects, which servers on one database share; in the data folder when left out."""
     database_url: SecretStr | None = None
     """SQLAlchemy URL of the database; an SQLite file in the data folder when left out."""
+    redis_url: SecretStr | None = None
+    """Redis (redis://host/0) through which servers on one database share live events and rate limits; needs none."""
+    otlp_endpoint: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
+    """OpenTelemetry collector (OTLP over HTTP, such as http://127.0.0.1:4318); no traces when left out."""
+    otlp_headers: SecretStr | None = None
+    """Headers for the collector, as name=value,…"""
+    trace_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share of the requests that are traced, of those that bring no trace along."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level that is logged."""
     log_format: Literal["json", "text"] = "json"

@@ -25,8 +25,10 @@ from vidcompute.api import (
     watch,
 )
 from vidcompute.api.deps import Build, Deps
-from vidcompute.api.metrics import Metrics, follow
+from vidcompute.api.metrics import Metrics
 from vidcompute.api.middleware import Around
+from vidcompute.api.sampling import Meter
+from vidcompute.api.tracing import Traced
 from vidcompute.api.viewing import Viewing
 
 _OWN = (
@@ -58,6 +60,7 @@ def create_app(
     *,
     viewing: Viewing | None = None,
     metrics: Metrics | None = None,
+    traced: Traced | None = None,
 ) -> "Application":
     """The application over these parts. `viewing` is what the public routes need; `routers` are further routes."""
     kept = metrics or Metrics()
@@ -75,6 +78,7 @@ def create_app(
     app.state.deps = deps
     app.state.viewing = viewing
     app.state.metrics = kept
+    app.state.meter = Meter(kept, deps)
     for router in (*_OWN, *_PUBLIC, *routers):
         app.include_router(router)
     problems.install(app)
@@ -93,14 +97,14 @@ def create_app(
             ],
             expose_headers=["Location", "X-Request-Id", "Retry-After", "Content-Range", "Idempotent-Replayed"],
         )
-    app.add_middleware(Around, metrics=kept)  # the last one added is the outermost
+    app.add_middleware(Around, metrics=kept, traced=traced)  # the last one added is the outermost
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     started = asyncio.Event()
-    following = asyncio.create_task(follow(app.state.metrics, app.state.deps.db, started), name="metrics")
+    following = asyncio.create_task(app.state.meter.follow(started), name="metrics")
     await started.wait()
     yield
     following.cancel()

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from vidcompute.db.engine import Database
 from vidcompute.ports.executor import Executor
 from vidcompute.ports.storage import Storage
+from vidcompute.services.gauges import DispatchState
 from vidcompute.services.jobs.live import ProgressHub
 
 Check = Callable[[], Awaitable[str | None]]
@@ -41,7 +42,8 @@ class Deps:
 
     `incoming` is the folder of uploads under way, on the file system of the storage where that is a folder. `base_url`
     begins every URL that is given out, with no slash at its end. `closing` is set when the server shuts down: streams
-    of events then end. `checks` are asked by `/ready`, by name.
+    of events then end. `checks` are asked by `/ready`, by name; `lesser_checks` are of what it can do without.
+    `dispatch_state` is asked by `/metrics`.
     """
 
     db: Database
@@ -55,10 +57,13 @@ class Deps:
     cors_origins: tuple[str, ...] = ()
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     checks: Mapping[str, Check] = field(default_factory=dict)
+    lesser_checks: Mapping[str, Check] = field(default_factory=dict)
+    dispatch_state: Callable[[], Awaitable[DispatchState]] | None = None
 
 
-def _deps(request: Request) -> Deps:
+def deps_of(request: Request) -> Deps:
+    """The parts of the platform that a request came to."""
     return cast(Deps, request.app.state.deps)
 
 
-Given = Annotated[Deps, Depends(_deps)]
+Given = Annotated[Deps, Depends(deps_of)]

@@ -1,8 +1,8 @@
 """Whether it lives, whether it can work, what it is, and its metrics: open to everybody who can reach the port."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import cast
+from collections.abc import Mapping
+from typing import Literal, cast
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -11,8 +11,9 @@ from starlette.responses import JSONResponse, Response
 from vidcompute.api import schemas
 from vidcompute.api.auth import Caller
 from vidcompute.api.declared import problems
-from vidcompute.api.deps import Deps, Given
+from vidcompute.api.deps import Check, Deps, Given
 from vidcompute.api.metrics import CONTENT_TYPE, Metrics
+from vidcompute.api.sampling import Meter
 from vidcompute.db import outbox
 from vidcompute.services.states import MACHINES, Machine
 
@@ -33,23 +34,34 @@ async def health() -> schemas.Health:
     summary="Can it work?",
     response_class=Response,
     responses={
-        200: {"model": schemas.Readiness, "description": "It can."},
+        200: {
+            "model": schemas.Readiness,
+            "description": "It can; `degraded`: without something that it can spare.",
+        },
         503: {"model": schemas.Readiness, "description": "It can't; `checks` says why."},
     },
 )
 async def ready(deps: Given) -> Response:
-    """Ask the database, the storage and the dispatcher."""
-    checks = {"database": lambda: _database(deps), **deps.checks}
-    names, found = list(checks), await asyncio.gather(*(_outcome(check) for check in checks.values()))
-    told = dict(zip(names, found, strict=True))
+    """Ask the database, the storage and the dispatcher, and what it can do without."""
+    told = await _outcomes({"database": lambda: _database(deps), **deps.checks})
     if deps.closing.is_set():
         told["shutdown"] = "the server shuts down"
-    is_ready = all(outcome == "ok" for outcome in told.values())
-    view = schemas.Readiness(status="ready" if is_ready else "unready", checks=told)
-    return JSONResponse(view.model_dump(mode="json"), 200 if is_ready else 503)
+    lesser = await _outcomes(deps.lesser_checks)
+    status: Literal["ready", "degraded", "unready"] = "ready"
+    if any(outcome != "ok" for outcome in told.values()):
+        status = "unready"
+    elif any(outcome != "ok" for outcome in lesser.values()):
+        status = "degraded"
+    view = schemas.Readiness(status=status, checks=told | lesser)
+    return JSONResponse(view.model_dump(mode="json"), 503 if status == "unready" else 200)
 
 
-async def _outcome(check: Callable[[], Awaitable[str | None]]) -> str:
+async def _outcomes(checks: Mapping[str, Check]) -> dict[str, str]:
+    names, found = list(checks), await asyncio.gather(*(_outcome(check) for check in checks.values()))
+    return dict(zip(names, found, strict=True))
+
+
+async def _outcome(check: Check) -> str:
     try:
         async with asyncio.timeout(_CHECK_S):
             return await check() or "ok"
@@ -76,10 +88,10 @@ async def _database(deps: Deps) -> str | None:
         }
     },
 )
-async def metrics(request: Request, deps: Given) -> Response:
+async def metrics(request: Request) -> Response:
     """Counters, gauges and histograms in the text format of Prometheus."""
     kept = cast(Metrics, request.app.state.metrics)
-    await kept.sample(deps.db)
+    await cast(Meter, request.app.state.meter).sample()
     return Response(kept.render(), media_type=CONTENT_TYPE)
 
 

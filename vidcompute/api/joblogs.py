@@ -29,6 +29,7 @@ router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
 _LOOK_S = 0.5
 _MAX_LINES = 1000
+_SETTLE_LOOKS = 10  # after a job's end, for logs that are being stored; a server that was killed stores none
 
 
 @dataclass
@@ -87,7 +88,7 @@ async def _read(
             continue
         seen = position.lines.get(attempt.id, 0)
         lines, over = await _lines(deps, attempt) if stage in {None, attempt.task.stage} else ([], attempt.over)
-        taken = [line for line in lines if line.line > seen][: limit - len(entries)]
+        taken = _unbroken(lines, seen)[: limit - len(entries)]
         entries += taken
         last = taken[-1].line if taken else seen
         if whole and over and (not lines or last >= lines[-1].line):
@@ -104,16 +105,36 @@ async def _read(
 
 async def _lines(deps: Deps, attempt: _Attempt) -> tuple[list[schemas.LogEntry], bool]:
     """The lines of an attempt so far, and whether these are all that there will be."""
+    if attempt.over:
+        stored = await _stored(deps, attempt)
+        if stored is not None:
+            return stored, True
     live = [line for line in deps.hub.backlog([attempt.task.id]) if line.attempt_id == attempt.id]
-    if live:  # its end may be recorded already: what it stored is read once the hub has let go of it
+    if live:  # where it is over, what is heard of it is about to be stored
         return [_entry(attempt, line.line, at(line.at_ms), line.level, line.message) for line in live], False
+    return [], attempt.over
+
+
+async def _stored(deps: Deps, attempt: _Attempt) -> list[schemas.LogEntry] | None:
     try:
         data = b"".join([piece async for piece in deps.storage.read(attempt.logs_key)])
     except VidComputeError as error:
         if error.kind is Kind.NOT_FOUND:
-            return [], attempt.over
+            return None
         raise
-    return list(_parsed(attempt, data.decode("utf-8", "replace"))), attempt.over
+    return list(_parsed(attempt, data.decode("utf-8", "replace")))
+
+
+def _unbroken(lines: list[schemas.LogEntry], seen: int) -> list[schemas.LogEntry]:
+    """The lines after `seen`, up to where one is missing that did not come through: the stored log will have it."""
+    found: list[schemas.LogEntry] = []
+    for line in lines:
+        if line.line > seen:
+            if seen and line.line != seen + 1:
+                break
+            found.append(line)
+            seen = line.line
+    return found
 
 
 def _parsed(attempt: _Attempt, text: str) -> Iterator[schemas.LogEntry]:
@@ -196,6 +217,7 @@ async def _follow(
     deps: Deps, caller: Principal, job_id: str, position: _Position, stage: str | None
 ) -> AsyncGenerator[bytes]:
     sent_s = time.monotonic()
+    patience = _SETTLE_LOOKS
     with deps.db.subscribe() as subscription:
         while not deps.closing.is_set():
             attempts, status = await deps.db.read(_attempts, caller.organization_id, job_id)
@@ -204,13 +226,20 @@ async def _follow(
                     yield _event(entry, "")
                 yield _event(entries[-1], position.text())
                 sent_s = time.monotonic()
-            if status in ENDED_JOBS and not deps.hub.backlog([attempt.task.id for attempt in attempts]):
+            patience -= status in ENDED_JOBS
+            if status in ENDED_JOBS and (patience <= 0 or not _unsettled(deps, attempts)):
                 yield sse.event("end", {"job_id": job_id, "status": status})
                 return
             if time.monotonic() - sent_s >= sse.HEARTBEAT_S:
                 yield sse.HEARTBEAT
                 sent_s = time.monotonic()
             await subscription.wait(_LOOK_S)
+
+
+def _unsettled(deps: Deps, attempts: list[_Attempt]) -> bool:
+    """Whether an attempt has ended whose log may not be in storage yet."""
+    over = {attempt.id: attempt.task.id for attempt in attempts if attempt.over}
+    return any(line.attempt_id in over for line in deps.hub.backlog(over.values()))
 
 
 def _event(entry: schemas.LogEntry, cursor: str) -> bytes:

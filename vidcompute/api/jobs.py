@@ -14,6 +14,7 @@ from vidcompute.api.auth import Caller
 from vidcompute.api.body import parse, read_limited
 from vidcompute.api.declared import Cursor, JobId, Limit, problems
 from vidcompute.api.deps import Given
+from vidcompute.api.tracing import traceparent_of
 from vidcompute.api.views import job_view, plan_view, summary_view
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.services import assets, jobs
@@ -115,7 +116,7 @@ async def retry_job(
     wanted = parse(body, schemas.Resumption) if body else schemas.Resumption()
 
     def work(conn: Connection) -> Answer:
-        resumed = jobs.retry(conn, caller.organization_id, job_id, wanted.resume_from)
+        resumed = jobs.retry(conn, caller.organization_id, job_id, wanted.resume_from, traceparent_of(request))
         view = job_view(conn, caller.organization_id, job_id, deps.hub, deps.base_url)
         return Answer(200, {**view.model_dump(mode="json"), "runs": resumed.runs, "reused": resumed.reused})
 
@@ -133,12 +134,12 @@ async def retry_job(
     ),
 )
 async def requeue_dead(
-    caller: Caller, deps: Given, limit: Limit = 100, idempotency_key: idempotency.Key = None
+    request: Request, caller: Caller, deps: Given, limit: Limit = 100, idempotency_key: idempotency.Key = None
 ) -> Response:
     """Queue the jobs again that used up the attempts at one of their tasks. For a single one there is its `retry`."""
 
     def work(conn: Connection) -> Answer:
-        return Answer(200, asdict(jobs.requeue_dead(conn, caller.organization_id, limit)))
+        return Answer(200, asdict(jobs.requeue_dead(conn, caller.organization_id, limit, traceparent_of(request))))
 
     once = idempotency.request_of(caller, idempotency_key, "POST", "/api/v1/jobs/requeue", str(limit))
     return idempotency.response_of(await deps.db.write(idempotency.carry_out, once, work))

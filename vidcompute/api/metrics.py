@@ -1,7 +1,6 @@
-"""Prometheus metrics: one registry for each application, fed by the middleware and by the outbox."""
+"""Prometheus metrics: one registry for each application, fed by the middleware and by `sampling`."""
 
-import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from prometheus_client import (
@@ -12,21 +11,19 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from sqlalchemy import Connection
 
-from vidcompute import logs
-from vidcompute.db import outbox
-from vidcompute.db.engine import Database
-from vidcompute.services import jobs
-from vidcompute.services.tasks import queries as tasks
+from vidcompute.db.outbox import Event
+from vidcompute.errors import Kind
+from vidcompute.pipeline.spec import Priority
+from vidcompute.services.gauges import DispatchState, Gauges, NodeUse
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-_log = logs.get(__name__)
 
 _HTTP_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _WORK_S = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600)
+_WAIT_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
 _ENDS = {"job.done": "done", "job.failed": "failed", "job.cancelled": "cancelled"}
-_BATCH = 1000
+_RETRIES = {"postpone": "failed", "lose": "lost", "hand_back": "handed_back"}
 
 
 class Metrics:
@@ -49,7 +46,10 @@ class Metrics:
         )
         self.build = Gauge("vidcompute_build_info", "What is running.", ["version", "ffmpeg"], registry=registry)
         self._add_work(registry)
+        self._add_trouble(registry)
         self._add_scheduler(registry)
+        self._add_nodes(registry)
+        self._add_outbox(registry)
 
     def _add_work(self, registry: CollectorRegistry) -> None:
         self.jobs = Counter("vidcompute_jobs_total", "Jobs that ended, by how.", ["kind", "status"], registry=registry)
@@ -85,13 +85,54 @@ class Metrics:
             registry=registry,
         )
 
+    def _add_trouble(self, registry: CollectorRegistry) -> None:
+        self.retries = Counter(
+            "vidcompute_task_retries_total",
+            "Attempts whose task is tried again, by why: failed, lost, handed_back.",
+            ["stage", "reason"],
+            registry=registry,
+        )
+        self.lost = Counter(
+            "vidcompute_attempts_lost_total", "Attempts whose process or node was lost.", ["stage"], registry=registry
+        )
+        self.dead_tasks = Counter(
+            "vidcompute_dead_tasks_total",
+            "Tasks that became dead letters, by the code of their last error.",
+            ["stage", "code"],
+            registry=registry,
+        )
+        self.dead_jobs = Counter(
+            "vidcompute_dead_jobs_total",
+            "Jobs that failed because a task used up its attempts.",
+            ["kind"],
+            registry=registry,
+        )
+        self.dead_tasks_now = Gauge(
+            "vidcompute_dead_tasks_current", "Dead tasks there are now.", ["stage"], registry=registry
+        )
+        self.dead_jobs_now = Gauge(
+            "vidcompute_dead_jobs_current", "Dead jobs there are now.", ["kind"], registry=registry
+        )
+
     def _add_scheduler(self, registry: CollectorRegistry) -> None:
         self.queue_depth = Gauge(
-            "vidcompute_scheduler_queue_depth", "Tasks that are ready to be placed.", registry=registry
+            "vidcompute_scheduler_queue_depth", "Tasks that are ready to be placed.", ["priority"], registry=registry
+        )
+        self.oldest_ready_s = Gauge(
+            "vidcompute_scheduler_oldest_ready_seconds",
+            "How long the task that has been ready longest has been so; 0 where none is ready.",
+            ["priority"],
+            registry=registry,
+        )
+        self.postponed = Gauge(
+            "vidcompute_scheduler_postponed",
+            "Tasks that wait for the time of their next attempt.",
+            ["priority"],
+            registry=registry,
         )
         self.tasks_live = Gauge("vidcompute_tasks_running", "Tasks that are placed or running.", registry=registry)
         self.jobs_now = Gauge(
-            "vidcompute_jobs_current", "Jobs there are now, by status.", ["kind", "status"], registry=registry
+            "vidcompute_jobs_current", "Jobs that have not ended, by status.", ["kind", "status"], registry=registry
         )
         self.jobs_scheduled = Counter(
             "vidcompute_scheduler_jobs_scheduled_total", "Jobs whose first task was started.", registry=registry
@@ -102,24 +143,90 @@ class Metrics:
             ["stage"],
             registry=registry,
         )
+        self.task_wait_s = Histogram(
+            "vidcompute_scheduler_task_wait_seconds",
+            "Time from a task being ready to the start of its attempt.",
+            ["stage"],
+            buckets=_WAIT_S,
+            registry=registry,
+        )
+        self.job_wait_s = Histogram(
+            "vidcompute_scheduler_job_wait_seconds",
+            "Time from a job being submitted, or queued again, to the start of its first attempt.",
+            ["kind"],
+            buckets=_WAIT_S,
+            registry=registry,
+        )
+        self.leads = Gauge(
+            "vidcompute_scheduler_leads", "1 where this server's dispatcher leads, 0 on standby.", registry=registry
+        )
+        self.epoch = Gauge(
+            "vidcompute_scheduler_lease_epoch", "Epoch of the lease by which it leads; 0 on standby.", registry=registry
+        )
+
+    def _add_nodes(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, meaning: str, *labels: str) -> Gauge:
+            return Gauge(f"vidcompute_node_{name}", meaning, ["node", *labels], registry=registry)
+
+        self.node_attempts = gauge("attempts", "Attempts on a node.")
+        self.node_cpu = gauge("cpu_cores", "Cores of a node.")
+        self.node_cpu_used = gauge(
+            "cpu_used_cores", "Cores that attempts hold; background and foreground ones apart.", "work"
+        )
+        self.node_memory = gauge("memory_bytes", "Memory of a node.")
+        self.node_memory_used = gauge("memory_used_bytes", "Memory that attempts hold.")
+        self.node_gpus = gauge("gpus", "GPUs of a node.")
+        self.node_gpus_used = gauge("gpus_used", "GPUs that attempts hold; fractions where they are shared.")
+        self.node_gpu_memory = gauge("gpu_memory_bytes", "Memory of a node's GPUs.")
+        self.node_gpu_memory_used = gauge("gpu_memory_used_bytes", "Memory of GPUs that attempts hold.")
+
+    def _add_outbox(self, registry: CollectorRegistry) -> None:
+        self.outbox_lag = Gauge(
+            "vidcompute_outbox_lag_events", "Events that this server has not taken up yet.", registry=registry
+        )
+        self.outbox_lag_s = Gauge(
+            "vidcompute_outbox_lag_seconds", "Age of the oldest of them; 0 where there is none.", registry=registry
+        )
+        self.database_up = Gauge(
+            "vidcompute_database_up",
+            "1 where the database answered; where it did not, what is counted in it is not told.",
+            registry=registry,
+        )
 
     def render(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self.registry)
 
-    def take(self, event: outbox.Event) -> None:
-        """Count what an event tells."""
+    def take(self, event: Event, queued_ms: Mapping[str, int] | None = None) -> None:
+        """Count what an event tells. `queued_ms` is when the jobs that it may speak of were queued."""
         data = event.data
         if event.type in _ENDS:
             self._job_ended(_ENDS[event.type], data)
         elif event.type == "job.started":
             self.jobs_scheduled.inc()
-        elif event.type == "task.placed":
-            self.tasks_scheduled.labels(data["stage"]).inc()
+            since_ms = (queued_ms or {}).get(event.subject_id)
+            if since_ms is not None:
+                self.job_wait_s.labels(data["kind"]).observe(max(0, event.created_ms - since_ms) / 1000)
+        elif event.type.startswith("task."):
+            self._take_task(event, data["stage"])
+
+    def _take_task(self, event: Event, stage: str) -> None:
+        data = event.data
+        if event.type == "task.placed":
+            self.tasks_scheduled.labels(stage).inc()
+        elif event.type == "task.running" and data.get("ready_ms") is not None:
+            self.task_wait_s.labels(stage).observe(max(0, event.created_ms - data["ready_ms"]) / 1000)
         elif event.type == "task.done" and "duration_ms" in data:
-            self.stage_duration_s.labels(data["stage"]).observe(data["duration_ms"] / 1000)
-        elif event.type.startswith("task.") and "error_code" in data:
-            self.stage_failures.labels(data["stage"], data["error_code"]).inc()
+            self.stage_duration_s.labels(stage).observe(data["duration_ms"] / 1000)
+        if "error_code" in data:
+            self.stage_failures.labels(stage, data["error_code"]).inc()
+        if event.type == "task.dead":
+            self.dead_tasks.labels(stage, data["error_code"]).inc()
+        reason = _RETRIES.get(data.get("reason", ""))
+        if reason is not None:
+            self.retries.labels(stage, reason).inc()
+        if "lost" in {reason, data.get("outcome")}:
+            self.lost.labels(stage).inc()
 
     def _job_ended(self, status: str, data: Any) -> None:
         self.jobs.labels(data["kind"], status).inc()
@@ -127,53 +234,48 @@ class Metrics:
             self.job_duration_s.labels(data["kind"], status).observe(data["duration_ms"] / 1000)
         if status == "failed":
             self.jobs_failed.labels(data["kind"], data.get("error_code", "unknown")).inc()
+            kind = data.get("error_kind")
+            if kind in set(Kind) and Kind(kind).retryable:
+                self.dead_jobs.labels(data["kind"]).inc()
 
-    async def sample(self, db: Database) -> None:
-        """Bring the gauges up to date with the database."""
-        jobs_now, tasks_now = await db.read(_counts)
-        self.queue_depth.set(tasks_now.get("ready", 0))
-        self.tasks_live.set(tasks_now.get("placed", 0) + tasks_now.get("running", 0))
-        self.jobs_now.clear()
-        for (kind, status), number in jobs_now.items():
+    def show(self, now: Gauges, at_ms: int) -> None:
+        """Set the gauges of what is in the database."""
+        for priority in Priority:
+            self.queue_depth.labels(priority).set(now.ready.get(priority, 0))
+            age_ms = at_ms - now.oldest_ready_ms.get(priority, at_ms)
+            self.oldest_ready_s.labels(priority).set(max(0, age_ms) / 1000)
+            self.postponed.labels(priority).set(now.postponed.get(priority, 0))
+        self.tasks_live.set(now.owned)
+        for gauge in (self.jobs_now, self.dead_tasks_now, self.dead_jobs_now):
+            gauge.clear()
+        for (kind, status), number in now.jobs.items():
             self.jobs_now.labels(kind, status).set(number)
+        for stage, number in now.dead_tasks.items():
+            self.dead_tasks_now.labels(stage).set(number)
+        for kind, number in now.dead_jobs.items():
+            self.dead_jobs_now.labels(kind).set(number)
+        self.outbox_lag.set(now.lag.events)
+        since_ms = now.lag.since_ms if now.lag.since_ms is not None else at_ms
+        self.outbox_lag_s.set(max(0, at_ms - since_ms) / 1000)
 
+    def show_dispatch(self, state: DispatchState) -> None:
+        """Set the gauges of the dispatcher and of its nodes; a node that is gone is not told of any more."""
+        self.leads.set(int(state.leads))
+        self.epoch.set(state.epoch or 0)
+        for name, gauge in vars(self).items():
+            if name.startswith("node_"):
+                gauge.clear()
+        for node in state.nodes:
+            self._show_node(node)
 
-def _counts(conn: Connection) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
-    return jobs.counts(conn), tasks.count_by_status(conn)
-
-
-async def follow(metrics: Metrics, db: Database, started: asyncio.Event) -> None:
-    """Count every event that is emitted from now on, until cancelled; `started` is set when it listens."""
-    with db.subscribe() as subscription:
-        seq = await db.read(outbox.last_seq)
-        started.set()
-        while True:
-            await subscription.wait()
-            while True:
-                events, media_s = await db.read(_after, seq)
-                if not events:
-                    break
-                seq = events[-1].seq
-                _take_all(metrics, events)
-                metrics.encoded_media_s.inc(media_s)
-
-
-def _take_all(metrics: Metrics, events: Iterable[outbox.Event]) -> None:
-    for event in events:
-        try:
-            metrics.take(event)
-        except (KeyError, TypeError):
-            _log.exception("event_not_counted", event_type=event.type, seq=event.seq)
-
-
-def _after(conn: Connection, seq: int) -> tuple[list[outbox.Event], float]:
-    """The events after `seq`, and the seconds of media that were encoded by the tasks that they say are done."""
-    events = outbox.all_since(conn, seq, limit=_BATCH)
-    done = [e.subject_id for e in events if e.type == "task.done" and e.data.get("stage") == "encode"]
-    return events, sum(_media_s(facts) for facts in tasks.facts_of(conn, done))
-
-
-def _media_s(facts: Mapping[str, Any]) -> float:
-    """The length of all tracks that an encode made, each rendition for itself."""
-    tracks = [track for track in facts.get("tracks", {}).values() if track]
-    return sum((sum(s["duration"] for s in track["segments"]) / track["timescale"] for track in tracks), start=0.0)
+    def _show_node(self, node: NodeUse) -> None:
+        self.node_attempts.labels(node.name).set(node.attempts)
+        self.node_cpu.labels(node.name).set(node.cpu)
+        self.node_cpu_used.labels(node.name, "background").set(node.cpu_background)
+        self.node_cpu_used.labels(node.name, "foreground").set(node.cpu_foreground)
+        self.node_memory.labels(node.name).set(node.memory_bytes)
+        self.node_memory_used.labels(node.name).set(node.memory_used_bytes)
+        self.node_gpus.labels(node.name).set(node.gpus)
+        self.node_gpus_used.labels(node.name).set(node.gpus_used)
+        self.node_gpu_memory.labels(node.name).set(node.gpu_memory_bytes)
+        self.node_gpu_memory_used.labels(node.name).set(node.gpu_memory_used_bytes)

@@ -14,11 +14,13 @@ from vidcompute import logs
 from vidcompute.api.files import PREFLIGHT_HEADERS
 from vidcompute.api.metrics import Metrics
 from vidcompute.api.problems import internal_error, problem_response
+from vidcompute.api.tracing import Traced
 from vidcompute.ids import new_id
 
 _log = logs.get(__name__)
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _PUBLIC = ("/stream/", "/image/", "/oembed", "/watch/")
+_GONE = 499  # the client went away before there was an answer
 _QUIET = frozenset({"/health", "/ready", "/metrics"})
 
 SECURITY_HEADERS = {
@@ -32,9 +34,10 @@ API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 class Around:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, traced: Traced | None = None) -> None:
         self._app = app
         self._metrics = metrics
+        self._traced = traced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or pass on what is none."""
@@ -44,6 +47,7 @@ class Around:
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         visit = _Visit(scope, send, request_id)
+        trace = self._traced.begin(scope) if self._traced else None
         self._metrics.http_in_flight.inc()
         with logs.bound(request_id=request_id):
             try:
@@ -51,6 +55,8 @@ class Around:
             finally:
                 self._metrics.http_in_flight.dec()
                 self._note(scope, visit)
+                if trace is not None and not visit.streams:
+                    trace.end(scope, visit.status or _GONE, request_id)
 
     async def _answer(self, scope: Scope, receive: Receive, visit: "_Visit") -> None:
         if scope["method"] == "OPTIONS" and scope["path"].startswith(_PUBLIC):
@@ -67,7 +73,7 @@ class Around:
 
     def _note(self, scope: Scope, visit: "_Visit") -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
-        status = visit.status or 499  # the client went away before there was an answer
+        status = visit.status or _GONE
         duration_s = time.monotonic() - visit.started_s
         self._metrics.http_requests.labels(scope["method"], route, str(status)).inc()
         if not visit.streams:

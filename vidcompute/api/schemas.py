@@ -297,9 +297,12 @@ class Health(_Wire):
 
 
 class Readiness(_Wire):
-    """Whether the platform can work, check by check: "ok", or what is wrong."""
+    """Whether the platform can work, check by check: "ok", or what is wrong.
 
-    status: Literal["ready", "unready"]
+    It is `degraded` where something is away that it can do without: it works, with less comfort.
+    """
+
+    status: Literal["ready", "degraded", "unready"]
     checks: dict[str, str]
 
 

@@ -11,8 +11,9 @@ from vidcompute.api import idempotency, schemas
 from vidcompute.api.auth import Caller
 from vidcompute.api.body import parse, read_limited
 from vidcompute.api.declared import problems
-from vidcompute.api.deps import Deps, Given
+from vidcompute.api.deps import Deps, Given, deps_of
 from vidcompute.api.multipart import PartBegins, PartData, PartEnds, body_cut, boundary_of, form_events
+from vidcompute.api.tracing import traceparent_of
 from vidcompute.api.views import job_view
 from vidcompute.errors import FieldProblem, Kind, VidComputeError, invalid
 from vidcompute.pipeline.spec import JobOptions, JobSpec, UploadInput
@@ -107,13 +108,14 @@ async def _submit_json(request: Request, caller: Principal, deps: Deps, key: str
     once = idempotency.request_of(caller, key, "POST", PATH, body)
 
     def work(conn: Connection) -> Answer:
-        return _submitted(conn, caller, deps, spec, None)
+        return _submitted(conn, request, caller, spec, None)
 
     return await deps.db.write(idempotency.carry_out, once, work)
 
 
-def _submitted(conn: Connection, caller: Principal, deps: Deps, spec: JobSpec, source: Source | None) -> Answer:
-    job = jobs.submit(conn, caller.organization_id, spec, source=source)
+def _submitted(conn: Connection, request: Request, caller: Principal, spec: JobSpec, source: Source | None) -> Answer:
+    job = jobs.submit(conn, caller.organization_id, spec, source=source, traceparent=traceparent_of(request))
+    deps = deps_of(request)
     view = job_view(conn, caller.organization_id, job.id, deps.hub, deps.base_url)
     return Answer(201, view.model_dump(mode="json"))
 
@@ -194,7 +196,7 @@ class _Form:
             raise VidComputeError(Kind.TOO_LARGE, "body_too_large", detail, extra={"max_bytes": limit})
 
     async def _store(self, received: Received) -> Answer:
-        caller, deps = self._caller, self._deps
+        request, caller, deps = self._request, self._caller, self._deps
         options = self._options.model_dump_json()
         once = idempotency.request_of(caller, self._key, "POST", PATH, options, received.digest)
         if once is not None:
@@ -204,7 +206,7 @@ class _Form:
 
         def use(conn: Connection, source: Source) -> Answer:
             spec = JobSpec(**{**dict(self._options), "input": UploadInput(source=source.id)})
-            answer = idempotency.carry_out(conn, once, lambda c: _submitted(c, caller, deps, spec, source))
+            answer = idempotency.carry_out(conn, once, lambda c: _submitted(c, request, caller, spec, source))
             if answer.replayed:
                 raise _RepeatedError(answer)
             return answer

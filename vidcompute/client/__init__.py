@@ -348,9 +348,9 @@ class Progress(TypedDict):
 
 
 class Readiness(TypedDict):
-    """Whether the platform can work, check by check: "ok", or what is wrong."""
+    """Whether the platform can work, check by check: "ok", or what is wrong. It is `degraded` where something is away that it can do without: it works, with less comfort."""
 
-    status: Literal["ready", "unready"]
+    status: Literal["ready", "degraded", "unready"]
     checks: dict[str, str]
 
 

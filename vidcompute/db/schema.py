@@ -40,6 +40,9 @@ READY = text("status = 'ready'")
 LIVE_WITH_DEADLINE = text("status IN ('queued', 'running') AND deadline_ms IS NOT NULL")
 QUEUED_WITH_DEADLINE = text("status = 'queued' AND queue_deadline_ms IS NOT NULL")
 UNPLANNED = text("status IN ('queued', 'running') AND step IN ('arrived', 'fetched', 'probed')")
+LIVE_JOB = text("status IN ('queued', 'running')")
+FAILED_JOB = text("status = 'failed'")
+DEAD_TASK = text("status = 'dead'")
 
 
 def _id(length: int = 40) -> Column[str]:
@@ -139,6 +142,7 @@ jobs = Table(
     Column("queue_deadline_ms", Milliseconds),  # when it fails unless it has begun
     Column("started_ms", Milliseconds),
     Column("ended_ms", Milliseconds),
+    Column("traceparent", String(55)),  # W3C trace context of the request that it came with, where that is traced
     _one_of("status", "queued", "running", "done", "failed", "cancelled"),
     _one_of("step", "arrived", "fetching", "fetched", "probing", "probed", "planned"),
     Index("ix_jobs_newest", "organization_id", "id"),
@@ -159,6 +163,8 @@ jobs = Table(
         sqlite_where=QUEUED_WITH_DEADLINE,
         postgresql_where=QUEUED_WITH_DEADLINE,
     ),
+    Index("ix_jobs_live", "kind", "status", sqlite_where=LIVE_JOB, postgresql_where=LIVE_JOB),
+    Index("ix_jobs_failed", "error_kind", "kind", sqlite_where=FAILED_JOB, postgresql_where=FAILED_JOB),
 )
 
 tasks = Table(
@@ -201,7 +207,8 @@ tasks = Table(
         sqlite_where=READY,
         postgresql_where=READY,
     ),
-    Index("ix_tasks_postponed", "ready_ms", sqlite_where=READY, postgresql_where=READY),
+    Index("ix_tasks_postponed", "priority", "ready_ms", sqlite_where=READY, postgresql_where=READY),
+    Index("ix_tasks_dead", "stage", sqlite_where=DEAD_TASK, postgresql_where=DEAD_TASK),
 )
 
 task_dependencies = Table(

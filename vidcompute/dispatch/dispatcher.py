@@ -17,12 +17,16 @@ from vidcompute.db.lease import LeaseLostError
 from vidcompute.db.outbox import now_ms
 from vidcompute.dispatch import planning
 from vidcompute.dispatch.leading import Leading
+from vidcompute.dispatch.lost_logs import KeepLog
 from vidcompute.dispatch.placement import Busy, in_order, place
 from vidcompute.dispatch.planning import Planner
 from vidcompute.dispatch.timers import Timer, keep_time
+from vidcompute.dispatch.usage import usage
 from vidcompute.errors import Kind, VidComputeError
+from vidcompute.ports.attempt_wire import logs_key
 from vidcompute.ports.executor import AttemptSpec, Executor, Finished, Outcome, Progress
 from vidcompute.services import jobs, tasks
+from vidcompute.services.gauges import DispatchState
 from vidcompute.services.jobs import Placement, RetryPolicy, Unplanned
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.services.states import JobStep
@@ -74,7 +78,10 @@ def _look(conn: Connection, running: list[str], at_ms: int, policy: DispatchPoli
 
 
 class Dispatcher:
-    """Owns the executor: nobody else starts or cancels attempts. `discard` removes what a stale attempt stored."""
+    """Owns the executor: nobody else starts or cancels attempts. `discard` removes what a stale attempt stored.
+
+    `keep_log` stores what was heard of an attempt that can't have stored its log.
+    """
 
     def __init__(
         self,
@@ -87,6 +94,7 @@ class Dispatcher:
         policy: DispatchPolicy,
         discard: Callable[[str], Awaitable[object]],
         timers: Sequence[Timer] = (),
+        keep_log: KeepLog | None = None,
     ) -> None:
         self._lead = Leading(db, holder, lease_s=policy.lease_s)
         self._db = db
@@ -96,6 +104,7 @@ class Dispatcher:
         self._policy = policy
         self._discard = discard
         self._timers = list(timers)
+        self._keep_log = keep_log
         self._running: dict[str, _Running] = {}
         self._stopping: set[str] = set()
         self._progress: dict[str, Progress] = {}
@@ -181,6 +190,12 @@ class Dispatcher:
             return "it takes no new work: the server shuts down"
         return f"it stopped: {', '.join(ended)}" if ended or not self._always else None
 
+    async def state(self) -> DispatchState:
+        """Whether it leads, and what its nodes have and hold: for metrics."""
+        if self._lead.epoch is None:
+            return DispatchState(leads=False, epoch=None)
+        return DispatchState(True, self._lead.epoch, usage(await self._executor.nodes(), self._busy()))
+
     @property
     def leads(self) -> bool:
         """Whether this one places tasks; others stand by."""
@@ -256,8 +271,7 @@ class Dispatcher:
 
     async def _place(self, ready: list[ReadyTask], at_ms: int) -> None:
         nodes = await self._executor.nodes() if ready else []
-        busy = [Busy(r.node, r.spec.needs, r.spec.background, r.since_ms, r.spec.gpus) for r in self._running.values()]
-        decision = place(in_order(ready, at_ms, self._policy.ageing_s), nodes, busy)
+        decision = place(in_order(ready, at_ms, self._policy.ageing_s), nodes, self._busy())
         self._reasons = dict(decision.reasons)
         if not decision.nodes:
             return
@@ -268,6 +282,9 @@ class Dispatcher:
         self._check_idle()
         for spec in specs:
             self._errand(self._begin(spec))
+
+    def _busy(self) -> list[Busy]:
+        return [Busy(r.node, r.spec.needs, r.spec.background, r.since_ms, r.spec.gpus) for r in self._running.values()]
 
     async def _begin(self, spec: AttemptSpec) -> None:
         if not self._lead.is_sure:  # this process was stopped for longer than its lease: another one may lead by now
@@ -291,6 +308,9 @@ class Dispatcher:
             running = self._running.get(event.attempt_id)
             if running is None:
                 continue
+            if isinstance(event, Finished) and event.outcome in {Outcome.LOST, Outcome.CANCELLED}:
+                self._errand(self._finish_unheard(event, running.spec))
+                continue
             if isinstance(event, Finished):
                 await self._finish(event)
                 continue
@@ -299,6 +319,13 @@ class Dispatcher:
             else:
                 log.debug("attempt_line", line=event.message, line_level=event.level, **_ids(running.spec))
             self._hub.publish(running.spec.task_id, running.spec.stage, event)
+
+    async def _finish_unheard(self, result: Finished, spec: AttemptSpec) -> None:
+        """An attempt that was ended may not have come to storing its log: what was heard of it is stored first."""
+        if self._keep_log is not None:
+            heard = [line for line in self._hub.backlog([spec.task_id]) if line.attempt_id == spec.attempt_id]
+            await self._keep_log(logs_key(spec), heard, result)
+        await self._finish(result)
 
     async def _finish(self, result: Finished) -> None:
         """Record an attempt's end, however long the database takes to accept it."""

@@ -248,7 +248,7 @@ async def test_metrics_count_requests_jobs_and_stages(client: httpx2.AsyncClient
     assert sample(text, 'vidcompute_stage_duration_seconds_count{stage="probe"}') == 1
     assert sample(text, 'vidcompute_jobs_total{kind="media",status="cancelled"}') == 1
     assert sample(text, "vidcompute_scheduler_jobs_scheduled_total") == 1
-    assert sample(text, "vidcompute_scheduler_queue_depth") >= 0
+    assert sample(text, 'vidcompute_scheduler_queue_depth{priority="normal"}') >= 0
     assert sample(text, 'vidcompute_build_info{ffmpeg="9.0",version="1.2.3"}') == 1
 
 

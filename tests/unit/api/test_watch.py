@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from tests.unit.api.conftest import URL, Platform
+from vidcompute.adapters.rates_memory import MemoryRates
 from vidcompute.api.app import create_app
 from vidcompute.api.viewing import Viewing
 from vidcompute.services.playback import Makers, Playback, Thumbnails
@@ -31,7 +32,8 @@ async def viewer(platform: Platform, tmp_path: Path, sites: tuple[str, ...]) -> 
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "watch.html").write_text(PAGE)
     nobody = cast(Any, None)  # nothing is made here
-    playback = Playback(platform.deps.db, platform.storage, Makers(nobody, nobody, tmp_path / "fast"))
+    makers = Makers(nobody, nobody, tmp_path / "fast", rates=MemoryRates())
+    playback = Playback(platform.deps.db, platform.storage, makers)
     viewing = Viewing(
         playback, Thumbnails(nobody, tmp_path / "thumbnails", at_once=1, cache_bytes=0), tmp_path / "pages", sites
     )

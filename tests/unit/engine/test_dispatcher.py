@@ -106,6 +106,21 @@ async def test_no_more_runs_at_once_than_the_node_has_room_for(db: Database) -> 
         await e.executor.until(lambda: len(e.executor.started) == 4)
 
 
+async def test_it_says_what_its_nodes_have_and_hold(db: Database) -> None:
+    async with engine(db, HandExecutor(behave=lambda spec: None, cpu=2.0)) as e:
+        await e.submit()
+        await e.executor.until(lambda: len(e.executor.live) == 1)
+        state = await e.dispatcher.state()
+        (node,) = state.nodes
+        assert (state.leads, state.epoch) == (True, 1)
+        assert (node.name, node.attempts, node.cpu, node.cpu_foreground, node.cpu_background) == ("local", 1, 2, 1, 0)
+        assert (node.memory_bytes, node.memory_used_bytes) == (2**33, 512 * 2**20)
+        e.executor.end(toys.done(e.executor.started[0]))
+        await e.executor.until(lambda: len(e.executor.live) == 2)
+        (node,) = (await e.dispatcher.state()).nodes
+        assert (node.attempts, node.cpu_foreground, node.cpu_background) == (2, 0, 2)
+
+
 async def test_higher_priorities_go_first(db: Database) -> None:
     for digest, priority in (("d1", "low"), ("d2", "normal"), ("d3", "high")):
         await db.write(toys.submit, digest, priority=priority)

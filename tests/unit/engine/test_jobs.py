@@ -11,7 +11,7 @@ from vidcompute.db import outbox, schema
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.pipeline.spec import JobSpec, Priority
 from vidcompute.ports.executor import InputRef, Progress
-from vidcompute.services import assets, jobs, tasks
+from vidcompute.services import assets, gauges, jobs, tasks
 from vidcompute.services.jobs import JobFilter
 
 
@@ -384,7 +384,8 @@ def test_ready_tasks_come_by_priority_then_age_then_plan(conn: Connection) -> No
     created = [t.created_ms for t in toys.ready(conn)[1:3]]
     assert created == sorted(created)
     toys.run_until(conn, "encode")
-    assert tasks.count_by_status(conn) == {"ready": 0, "placed": 12}
+    now = gauges.gauges(conn, outbox.now_ms(), 0)
+    assert (dict(now.ready), now.owned) == ({}, 12)
 
 
 def test_plans_are_kept_as_they_were_made(conn: Connection) -> None:

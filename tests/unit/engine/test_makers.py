@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from tests.facts import audio_facts, source_facts, video_facts
+from vidcompute.adapters.rates_memory import MemoryRates
 from vidcompute.errors import VidComputeError
 from vidcompute.pipeline.plan import SOURCE, PlanNode
 from vidcompute.pipeline.recipes.encoding import Capacity
@@ -87,7 +88,7 @@ def view() -> Presentation:
 
 
 def makers(machine: Machine, folder: Path, **limits: Any) -> Makers:
-    return Makers(cast(Any, machine), machine, folder / "fast", MakerLimits(**limits))
+    return Makers(cast(Any, machine), machine, folder / "fast", MakerLimits(**limits), rates=MemoryRates())
 
 
 async def test_the_opening_is_made_and_no_more_where_nobody_watches(
@@ -169,7 +170,7 @@ async def test_the_ladder_is_held_until_the_opening_is_there_and_goes_on_beside_
 async def test_jumps_have_a_budget_and_a_request_is_held_for_a_while_only(
     machine: Machine, view: Presentation, tmp_path: Path
 ) -> None:
-    made = makers(machine, tmp_path, seek_burst=2, seeks_per_s=0.0, hold_s=0.05)
+    made = makers(machine, tmp_path, seek_burst=2, seeks_per_s=0.001, hold_s=0.05)
     for number in (10, 50):
         with pytest.raises(VidComputeError, match="segment_not_ready") as late:
             await made.file(view, tmp_path, FAST, f"{number}.m4s")

@@ -28,7 +28,6 @@ from vidcompute.services.jobs.models import (
 from vidcompute.services.jobs.moves import fail
 from vidcompute.services.jobs.queries import (
     artifacts_of,
-    counts,
     events_of_job,
     get_job,
     list_jobs,
@@ -63,7 +62,6 @@ __all__ = [
     "attach_plan",
     "attach_prelude",
     "cancel",
-    "counts",
     "events_of_job",
     "fail",
     "finish",

@@ -296,6 +296,7 @@ def _exhaust(conn: Connection, task: AnyRow, number: int, error: VidComputeError
     """The task is dead: every job that wants it fails with its error, unless it can be planned in another way."""
     told = {"error_code": error.code, "error_detail": error.detail}
     values = {**told, "error_kind": error.kind, "ended_ms": now_ms(), **counters}
+    told["outcome"] = str(Outcome.LOST if "losses" in counters else Outcome.FAILED)
     move(conn, EXHAUST, task.id, attempt=number, values=values, told=told)
     for job_id in wanting_jobs(conn, task.id):
         if not replanning.without_hardware(conn, job_id, error):

@@ -1,17 +1,27 @@
-"""What runs right now, in memory: progress and log lines of attempts, for those who listen. Losing it loses nothing."""
+"""What runs right now, in memory: progress and log lines of attempts, for those who listen. Losing it loses nothing.
+
+Attempts tell the server that leads. Other servers hear of it by the fan-out, where there is one; without it, and where
+it fails, they have what the database and the storage hold.
+"""
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any
 
+from vidcompute import logs
 from vidcompute.db.outbox import now_ms
 from vidcompute.ports.executor import LogLine, Progress
 
 BACKLOG_LINES = 1000  # of one attempt that are kept for those who come late
 QUEUE_LENGTH = 2000  # of one listener; one who is slower than that misses the oldest
+FRESH_S = 2.5  # so long what was heard is taken for newer than the database, where progress is kept each second
+HEARD_S = 600.0  # after which an attempt elsewhere that nothing was heard of is forgotten
+
+_log = logs.get("live")
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,15 @@ class LiveLine:
 
 
 Live = LiveProgress | LiveLine
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """When something was heard of an attempt that another server runs, and when of its progress."""
+
+    task_id: str
+    at_s: float
+    progress_s: float
 
 
 class Feed:
@@ -80,36 +99,84 @@ class Feed:
 
 
 class ProgressHub:
-    """Passes progress and log lines from the dispatcher to everybody who listens, on one event loop."""
+    """Passes progress and log lines from the dispatcher to everybody who listens, on one event loop.
 
-    def __init__(self) -> None:
+    `tell` passes them on to other servers, whose hubs `hear` them.
+    """
+
+    def __init__(
+        self, tell: Callable[[Mapping[str, Any]], None] | None = None, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._tell = tell or (lambda _message: None)
+        self._clock_s = clock_s
         self._feeds: set[Feed] = set()
         self._progress: dict[str, LiveProgress] = {}
         self._lines: dict[str, deque[LiveLine]] = {}
         self._counts: dict[str, int] = {}
+        self._heard: dict[str, _Heard] = {}  # of attempts that run elsewhere
 
     def publish(self, task_id: str, stage: str, event: Progress | LogLine) -> None:
         """Tell everybody who listens to this task, and keep it for those who ask later."""
-        item = self._keep(task_id, stage, event)
-        for feed in tuple(self._feeds):
-            if task_id in feed.task_ids:
-                feed.give(item)
-
-    def _keep(self, task_id: str, stage: str, event: Progress | LogLine) -> Live:
+        item: Live
         if isinstance(event, Progress):
-            self._progress[task_id] = progress = LiveProgress(task_id, stage, event, now_ms())
-            return progress
-        number = self._counts.get(event.attempt_id, 0) + 1
-        self._counts[event.attempt_id] = number
-        line = LiveLine(task_id, event.attempt_id, stage, number, event.level, event.message, now_ms())
-        self._lines.setdefault(event.attempt_id, deque(maxlen=BACKLOG_LINES)).append(line)
-        return line
+            item = LiveProgress(task_id, stage, event, now_ms())
+            self._tell({"progress": asdict(item)})
+        else:
+            number = self._counts.get(event.attempt_id, 0) + 1
+            self._counts[event.attempt_id] = number
+            item = LiveLine(task_id, event.attempt_id, stage, number, event.level, event.message, now_ms())
+            self._tell({"line": asdict(item)})
+        self._heard.pop(event.attempt_id, None)
+        self._take(item)
+
+    def hear(self, message: Mapping[str, Any]) -> None:
+        """Take what another server's hub told; what is no such message is logged and left alone."""
+        try:
+            if "ended" in message:
+                self._drop(message["task"], message["ended"])
+            elif "progress" in message:
+                told = dict(message["progress"])
+                progress = LiveProgress(**{**told, "progress": Progress(**told["progress"])})
+                self._note(progress.progress.attempt_id, progress.task_id, progressed=True)
+                self._take(progress)
+            else:
+                line = LiveLine(**message["line"])
+                self._note(line.attempt_id, line.task_id, progressed=False)
+                self._take(line)
+        except (KeyError, TypeError) as error:
+            _log.warning("live_message_unknown", detail=repr(error)[:200])
+
+    def _note(self, attempt_id: str, task_id: str, *, progressed: bool) -> None:
+        now_s = self._clock_s()
+        if attempt_id not in self._heard:
+            silent = [one for one, heard in self._heard.items() if now_s - heard.at_s > HEARD_S]
+            for one in silent:
+                self._drop(self._heard[one].task_id, one)
+        known = self._heard.get(attempt_id)
+        progress_s = now_s if progressed or known is None else known.progress_s
+        self._heard[attempt_id] = _Heard(task_id, now_s, progress_s)
+
+    def _take(self, item: Live) -> None:
+        if isinstance(item, LiveProgress):
+            self._progress[item.task_id] = item
+        else:
+            self._lines.setdefault(item.attempt_id, deque(maxlen=BACKLOG_LINES)).append(item)
+        for feed in tuple(self._feeds):
+            if item.task_id in feed.task_ids:
+                feed.give(item)
 
     def ended(self, task_id: str, attempt_id: str) -> None:
         """Drop what is kept of an attempt that has ended: its log is in storage now."""
-        self._progress.pop(task_id, None)
+        self._drop(task_id, attempt_id)
+        self._tell({"ended": attempt_id, "task": task_id})
+
+    def _drop(self, task_id: str, attempt_id: str) -> None:
+        progress = self._progress.get(task_id)
+        if progress is not None and progress.progress.attempt_id == attempt_id:  # not of the one that came after it
+            del self._progress[task_id]
         self._lines.pop(attempt_id, None)
         self._counts.pop(attempt_id, None)
+        self._heard.pop(attempt_id, None)
 
     def follow(self, task_ids: Iterable[str]) -> Feed:
         """Listen to these tasks from now on."""
@@ -122,12 +189,17 @@ class ProgressHub:
         self._feeds.discard(feed)
 
     def latest(self, task_ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-        """The newest progress of these tasks, by task, as `list_stages` takes it."""
+        """The newest progress of these tasks, by task, as `list_stages` takes it; nothing that may be stale."""
+        found = (self._progress[task_id] for task_id in task_ids if task_id in self._progress)
         return {
-            task_id: {k: v for k, v in vars(self._progress[task_id].progress).items() if v is not None}
-            for task_id in task_ids
-            if task_id in self._progress
+            live.task_id: {k: v for k, v in vars(live.progress).items() if v is not None}
+            for live in found
+            if self._is_fresh(live.progress.attempt_id)
         }
+
+    def _is_fresh(self, attempt_id: str) -> bool:
+        heard = self._heard.get(attempt_id)
+        return heard is None or self._clock_s() - heard.progress_s <= FRESH_S
 
     def backlog(self, task_ids: Iterable[str]) -> list[LiveLine]:
         """The last lines of the live attempts of these tasks, oldest first."""

@@ -16,6 +16,7 @@ from vidcompute.services.tasks.queries import WANTED_BY
 
 _BY_NAME = {transition.name: transition for transition in JOB_TRANSITIONS}
 _STEP = update(jobs).where(jobs.c.id == bindparam("of_id")).values(step=bindparam("to_step"))
+_ERROR = ("error_kind", "error_code", "error_detail")
 _NEXT = {JobStep.FETCHING: JobStep.FETCHED, JobStep.PROBING: JobStep.PROBED}
 
 
@@ -53,7 +54,7 @@ def _execute(
         data = {"job_id": row.id, "asset_id": row.asset_id, "kind": row.kind, "status": str(transition.target)}
         if values.get("ended_ms") is not None:
             data["duration_ms"] = values["ended_ms"] - row.created_ms
-        data |= {name: values[name] for name in ("error_code", "error_detail") if values.get(name) is not None}
+        data |= {name: values[name] for name in _ERROR if values.get(name) is not None}
         emit(conn, row.organization_id, transition.event, row.id, data)
     if moved:
         crossed(conn, f"job.{transition.name}")

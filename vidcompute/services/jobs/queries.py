@@ -246,12 +246,6 @@ def count_dead(conn: Connection, organization_id: str) -> int:
     return conn.execute(query).scalar() or 0
 
 
-def counts(conn: Connection) -> dict[tuple[str, str], int]:
-    """How many jobs there are, by kind and status: for metrics."""
-    query = select(jobs.c.kind, jobs.c.status, func.count().label("number")).group_by(jobs.c.kind, jobs.c.status)
-    return {(row.kind, row.status): row.number for row in conn.execute(query)}
-
-
 def first_wanting(conn: Connection, task_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
     """For each task, the oldest job with an active interest in it, and that job's asset."""
     oldest = (

@@ -16,7 +16,9 @@ from vidcompute.services.jobs.models import Deadlines, Job, Requeued, Resumed
 from vidcompute.services.states import REQUEUE, JobStatus, TaskStatus
 
 
-def retry(conn: Connection, organization_id: str, job_id: str, resume_from: str | None = None) -> Resumed:
+def retry(
+    conn: Connection, organization_id: str, job_id: str, resume_from: str | None = None, traceparent: str | None = None
+) -> Resumed:
     """Queue a job that has ended again. What is done stays done; everything else gets its full number of attempts.
 
     With `resume_from`, that stage and what depends on it run again, done or not. What was made before is served until
@@ -34,6 +36,7 @@ def retry(conn: Connection, organization_id: str, job_id: str, resume_from: str 
         "started_ms": None,
         "ended_ms": None,
         "resume_from": resume_from,
+        "traceparent": traceparent,  # what follows belongs to the request that asked for it
         **asdict(Deadlines.of(job.spec, now_ms())),
     }
     if not moves.move(conn, REQUEUE, job_id, **fresh, **cleared):
@@ -54,11 +57,11 @@ def _once(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def requeue_dead(conn: Connection, organization_id: str, limit: int) -> Requeued:
+def requeue_dead(conn: Connection, organization_id: str, limit: int, traceparent: str | None = None) -> Requeued:
     """Queue up to `limit` dead jobs again, oldest first, each with its full number of attempts."""
     ids = tuple(queries.dead_ids(conn, organization_id, limit))
     for job_id in ids:
-        retry(conn, organization_id, job_id)
+        retry(conn, organization_id, job_id, traceparent=traceparent)
     return Requeued(ids, queries.count_dead(conn, organization_id))
 
 

@@ -22,9 +22,17 @@ from vidcompute.services.tasks.queries import artifacts
 KIND = "media"  # what `submit` makes; later issues add further kinds
 
 
-def submit(conn: Connection, organization_id: str, spec: JobSpec, *, source: Source | None = None) -> Job:
+def submit(
+    conn: Connection,
+    organization_id: str,
+    spec: JobSpec,
+    *,
+    source: Source | None = None,
+    traceparent: str | None = None,
+) -> Job:
     """A new job and its asset, queued. `source` is the uploaded one where the spec's input names it (looked up if not).
 
+    `traceparent` is the request's W3C trace context, where that is traced.
     Raises `source_not_found` or `job_not_found` where the spec names one that this organization doesn't have, and
     `stage_unknown` where it resumes from a stage that the earlier job doesn't have.
     """
@@ -53,6 +61,7 @@ def submit(conn: Connection, organization_id: str, spec: JobSpec, *, source: Sou
         "resume_from": resume_from,
         "spec": spec.model_dump(mode="json"),
         "passthrough": spec.passthrough,
+        "traceparent": traceparent,
         "created_ms": asset.created_ms,  # one instant for both: the job's events begin with the asset's
         **asdict(Deadlines.of(spec.model_dump(), asset.created_ms)),
     }

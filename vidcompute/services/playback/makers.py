@@ -18,6 +18,7 @@ from vidcompute.media.encode import cut
 from vidcompute.media.tracks import INIT_NAME, segment_name
 from vidcompute.pipeline.stages.first_play import FirstPlay
 from vidcompute.ports.executor import Call, Executor, Interactive
+from vidcompute.ports.rates import Allowance, Rates
 from vidcompute.services.playback.presentation import Presentation, segment_number
 
 _BURST_SEGMENTS = 2  # a run begins with so many at full speed; after them, only the next one comes sooner than a jump
@@ -40,24 +41,6 @@ class MakerLimits:
     run_timeout_s: float = 600.0
 
 
-class _Budget:
-    """A token bucket."""
-
-    def __init__(self, burst: int, per_s: float) -> None:
-        self._burst, self._per_s = burst, per_s
-        self._tokens, self._last = float(burst), time.monotonic()
-
-    def take(self) -> bool:
-        """Whether one more is allowed now."""
-        now = time.monotonic()
-        self._tokens = min(self._burst, self._tokens + (now - self._last) * self._per_s)
-        self._last = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
-
 class Makers:
     """All makers of this process."""
 
@@ -67,8 +50,11 @@ class Makers:
         interactive: Interactive,
         folder: Path,
         limits: MakerLimits | None = None,
+        *,
+        rates: Rates,
     ) -> None:
         self._executor = executor
+        self.rates = rates
         self.interactive = interactive
         self.limits = limits or MakerLimits()
         self._folder = folder
@@ -148,7 +134,7 @@ class _Maker:
         self._first = self._end = 0
         self._reached: dict[str, int] = {}
         self._asked = time.monotonic()
-        self._budget = _Budget(makers.limits.seek_burst, makers.limits.seeks_per_s)
+        self._budget = Allowance(makers.limits.seek_burst, makers.limits.seeks_per_s)
 
     def touch(self) -> None:
         """Somebody watches."""
@@ -173,10 +159,11 @@ class _Maker:
         return self._first <= number < self._end and reached < number <= soon
 
     async def _start(self, view: Presentation, number: int) -> None:
-        if not self._budget.take():
-            raise VidComputeError(
-                Kind.RATE_LIMITED, "seeks_limited", "Too many jumps to parts that are not made yet; wait a moment."
-            )
+        taken = await self._makers.rates.take(f"seeks/{view.snapshot.asset.id}", self._budget)
+        if not taken.allowed:
+            detail = "Too many jumps to parts that are not made yet; wait a moment."
+            wait_s = max(1, round(taken.retry_after_s))
+            raise VidComputeError(Kind.RATE_LIMITED, "seeks_limited", detail, extra={"retry_after_s": wait_s})
         await self.stop()
         self._begin(view, number)
 

@@ -3,7 +3,7 @@
 from vidcompute.services.tasks.interests import drop, reprice
 from vidcompute.services.tasks.models import Artifact, Attempt, ReadyTask, Terms
 from vidcompute.services.tasks.moves import move, move_all
-from vidcompute.services.tasks.queries import artifact, artifacts, count_by_status, next_ready_ms, owned, ready_tasks
+from vidcompute.services.tasks.queries import artifact, artifacts, next_ready_ms, owned, ready_tasks
 
 __all__ = [
     "Artifact",
@@ -12,7 +12,6 @@ __all__ = [
     "Terms",
     "artifact",
     "artifacts",
-    "count_by_status",
     "drop",
     "move",
     "move_all",

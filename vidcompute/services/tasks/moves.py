@@ -11,11 +11,11 @@ from sqlalchemy import ColumnElement, Connection, Update, bindparam, update
 
 from vidcompute.db.outbox import NewEvent, crossed, emit_all
 from vidcompute.db.schema import one_of, tasks
-from vidcompute.services.states import TASK_TRANSITIONS, Transition
+from vidcompute.services.states import START, TASK_TRANSITIONS, Transition
 
 BATCH = 500  # identifiers in one statement, well below every database's limit of parameters
 
-_TOLD = (tasks.c.id, tasks.c.organization_id, tasks.c.stage, tasks.c.label, tasks.c.attempt)
+_TOLD = (tasks.c.id, tasks.c.organization_id, tasks.c.stage, tasks.c.label, tasks.c.attempt, tasks.c.ready_ms)
 _BY_NAME = {transition.name: transition for transition in TASK_TRANSITIONS}
 
 
@@ -98,6 +98,8 @@ def _event(transition: Transition, row: Mapping[str, Any], told: Mapping[str, An
         "status": str(transition.target),
         **told,
     }
+    if transition is START:
+        data["ready_ms"] = row["ready_ms"]  # how long it waited is what a dispatcher is measured by
     return NewEvent(row["organization_id"], transition.event, row["id"], data)
 
 

@@ -84,8 +84,16 @@ def _ready(row: AnyRow) -> ReadyTask:
 
 def next_ready_ms(conn: Connection, after_ms: int) -> int | None:
     """When the next task that waits for a further attempt may start; None where none does."""
-    query = select(tasks.c.ready_ms).where(READY, tasks.c.ready_ms > after_ms).order_by(tasks.c.ready_ms).limit(1)
-    return conn.execute(query).scalar()
+    found = (conn.execute(_NEXT_READY, {"rank": rank, "after": after_ms}).scalar() for rank in RANKS)
+    return min((at for at in found if at is not None), default=None)
+
+
+_NEXT_READY = (
+    select(tasks.c.ready_ms)
+    .where(READY, tasks.c.priority == bindparam("rank"), tasks.c.ready_ms > bindparam("after"))
+    .order_by(tasks.c.ready_ms)
+    .limit(1)
+)
 
 
 def owned(conn: Connection, attempt_ids: Iterable[str]) -> set[str]:
@@ -256,16 +264,3 @@ def attempts_of(conn: Connection, task_ids: Iterable[str]) -> dict[str, list[Att
 def wanting_jobs(conn: Connection, task_id: str) -> list[str]:
     """The jobs with an active interest in a task, oldest first."""
     return sorted(conn.execute(_WANTING, {"task": task_id}).scalars())
-
-
-def count_by_status(conn: Connection) -> dict[str, int]:
-    """How many tasks are ready, placed and running: for metrics."""
-    ready = select(func.count()).select_from(tasks).where(READY)
-    owned_by = (
-        select(tasks.c.status, func.count().label("number"))
-        .join_from(attempts, tasks, tasks.c.id == attempts.c.task_id)
-        .where(attempts.c.outcome.is_(None))
-        .group_by(tasks.c.status)
-    )
-    counted = {row.status: row.number for row in conn.execute(owned_by)}
-    return {TaskStatus.READY: conn.execute(ready).scalar() or 0, **counted}

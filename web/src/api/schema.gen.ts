@@ -269,7 +269,7 @@ export interface paths {
         };
         /**
          * Can it work?
-         * @description Ask the database, the storage and the dispatcher.
+         * @description Ask the database, the storage and the dispatcher, and what it can do without.
          */
         get: operations["get_readiness"];
         put?: never;
@@ -1595,13 +1595,15 @@ export interface components {
         /**
          * Readiness
          * @description Whether the platform can work, check by check: "ok", or what is wrong.
+         *
+         *     It is `degraded` where something is away that it can do without: it works, with less comfort.
          */
         Readiness: {
             /**
              * Status
              * @enum {string}
              */
-            status: "ready" | "unready";
+            status: "ready" | "degraded" | "unready";
             /** Checks */
             checks: {
                 [key: string]: string;
@@ -3037,7 +3039,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It can. */
+            /** @description It can; `degraded`: without something that it can spare. */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -1,0 +1,109 @@
+"""What feeds the metrics: every event of the outbox as it comes, and how much there is when somebody asks."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from vidcompute import logs
+from vidcompute.api.deps import Deps
+from vidcompute.api.metrics import Metrics
+from vidcompute.db import outbox
+from vidcompute.db.engine import Database
+from vidcompute.db.outbox import now_ms
+from vidcompute.errors import VidComputeError
+from vidcompute.services import gauges
+from vidcompute.services.tasks import queries as tasks
+
+_log = logs.get(__name__)
+_BATCH = 1000
+_AGAIN_S = 1.0  # after which a database that was away is asked again
+_NODES_S = 2.0  # for an executor to say what nodes there are
+
+
+class Meter:
+    """Feeds the metrics of one application."""
+
+    def __init__(self, metrics: Metrics, deps: Deps) -> None:
+        self._metrics = metrics
+        self._deps = deps
+        self._taken_seq: int | None = None  # the newest event that was counted
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it knows from where on it counts."""
+        return self._taken_seq is not None
+
+    async def sample(self) -> None:
+        """Bring the gauges up to date; where the database is away they say so."""
+        at_ms = now_ms()
+        try:
+            now = await self._deps.db.read(gauges.gauges, at_ms, self._taken_seq or 0)
+        except VidComputeError:
+            self._metrics.database_up.set(0)
+        else:
+            self._metrics.database_up.set(1)
+            self._metrics.show(now, at_ms)
+        if self._deps.dispatch_state is None:
+            return
+        try:
+            async with asyncio.timeout(_NODES_S):
+                self._metrics.show_dispatch(await self._deps.dispatch_state())
+        except (TimeoutError, VidComputeError):
+            _log.warning("nodes_not_sampled")
+
+    async def follow(self, started: asyncio.Event) -> None:
+        """Count every event that is emitted from now on, until cancelled; `started` is set when it listens."""
+        with self._deps.db.subscribe() as subscription:
+            while True:
+                try:
+                    if self._taken_seq is None:
+                        self._taken_seq = await self._deps.db.read(outbox.last_seq)
+                    started.set()
+                    await self._take_up(self._deps.db)
+                except VidComputeError as error:
+                    _log.warning("events_not_counted", code=error.code, detail=error.detail)
+                    started.set()
+                    await asyncio.sleep(_AGAIN_S)
+                else:
+                    await subscription.wait()
+
+    async def _take_up(self, db: Database) -> None:
+        while found := await db.read(_after, self._taken_seq or 0):
+            self._taken_seq = found.events[-1].seq
+            self._count(found.events, found.queued_ms)
+            self._metrics.encoded_media_s.inc(found.media_s)
+
+    def _count(self, events: Iterable[outbox.Event], queued_ms: Mapping[str, int]) -> None:
+        for event in events:
+            try:
+                self._metrics.take(event, queued_ms)
+            except (KeyError, TypeError):
+                _log.exception("event_not_counted", event_type=event.type, seq=event.seq)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Events, the seconds of media that the tasks encoded which they say are done, and when their jobs were queued."""
+
+    events: list[outbox.Event]
+    media_s: float
+    queued_ms: Mapping[str, int]
+
+
+def _after(conn: Connection, seq: int) -> _Found | None:
+    events = outbox.all_since(conn, seq, limit=_BATCH)
+    if not events:
+        return None
+    done = [e.subject_id for e in events if e.type == "task.done" and e.data.get("stage") == "encode"]
+    begun = [e.subject_id for e in events if e.type == "job.started"]
+    media_s = sum(_media_s(facts) for facts in tasks.facts_of(conn, done))
+    return _Found(events, media_s, gauges.queued_ms(conn, begun) if begun else {})
+
+
+def _media_s(facts: Mapping[str, Any]) -> float:
+    """The length of all tracks that an encode made, each rendition for itself."""
+    tracks = [track for track in facts.get("tracks", {}).values() if track]
+    return sum((sum(s["duration"] for s in track["segments"]) / track["timescale"] for track in tracks), start=0.0)

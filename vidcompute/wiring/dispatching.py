@@ -1,0 +1,44 @@
+"""The dispatcher, by settings."""
+
+from vidcompute.db import outbox
+from vidcompute.db.engine import Database
+from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
+from vidcompute.dispatch.leading import installation
+from vidcompute.dispatch.lost_logs import keeper
+from vidcompute.dispatch.planning import Planner
+from vidcompute.dispatch.timers import Timer
+from vidcompute.ports.executor import Executor
+from vidcompute.ports.storage import Storage
+from vidcompute.services import idempotency, jobs
+from vidcompute.services.jobs.live import ProgressHub
+from vidcompute.settings import Settings
+
+_HOURLY = "0 * * * *"
+
+
+def dispatcher(
+    settings: Settings, db: Database, executor: Executor, planner: Planner, *, hub: ProgressHub, storage: Storage
+) -> Dispatcher:
+    """One that is not at work yet."""
+    retry = jobs.RetryPolicy(
+        settings.max_attempts, settings.max_losses, base_s=settings.retry_base_s, cap_s=settings.retry_cap_s
+    )
+    return Dispatcher(
+        db,
+        executor,
+        planner,
+        hub,
+        holder=installation(settings.data_dir),
+        policy=DispatchPolicy(retry=retry, ageing_s=settings.ageing_s),
+        discard=storage.delete_prefix,
+        keep_log=keeper(storage, settings.data_dir),
+        timers=_timers(settings),
+    )
+
+
+def _timers(settings: Settings) -> list[Timer]:
+    kept_ms = settings.event_retention_s * 1000
+    return [
+        Timer("events", _HOURLY, lambda conn: outbox.prune(conn, outbox.now_ms() - kept_ms)),
+        Timer("idempotency", _HOURLY, idempotency.purge),
+    ]
