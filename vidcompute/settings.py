@@ -105,6 +105,8 @@ class Settings(BaseSettings):
     """Longest wait between attempts."""
     ageing_s: Annotated[float, Field(gt=0)] = 600.0
     """Waiting time that lifts a task by one priority."""
+    max_running_tasks: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """Most tasks of one organization at work at a time; 0 for no limit."""
     attempt_timeout_s: Annotated[float, Field(gt=0)] = 6 * 3600.0
     """Longest time of one attempt, where its stage does not say less."""
     interactive_limit: Annotated[int, Field(ge=1, le=256)] = 4

@@ -96,14 +96,29 @@ async def test_a_server_that_was_killed_is_told_of_and_found_again(postgres_serv
     with database.subscribe() as subscription:
         await subscription.wait(10)
         postgres_server.kill()
-        for call in (database.read(outbox.last_seq), database.write(outbox.emit, ORG, "thing.lost", "it", {})):
-            with pytest.raises(VidComputeError, match="database_unavailable"):
-                await call
+        calls = [database.write(outbox.emit, ORG, "thing.lost", str(n), {}) for n in range(9)]
+        for error in await asyncio.gather(database.read(outbox.last_seq), *calls, return_exceptions=True):
+            assert isinstance(error, VidComputeError)
+            assert error.code == "database_unavailable"
         await asyncio.to_thread(postgres_server.start)
         await database.write(outbox.emit, ORG, "thing.happened", "it", {})
         assert await subscription.wait(10)
     assert [event.type for event in await database.read(outbox.all_since, 0)] == ["thing.happened"]
     await database.close()
+
+
+async def test_a_session_that_is_ended_amid_steps_undoes_them_all_and_says_so(db: Database) -> None:
+    def step(conn: Connection, number: int) -> None:
+        outbox.emit(conn, ORG, "thing.counted", str(number), {})
+        if number == 20:
+            conn.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    outcomes = await asyncio.gather(*(db.write(step, n) for n in range(40)), return_exceptions=True)
+    broken = {n for n, outcome in enumerate(outcomes) if outcome is not None}
+    assert {getattr(outcomes[n], "code", outcomes[n]) for n in broken} == {"database_unavailable"}
+    assert 20 in broken
+    kept = {int(event.subject_id) for event in await db.read(outbox.all_since, 0) if event.type == "thing.counted"}
+    assert kept == set(range(40)) - broken
 
 
 @pytest.mark.parametrize("url", ["postgresql://nobody@/nothing?host=/nowhere", "postgresql://127.0.0.1:1/x"])

@@ -113,6 +113,10 @@ class Incarnation:
             self.signal(signal.SIGKILL)
             self._reap()
 
+    def close(self) -> None:
+        """Leave no process behind."""
+        self.kill()
+
     def stop(self) -> None:
         """Ask it to shut down, and wait; GoneError where its doom came first."""
         self.ask("stop")
@@ -184,6 +188,8 @@ class _Platform:
             "job": self._job,
             "show": self._show,
             "at_work": self._at_work,
+            "leads": self._leads,
+            "rest": self._rest,
             "delete": self._delete,
             "cancel": self._of_a_job(jobs.cancel),
             "retry": self._of_a_job(lambda *a, **k: jobs.retry(*a, **k).job),
@@ -253,6 +259,14 @@ class _Platform:
             if not at_work and job.ended_ms is None:
                 await woken.wait(0.5)
             return at_work or job.ended_ms is not None
+
+    async def _leads(self) -> bool:
+        return self._dispatcher.leads
+
+    async def _rest(self, for_s: float) -> None:
+        """Answer after a while, or at the next change."""
+        with self._db.subscribe() as woken:
+            await woken.wait(for_s)
 
     async def _delete(self, asset_id: str) -> None:
         await assets.delete(self._db, self._storage, toys.ORG, asset_id)

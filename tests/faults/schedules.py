@@ -1,8 +1,9 @@
 """Random histories of kills: a seed makes the requests and the dooms, so that a history that fails can be run again."""
 
 import random
+import signal
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -222,6 +223,37 @@ _TALES_OF = {
     "asset.removed": _deleted,
 }
 """Where an arrow is taken for sure, or nearly; all others are taken by every job."""
+
+
+def tell_of_a_stop(place: Place, seed: int) -> None:
+    """A leader is stopped at a random moment for longer than its lease; another takes over; the first one wakes up.
+
+    What the first was at may be lost; nothing that it does afterwards may count.
+    """
+    chance = random.Random(seed)
+    ledger = Ledger()
+    with (
+        closing(Incarnation(place, holder="one", seed=seed)) as first,
+        closing(Incarnation(place, holder="two", seed=seed + 1)) as second,
+    ):
+        for _ in range(chance.randint(1, 3)):
+            fate = chance.choice(("good", "slow", "flaky"))
+            digest = f"{fate}-{chance.randrange(9)}"
+            ledger.accepted(first.ask("submit", digest=digest, spec={"outputs": ["hls"]}), fate)
+        first.ask("rest", for_s=chance.uniform(0, 0.3))
+        first.signal(signal.SIGSTOP)
+        while not second.ask("leads"):
+            second.ask("rest", for_s=0.05)
+        second.ask("rest", for_s=chance.uniform(0, 0.2))
+        first.signal(signal.SIGCONT)
+        for incarnation in chance.sample((first, second), 2):
+            while not ledger.all_ended(incarnation):
+                pass
+        assert not first.ask("leads")
+        ledger.check(second, at_the_end=True)
+        first.stop()
+        second.stop()
+    assert_sound(place)
 
 
 def tell(place: Place, seed: int, points: Iterable[str] = POINTS) -> set[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.incarnation import Place
-from tests.faults.schedules import POINTS, tell
+from tests.faults.schedules import POINTS, tell, tell_of_a_stop
 from tests.fixtures.postgresql import PostgresServer
 from vidcompute.db.engine import Database
 
@@ -80,3 +80,20 @@ def test_a_kill_at_every_point_loses_nothing(make_place: MakePlace, tmp_path: Pa
 @pytest.mark.parametrize("number", range(1, ROUNDS if _SEED is None else 2))
 def test_random_kills_lose_nothing(make_place: MakePlace, tmp_path: Path, number: int) -> None:
     live_through(make_place, tmp_path, number * len(POINTS))
+
+
+@pytest.fixture
+def shared_place(postgres_server: PostgresServer, postgres_template: str, tmp_path: Path) -> Place:
+    """A place for several servers."""
+    return Place(postgres_server.make_database(template=postgres_template), tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_leader_that_was_stopped_changes_nothing_when_it_wakes(shared_place: Place, seed: int) -> None:
+    tell_of_a_stop(shared_place, seed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(2, 40))
+def test_leaders_that_were_stopped_change_nothing_when_they_wake(shared_place: Place, seed: int) -> None:
+    tell_of_a_stop(shared_place, seed)

@@ -1,4 +1,4 @@
-"""The database behind two calls: `write` runs a function in one transaction on the writer, `read` in a snapshot.
+"""The database behind two calls: `write` runs a function in a transaction on the writer, `read` in a snapshot.
 
 There is one writer thread with one connection, and a small pool of readers. Writes come one after the other, those of
 other processes included, so that a function sees all that was committed before it, and events are numbered in the
@@ -7,10 +7,12 @@ order of their commits. Functions are synchronous and take the connection first;
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -27,6 +29,7 @@ T = TypeVar("T")
 
 _DIALECTS: dict[str, Callable[[str, int], Dialect]] = {"sqlite": sqlite.open_, "postgresql": postgresql.open_}
 Step = Callable[Concatenate[Connection, P], T]
+_TOGETHER = 32  # steps that share a transaction at most: the last one's answer waits for the first one
 
 
 class Subscription:
@@ -61,6 +64,37 @@ class Subscription:
         self.close()
 
 
+@dataclass(frozen=True)
+class _Raised:
+    error: BaseException
+
+
+@dataclass
+class _Write:
+    """A step that waits for the writer, who waits for it, and what came of it."""
+
+    step: Callable[[Connection], Any]
+    result: "asyncio.Future[Any]"
+    outcome: Any = None
+
+
+def _run(connection: Connection, waiting: _Write, *, alone: bool) -> None:
+    """Run one step; where it shares the transaction, its error undoes it alone."""
+    if alone:
+        waiting.outcome = waiting.step(connection)
+        return
+    before = {name: connection.info.get(name) for name in (EMITTED, CROSSED)}
+    before[CROSSED] = list(before[CROSSED] or ())
+    try:
+        with connection.begin_nested():
+            waiting.outcome = waiting.step(connection)
+    except BaseException as error:
+        if connection.invalidated:
+            raise
+        waiting.outcome = _Raised(error)
+        connection.info.update(before)
+
+
 class Database:
     """An open, migrated database. Belongs to the event loop that first uses it."""
 
@@ -68,6 +102,7 @@ class Database:
         self._dialect = dialect
         self._write_threads = ThreadPoolExecutor(1, thread_name_prefix="db-write")
         self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="db-read")
+        self._waiting: deque[_Write] = deque()
         self._subscriptions: set[Subscription] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -88,24 +123,60 @@ class Database:
         return cls(dialect, readers=readers)
 
     async def write(self, step: Step[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `step(connection, …)` in one transaction; its result once that is durable, its error once undone."""
-        self._loop = asyncio.get_running_loop()
-        return await self._loop.run_in_executor(self._write_threads, lambda: self._in_transaction(step, args, kwargs))
+        """Run `step(connection, …)` in a transaction; its result once that is durable, its error once undone.
 
-    def _in_transaction(self, step: Callable[..., T], args: Any, kwargs: Any) -> T:
+        Steps that wait for the writer share one transaction, each in a savepoint of its own: what is durable together
+        is waited for once.
+        """
+        self._loop = asyncio.get_running_loop()
+        waiting = _Write(lambda connection: step(connection, *args, **kwargs), self._loop.create_future())
+        self._waiting.append(waiting)
+        self._write_threads.submit(self._write_some)
+        return cast(T, await waiting.result)
+
+    def _write_some(self) -> None:
+        """Do what waits, in order (on the writer's thread); nothing where an earlier turn has done it."""
+        batch: list[_Write] = []
+        while self._waiting and len(batch) < _TOGETHER:
+            waiting = self._waiting.popleft()
+            if not waiting.result.cancelled():
+                batch.append(waiting)
+        if not batch:
+            return
+        emitted = False
+        try:
+            emitted = self._in_transaction(batch)
+        except BaseException as error:
+            for waiting in batch:
+                waiting.outcome = waiting.outcome if isinstance(waiting.outcome, _Raised) else _Raised(error)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._tell, batch)
+            if emitted:
+                self._loop.call_soon_threadsafe(self._wake)
+
+    def _in_transaction(self, batch: "list[_Write]") -> bool:
+        """Run these and commit; whether events were emitted. Who breaks is undone alone, and told by its outcome."""
         with self._reached(), self._dialect.writer.begin() as connection:
             connection.info.pop(EMITTED, None)
             connection.info.pop(CROSSED, None)
-            result = step(connection, *args, **kwargs)
-            emitted = connection.info.pop(EMITTED, False)
+            for waiting in batch:
+                _run(connection, waiting, alone=len(batch) == 1)
+            emitted = bool(connection.info.pop(EMITTED, False))
             crossed = connection.info.pop(CROSSED, ())
             if emitted:
                 self._dialect.tell(connection)
         for arrow in crossed:
             failpoints.reach(f"{arrow}:after")
-        if emitted and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._wake)
-        return result
+        return emitted
+
+    def _tell(self, batch: "list[_Write]") -> None:
+        for waiting in batch:
+            if waiting.result.cancelled():
+                continue
+            if isinstance(waiting.outcome, _Raised):
+                waiting.result.set_exception(waiting.outcome.error)
+            else:
+                waiting.result.set_result(waiting.outcome)
 
     @contextlib.contextmanager
     def _reached(self) -> Iterator[None]:

@@ -15,6 +15,17 @@ _WRITERS = 0x76_69_64_63  # "vidc": the key of the lock that writers hold one af
 _LISTEN_S = 5.0
 _RECONNECT_S = 1.0
 _CONNECT_TIMEOUT_S = 10
+_STUCK_MS = 5_000
+_CONNECTION: dict[str, Any] = {
+    "connect_timeout": _CONNECT_TIMEOUT_S,
+    # A process that is stopped within a transaction holds the writers' lock: the server ends its session.
+    "options": f"-c idle_in_transaction_session_timeout={_STUCK_MS}",
+    # A server whose machine has gone says nothing: give it up after about this long.
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 def open_(url: str, readers: int) -> "PostgreSql":
@@ -60,7 +71,7 @@ class PostgreSql:
             self._closing.wait(_RECONNECT_S)
 
     def _hear(self, heard: Callable[[], None]) -> None:
-        with psycopg.connect(self._conninfo, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S) as connection:
+        with psycopg.connect(self._conninfo, autocommit=True, **_CONNECTION) as connection:
             connection.execute(f"LISTEN {_CHANNEL}")
             heard()  # of what was committed before
             while not self._closing.is_set():
@@ -85,7 +96,7 @@ def _engine(url: Any, pool_size: int, *, read_only: bool = False, **options: Any
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
+        connect_args=_CONNECTION,
         execution_options={"postgresql_readonly": True} if read_only else {},
         **options,
     )

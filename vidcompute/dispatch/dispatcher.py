@@ -6,6 +6,7 @@ event that was missed would have told. The database decides everything: what is 
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -18,9 +19,10 @@ from vidcompute.db.outbox import now_ms
 from vidcompute.dispatch import planning
 from vidcompute.dispatch.leading import Leading
 from vidcompute.dispatch.lost_logs import KeepLog
-from vidcompute.dispatch.placement import Busy, in_order, place
+from vidcompute.dispatch.placement import Busy, place
 from vidcompute.dispatch.planning import Planner
 from vidcompute.dispatch.timers import Timer, keep_time
+from vidcompute.dispatch.turns import in_turn
 from vidcompute.dispatch.usage import usage
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.attempt_wire import logs_key
@@ -41,6 +43,7 @@ class DispatchPolicy:
 
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     ageing_s: float = 600.0
+    max_running_tasks: int | None = None  # of one organization
     lease_s: float = 6.0  # how long a leader that says nothing is waited for
     safety_tick_s: float = 5.0
     progress_every_s: float = 1.0  # how often progress is written to the database
@@ -53,6 +56,7 @@ class _Running:
     spec: AttemptSpec
     node: str
     since_ms: int
+    organization_id: str
 
 
 @dataclass(frozen=True)
@@ -271,14 +275,20 @@ class Dispatcher:
 
     async def _place(self, ready: list[ReadyTask], at_ms: int) -> None:
         nodes = await self._executor.nodes() if ready else []
-        decision = place(in_order(ready, at_ms, self._policy.ageing_s), nodes, self._busy())
-        self._reasons = dict(decision.reasons)
+        at_work = Counter(r.organization_id for r in self._running.values())
+        policy = self._policy
+        turns = in_turn(ready, at_work, at_ms, ageing_s=policy.ageing_s, most=policy.max_running_tasks)
+        decision = place(turns.order, nodes, self._busy())
+        self._reasons = {**turns.held, **decision.reasons}
         if not decision.nodes:
             return
         chosen = [Placement(t, node, decision.gpus.get(t, ())) for t, node in decision.nodes.items()]
+        owners = {task.id: task.organization_id for task in ready}
         specs = await self._lead.write(jobs.place, chosen)
         for spec in specs:
-            self._running[spec.attempt_id] = _Running(spec, decision.nodes[spec.task_id], now_ms())
+            node, owner = decision.nodes[spec.task_id], owners[spec.task_id]
+            self._running[spec.attempt_id] = _Running(spec, node, now_ms(), owner)
+            self._turn = owner
         self._check_idle()
         for spec in specs:
             self._errand(self._begin(spec))

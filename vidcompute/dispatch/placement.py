@@ -19,7 +19,6 @@ from itertools import groupby
 from vidcompute.dispatch import reasons
 from vidcompute.dispatch.room import Demand, Inventory, Most, Room, demand, fit
 from vidcompute.ports.executor import Needs, NodeInfo
-from vidcompute.services.tasks import ReadyTask
 
 
 @dataclass(frozen=True)
@@ -55,18 +54,6 @@ class Decision:
     nodes: Mapping[str, str]
     reasons: Mapping[str, str]
     gpus: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-
-
-def in_order(ready: Sequence[ReadyTask], at_ms: int, ageing_s: float) -> list[Waiting]:
-    """Ready tasks by priority, which grows by one with each `ageing_s` of waiting; then by age, then as planned."""
-
-    def urgency(task: ReadyTask) -> tuple[int, int, int, str]:
-        return -priority(task), task.created_ms, task.position, task.id
-
-    def priority(task: ReadyTask) -> int:
-        return task.priority + max(0, at_ms - task.ready_ms) // max(1, round(ageing_s * 1000))
-
-    return [Waiting(t.id, t.needs, t.background, t.ready_ms, priority(t), t.inputs) for t in sorted(ready, key=urgency)]
 
 
 def place(ready: Sequence[Waiting], nodes: Sequence[NodeInfo], running: Sequence[Busy]) -> Decision:

@@ -29,7 +29,9 @@ def dispatcher(
         planner,
         hub,
         holder=installation(settings.data_dir),
-        policy=DispatchPolicy(retry=retry, ageing_s=settings.ageing_s),
+        policy=DispatchPolicy(
+            retry=retry, ageing_s=settings.ageing_s, max_running_tasks=settings.max_running_tasks or None
+        ),
         discard=storage.delete_prefix,
         keep_log=keeper(storage, settings.data_dir),
         timers=_timers(settings),

@@ -182,3 +182,30 @@ def test_what_is_asked_often_is_answered_from_an_index(conn: Connection, query: 
     plan = " ".join(str(row) for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}"))
     assert index in plan
     assert "TEMP B-TREE" not in plan
+
+
+async def test_steps_that_wait_together_are_durable_together_and_undone_alone(db: Database) -> None:
+    def step(conn: Connection, number: int) -> int:
+        outbox.emit(conn, ORG, "thing.counted", str(number), {})
+        if number % 3 == 1:
+            raise ValueError(number)
+        return number
+
+    with db.subscribe() as subscription:
+        outcomes = await asyncio.gather(*(db.write(step, n) for n in range(50)), return_exceptions=True)
+        assert await subscription.wait(5)
+    good = [n for n in range(50) if n % 3 != 1]
+    assert [o for o in outcomes if isinstance(o, int)] == good
+    assert [o.args for o in outcomes if isinstance(o, ValueError)] == [(n,) for n in range(50) if n % 3 == 1]
+    events = await db.read(outbox.all_since, 0)
+    assert [event.subject_id for event in events if event.type == "thing.counted"] == list(map(str, good))
+
+
+async def test_what_only_broken_steps_emitted_wakes_nobody(db: Database) -> None:
+    def broken(conn: Connection) -> None:
+        outbox.emit(conn, ORG, "thing.broken", "it", {})
+        raise ValueError
+
+    with db.subscribe() as subscription:
+        await asyncio.gather(*(db.write(broken) for _ in range(9)), return_exceptions=True)
+        assert not await subscription.wait(0.05)

@@ -59,7 +59,12 @@ def stuck(spec: AttemptSpec) -> Finished | None:
 
 @asynccontextmanager
 async def engine(
-    db: Database, executor: HandExecutor | None = None, *, grace_s: float = 0.0, holder: str = "one"
+    db: Database,
+    executor: HandExecutor | None = None,
+    *,
+    grace_s: float = 0.0,
+    holder: str = "one",
+    policy: DispatchPolicy = POLICY,
 ) -> AsyncGenerator[Engine]:
     hub = ProgressHub()
     discarded: list[str] = []
@@ -68,7 +73,7 @@ async def engine(
         discarded.append(prefix)
 
     used = executor or HandExecutor()
-    dispatcher = Dispatcher(db, used, toys.PLANNER, hub, holder=holder, policy=POLICY, discard=discard)
+    dispatcher = Dispatcher(db, used, toys.PLANNER, hub, holder=holder, policy=policy, discard=discard)
     await dispatcher.start()
     try:
         yield Engine(db, used, dispatcher, hub, discarded)
@@ -119,6 +124,18 @@ async def test_it_says_what_its_nodes_have_and_hold(db: Database) -> None:
         await e.executor.until(lambda: len(e.executor.live) == 2)
         (node,) = (await e.dispatcher.state()).nodes
         assert (node.attempts, node.cpu_foreground, node.cpu_background) == (2, 0, 2)
+
+
+async def test_a_limit_on_running_tasks_holds(db: Database) -> None:
+    limited = replace(POLICY, max_running_tasks=1)
+    async with engine(db, HandExecutor(behave=stuck, cpu=9.0), policy=limited) as e:
+        await e.submit()
+        await e.executor.until(lambda: e.has_started(2))
+        while (one := next(iter(e.executor.live.values()), None)) is not None or not e.has_started(5):
+            assert len(e.executor.live) <= 1
+            if one is not None:
+                e.executor.end(toys.done(one))
+            await e.executor.until(lambda: bool(e.executor.live) or e.has_started(5))
 
 
 async def test_higher_priorities_go_first(db: Database) -> None:

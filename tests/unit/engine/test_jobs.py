@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from tests.unit.engine import toys
 from tests.unit.engine.toys import AT_ONCE, ORG
@@ -396,3 +396,21 @@ def test_plans_are_kept_as_they_were_made(conn: Connection) -> None:
     assert plan is not None
     assert plan.stages() == ["probe", "encode", "package"]
     assert set(jobs.artifacts_of(conn, ORG, made.id)) == {n.id for n in plan.nodes}
+
+
+def test_a_long_queue_does_not_hide_the_tasks_of_others(conn: Connection) -> None:
+    for number in range(30):
+        toys.submit(conn, f"d{number}", priority="high")
+    others = ["org_a", "org_z"]
+    for name in others:
+        conn.execute(insert(schema.organizations).values(id=name, name=name, created_ms=1))
+        spec = JobSpec.model_validate({"input": "https://example.org/x.mp4", "outputs": ["hls"]})
+        jobs.submit(conn, name, spec)
+    assert [found.organization_id for found in jobs.unplanned(conn, 4)].count(ORG) == 2
+    assert jobs.unplanned(conn, 3, after="org_a")[0].organization_id != "org_a"
+    while toys.advance(conn):
+        pass
+    found = tasks.ready_tasks(conn, 2**62, 9)
+    assert {task.organization_id for task in found} == {ORG, *others}
+    assert len(found) < 12
+    assert tasks.ready_tasks(conn, 2**62, 1, after=ORG)[0].organization_id == "org_a"

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidcompute.dispatch.placement import Busy, Waiting, in_order, place
+from vidcompute.dispatch.placement import Busy, Waiting, place
 from vidcompute.ports.executor import Gpu, Needs, NodeInfo
-from vidcompute.services.tasks import ReadyTask
 
 GB = 10**9
 
@@ -109,26 +108,6 @@ def test_nodes_with_a_gpu_are_kept_for_those_who_need_one() -> None:
 )
 def test_who_cannot_be_placed_is_told_why(nodes: list[NodeInfo], task: Waiting, reason: str) -> None:
     assert place([task], nodes, []).reasons == {"t": reason}
-
-
-def ready_task(name: str, priority: int, *, ready_ms: int, created_ms: int = 0, position: int = 0) -> ReadyTask:
-    return ReadyTask(name, "org", "encode", name, Needs(), True, priority, 0, created_ms, ready_ms, position)
-
-
-def test_waiting_lifts_a_task_by_one_priority_each_time() -> None:
-    low = ready_task("low", 0, ready_ms=0)
-    soon, late = ready_task("soon", 2, ready_ms=9_000), ready_task("late", 2, ready_ms=25_000)
-    assert [t.task_id for t in in_order([low, soon], 12_000, ageing_s=10)] == ["soon", "low"]
-    assert [t.task_id for t in in_order([low, late], 30_000, ageing_s=10)] == ["low", "late"]
-
-
-def test_equals_go_by_age_and_then_as_planned() -> None:
-    tasks = [
-        ready_task("c", 1, ready_ms=0, created_ms=2),
-        ready_task("b", 1, ready_ms=9, created_ms=1, position=2),
-        ready_task("a", 1, ready_ms=9, created_ms=1, position=1),
-    ]
-    assert [t.task_id for t in in_order(tasks, 10, ageing_s=600)] == ["a", "b", "c"]
 
 
 def test_a_foreground_task_starts_beside_cores_that_a_later_task_took_from_one_that_waits() -> None:
