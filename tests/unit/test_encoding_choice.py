@@ -108,6 +108,11 @@ def test_what_hardware_should_not_or_can_not_make_is_made_in_software(
     assert stage.needs().abilities == ()
 
 
+def test_a_job_for_which_it_is_off_says_so() -> None:
+    assert "Encoding in hardware is off for this job." in made(NVIDIA, hardware_encoding="off").notes
+    assert not [note for note in made(PLAIN).notes if "hardware" in note]
+
+
 def test_a_bitrate_is_a_bitrate_everywhere() -> None:
     node, _ = encode_of(made(NVIDIA, renditions=[{"height": 1080, "bitrate_bps": 5_000_000}, {"height": 480}]))
     assert node.encoder == "h264_nvenc+libx264"

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +32,7 @@ _CANCEL_S = 1.7  # the forkserver has killed the group by then, or can't: then i
 _KILLED_S = 0.2
 _BIRTH_S = 30.0
 _END_S = 5.0
+_SIZE_S = 5.0
 
 # What the forkserver gets of our environment: where programs and the home are, how text is written. No secrets.
 _PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SSL_CERT_FILE")
@@ -190,6 +192,8 @@ class LocalExecutor:
         self._discovery = discovery
         self._inventory = list(inventory)
         self._gate = Gate(cores or cpu_cores()) if inventory else None
+        self._known_size = (0.0, 0)
+        self._size_until_s = 0.0
         self.found = Found()  # what `discover` found
         self._server: _Server | None = None
         self._running: dict[str, _Running] = {}
@@ -343,8 +347,16 @@ class LocalExecutor:
         """See `Executor.nodes`: this machine, or the nodes that it simulates."""
         if self._inventory:
             return list(self._inventory)
-        cores, memory, found = self._cores or cpu_cores(), self._memory or memory_bytes(), self.found
+        (cores, memory), found = self._size(), self.found
         return [NodeInfo(self._node, cores, memory, found.gpus, found.encoders, found.decoders)]
+
+    def _size(self) -> tuple[float, int]:
+        """Cores and bytes of memory. Control groups are asked now and then: it takes half a millisecond."""
+        now_s = time.monotonic()
+        if now_s >= self._size_until_s:
+            self._known_size = (self._cores or cpu_cores(), self._memory or memory_bytes())
+            self._size_until_s = now_s + _SIZE_S
+        return self._known_size
 
     async def close(self, grace_s: float) -> None:
         """See `Executor.close`. Then the forkserver is ended."""

@@ -43,7 +43,7 @@ def encoder_problem(ffmpeg: Path, encoder: str, clip: Path, folder: Path) -> str
         writer = tracks.video_writer(folder / encoder, part, codec=rung.codec)
         tracks.make(line, {_PIPE: writer}, idle_timeout_s=_TIMEOUT_S)
     except VidComputeError as error:
-        return error.detail
+        return _told(error)
     return ""
 
 
@@ -52,8 +52,14 @@ def decoder_problem(ffmpeg: Path, decoder: str, clip: Path) -> str:
     try:
         run(_decoding(ffmpeg, decoder, clip), timeout_s=_TIMEOUT_S)
     except VidComputeError as error:
-        return error.detail
+        return _told(error)
     return ""
+
+
+def _told(error: VidComputeError) -> str:
+    # Builds of ffmpeg that load a driver's libraries when they need them abort where there are none.
+    crashed = error.code == "ffmpeg_crashed"
+    return "ffmpeg crashes: a library of the driver may be missing" if crashed else error.detail
 
 
 def _decoding(ffmpeg: Path, decoder: str, clip: Path) -> Sequence[str]:

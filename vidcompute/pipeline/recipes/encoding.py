@@ -121,9 +121,11 @@ def _check(rungs: Sequence[Rung], fit: Sequence[bool], best: Choice) -> None:
         raise refused("hardware_encoder_missing", detail)
 
 
-def notes(rungs: Sequence[Rung], choice: Choice) -> Iterator[str]:
+def notes(rungs: Sequence[Rung], choice: Choice, wish: HardwareEncoding | None) -> Iterator[str]:
     """What people are told of the choice; nothing where all is as usual."""
     if not choice.uses_hardware:
+        if wish is HardwareEncoding.OFF:
+            yield "Encoding in hardware is off for this job."
         return
     for name in dict.fromkeys(choice.by):
         made = [rung.name for rung, by in zip(rungs, choice.by, strict=True) if by == name]

@@ -59,7 +59,9 @@ def plan(facts: SourceFacts, spec: MediaSpec, capacity: Capacity, probe: PlanNod
     if spec.vmaf:
         nodes += _vmaf(job)
     distinct = {n.id: n for n in (probe, *sorted(nodes, key=_turn))}
-    return Plan(tuple(distinct.values()), (*_notes(facts, made), *encoding.notes(made.encoded, choice)))
+    return Plan(
+        tuple(distinct.values()), (*_notes(facts, made), *encoding.notes(made.encoded, choice, spec.hardware_encoding))
+    )
 
 
 def _choice(facts: SourceFacts, made: Layout, spec: MediaSpec, capacity: Capacity) -> Choice:
