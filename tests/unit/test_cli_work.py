@@ -47,6 +47,7 @@ def test_a_file_that_holds_an_object_is_a_job_whatever_its_name_is(tmp_path: Pat
 
     told = vidctl(
         *("submit", str(file), "--title", "new", "--rendition", "720:hevc:1.5M", "--output", "hls", "--vmaf"),
+        *("--hardware", "off"),
         *("--output", '{"type": "frames", "rate": 2}', "--metadata", "a=b=c", "--passthrough", "x", "--json"),
         parts=local(answering(**{"POST /api/v1/jobs": take})),
     )
@@ -60,6 +61,7 @@ def test_a_file_that_holds_an_object_is_a_job_whatever_its_name_is(tmp_path: Pat
             "renditions": [{"height": 720, "codec": "hevc", "bitrate_bps": 1_500_000}],
             "outputs": ["hls", {"type": "frames", "rate": 2}],
             "vmaf": True,
+            "hardware_encoding": "off",
             "metadata": {"a": "b=c"},
             "passthrough": "x",
         }

@@ -11,7 +11,7 @@ import typer
 from vidcompute.cli import jobs, wishes
 from vidcompute.cli.output import Output, clean
 from vidcompute.cli.session import Session, command
-from vidcompute.cli.submit import Outputs, Renditions, Vmaf
+from vidcompute.cli.submit import Hardware, Outputs, Renditions, Vmaf
 from vidcompute.errors import invalid, not_found
 from vidcompute.ids import is_id
 
@@ -107,6 +107,7 @@ def plan(
     outputs: Outputs = None,
     renditions: Renditions = None,
     vmaf: Vmaf = False,
+    hardware: Hardware = None,
     spec_file: Annotated[
         Path | None, typer.Option("--spec", metavar="JSON", help="A job as a JSON file, for what is wanted of a FILE.")
     ] = None,
@@ -121,7 +122,7 @@ def plan(
     else:
         source = _media_file(what)
         wanted = wishes.read_spec(spec_file) if spec_file else {}
-        found = local.plan(source, wanted | wishes.media_spec(outputs, renditions, vmaf=vmaf))
+        found = local.plan(source, wanted | wishes.media_spec(outputs, renditions, vmaf=vmaf, hardware=hardware))
     lines = local.commands(found, source) if commands else None
     output.json(found if lines is None else {**found, "commands": lines})
     if lines is None:

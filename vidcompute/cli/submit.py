@@ -34,6 +34,12 @@ Renditions = Annotated[
     ),
 ]
 Vmaf = Annotated[bool, typer.Option("--vmaf", help="Measure VMAF of each encoded rendition.")]
+Hardware = Annotated[
+    str | None,
+    typer.Option(
+        "--hardware", metavar="auto|off|required", help="Whether GPUs encode; as the server is set otherwise."
+    ),
+]
 
 
 def send(api: "Api", output: Output, given: wishes.Given, spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,6 +72,7 @@ def submit(
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Kept with the asset. May be repeated.")
     ] = None,
     vmaf: Vmaf = False,
+    hardware: Hardware = None,
     wait: Annotated[bool, typer.Option("--wait", help="Show progress until the job has ended.")] = False,
 ) -> int | None:
     """Submit a job: a file (uploaded as it is read), a URL (the server fetches it), or a job as a JSON file.
@@ -73,7 +80,8 @@ def submit(
     Options win over what a JSON file says. With --wait the exit code tells how the job ended.
     """
     output = session.output
-    said = wishes.media_spec(outputs, renditions, vmaf=vmaf) | wishes.extras(priority, title, passthrough, metadata)
+    media = wishes.media_spec(outputs, renditions, vmaf=vmaf, hardware=hardware)
+    said = media | wishes.extras(priority, title, passthrough, metadata)
     given = wishes.read_input(source)
     job = send(session.api, output, given, said)
     if not wait:

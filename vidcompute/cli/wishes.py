@@ -104,7 +104,9 @@ def pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def media_spec(outputs: Sequence[str] | None, renditions: Sequence[str] | None, *, vmaf: bool) -> dict[str, Any]:
+def media_spec(
+    outputs: Sequence[str] | None, renditions: Sequence[str] | None, *, vmaf: bool, hardware: str | None = None
+) -> dict[str, Any]:
     """The part of a job that decides what is made; what was not said is left out."""
     spec: dict[str, Any] = {}
     if outputs:
@@ -113,6 +115,8 @@ def media_spec(outputs: Sequence[str] | None, renditions: Sequence[str] | None, 
         spec["renditions"] = [rendition(text) for text in renditions]
     if vmaf:
         spec["vmaf"] = True
+    if hardware:
+        spec["hardware_encoding"] = hardware
     return spec
 
 
