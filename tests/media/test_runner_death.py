@@ -51,7 +51,7 @@ def test_nothing_is_left_below_a_killed_process(server: subprocess.Popen[str], v
 
 
 def test_the_next_server_sweeps_what_the_last_one_left(server: subprocess.Popen[str], tmp_path: Path) -> None:
-    pids_of(server)
+    pids = pids_of(server)
     (left,) = (tmp_path / "work").glob("att_*")
     (tmp_path / "work" / "precious").mkdir()
     server.kill()
@@ -63,3 +63,5 @@ def test_the_next_server_sweeps_what_the_last_one_left(server: subprocess.Popen[
         wait_until(lambda: not left.exists(), timeout_s=10, what="the sweep")
         second.kill()
     assert (tmp_path / "work" / "precious").is_dir()
+    log = tmp_path / "storage" / "orgs" / "org_1" / "logs" / f"{left.name}.log"
+    assert f"info pids {' '.join(map(str, pids[1:]))}" in log.read_text()  # up to its death

@@ -18,7 +18,7 @@ from vidcompute.db.lease import LeaseLostError
 from vidcompute.db.outbox import now_ms
 from vidcompute.dispatch import planning
 from vidcompute.dispatch.leading import Leading
-from vidcompute.dispatch.lost_logs import KeepLog
+from vidcompute.dispatch.lost_logs import KeepLog, keep_heard
 from vidcompute.dispatch.placement import Busy, place
 from vidcompute.dispatch.planning import Planner
 from vidcompute.dispatch.timers import Timer, keep_time
@@ -147,6 +147,8 @@ class Dispatcher:
         lost = await self._lead.write(jobs.adopt, self._policy.retry)
         if lost:
             log.warning("attempts_adopted_as_lost", attempts=lost)
+        if self._keep_log is not None:
+            self._errand(keep_heard(self._db, self._hub, self._keep_log))
         self._loops = [
             asyncio.create_task(self._keep_on(self._schedule), name="dispatch-schedule"),
             asyncio.create_task(self._keep_on(self._flush_progress), name="dispatch-progress"),

@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vidcompute import logs
+from vidcompute.db.engine import Database
 from vidcompute.errors import Kind, VidComputeError
-from vidcompute.ports.executor import Finished
+from vidcompute.ports.executor import Finished, Outcome
 from vidcompute.ports.storage import Storage
-from vidcompute.services.jobs.live import LiveLine
+from vidcompute.services import tasks
+from vidcompute.services.jobs.live import LiveLine, ProgressHub
+from vidcompute.services.tasks import Attempt
 
 log = logs.get("dispatch")
 KeepLog = Callable[[str, Sequence[LiveLine], Finished], Awaitable[None]]
@@ -29,6 +32,19 @@ def keeper(storage: Storage, folder: Path) -> KeepLog:
             log.warning("log_not_kept", logs_key=key, detail=str(error) or type(error).__name__)
 
     return keep
+
+
+async def keep_heard(db: Database, hub: ProgressHub, keep: KeepLog) -> None:
+    """Store what was heard of attempts that are lost with the server that ran them."""
+    lost = await db.read(tasks.lost_attempts, list(hub.heard()))
+    for attempt in lost:
+        heard = [line for line in hub.backlog([attempt.task_id]) if line.attempt_id == attempt.id]
+        await keep(attempt.logs_key, heard, _end_of(attempt))
+        hub.ended(attempt.task_id, attempt.id)
+
+
+def _end_of(attempt: Attempt) -> Finished:
+    return Finished(attempt.id, Outcome.LOST, error_code=attempt.error_code, error_detail=attempt.error_detail)
 
 
 async def _is_there(storage: Storage, key: str) -> bool:

@@ -159,7 +159,7 @@ def run_attempt(connection: socket.socket, context: Context) -> int:
     spec = spec_from_json(LineReader(connection.fileno()).one())
     background = Background(wanted=spec.background)
     try:
-        folder = make_folder(context.work_root, spec.attempt_id)
+        folder = make_folder(context.work_root, spec.attempt_id, logs_key(spec))
     except (OSError, VidComputeError) as problem:
         sender.send(event_to_json(_failed(spec, error_of(problem))))
         return 1

@@ -31,6 +31,7 @@ from vidcompute.runner.attempt import run_attempt
 from vidcompute.runner.channel import LineReader, Sender
 from vidcompute.runner.folder import make_folder, remove_aside, sweep
 from vidcompute.runner.inner import Context, StageRun, error_of, run_stage
+from vidcompute.runner.publish import store_left_log
 from vidcompute.runner.work import LocalInput
 
 # What stages import as they begin to work: loaded here, once, for all of them.
@@ -290,5 +291,6 @@ def run_forkserver(control: socket.socket, context: Context) -> int:
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads > 1:
         sys.stderr.write(f"forkserver: {threads} threads; forking may hang. Set OPENBLAS_NUM_THREADS=1.\n")
-    Forkserver(control, context, sweep(context.work_root)).serve()
+    sweepers = sweep(context.work_root, lambda key, log: store_left_log(context.storage, key, log))
+    Forkserver(control, context, sweepers).serve()
     return 0

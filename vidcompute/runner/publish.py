@@ -97,3 +97,17 @@ def publish(storage: Storage, prefix: str, folder: Path) -> None:
 def store_log(storage: Storage, key: str, path: Path) -> None:
     """Store an attempt's log; errors are those of the storage."""
     asyncio.run(storage.put(key, path))
+
+
+def store_left_log(storage: Storage, key: str, path: Path) -> None:
+    """Store the log of an attempt that was killed with its server, unless there is one; errors are the storage's."""
+
+    async def store() -> None:
+        try:
+            await storage.stat(key)
+        except VidComputeError as error:
+            if error.kind is not Kind.NOT_FOUND:
+                raise
+            await storage.put(key, path)
+
+    asyncio.run(store())

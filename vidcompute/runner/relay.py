@@ -52,7 +52,7 @@ class AttemptLog:
     """Writes an attempt's log file, and passes lines on as long as they come at a bearable pace."""
 
     def __init__(self, path: Path, attempt_id: str, send: Callable[[Mapping[str, Any]], None]) -> None:
-        self._file = path.open("w", encoding="utf-8")
+        self._file = path.open("w", buffering=1, encoding="utf-8")  # by line: what is killed leaves all of them
         self._attempt_id = attempt_id
         self._send = send
         self._room_bytes = _LARGEST_LOG_BYTES

@@ -209,6 +209,23 @@ async def test_a_check_that_fails_or_breaks_is_told(platform: Platform) -> None:
     assert answer.json()["checks"] == {"database": "ok", "storage": "the disk is full", "dispatcher": "RuntimeError"}
 
 
+async def test_what_it_can_do_without_degrades_it_and_no_more(platform: Platform) -> None:
+    wrong: list[str] = []
+
+    async def redis() -> str | None:
+        return wrong[0] if wrong else None
+
+    app = create_app(replace(platform.deps, lesser_checks={"redis": redis}))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
+        assert (await client.get("/ready")).json() == {"status": "ready", "checks": {"database": "ok", "redis": "ok"}}
+        wrong.append("Redis is away")
+        answer = await client.get("/ready")
+        assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+        assert answer.json()["checks"]["redis"] == "Redis is away"
+        platform.deps.closing.set()
+        assert (await client.get("/ready")).json()["status"] == "unready"
+
+
 async def test_version(client: httpx2.AsyncClient) -> None:
     assert (await client.get("/api/v1/version")).json() == {"version": "1.2.3", "commit": "abc", "ffmpeg": "9.0"}
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pytest
 from tests.unit.api.conftest import URL, Platform, Stream
 from tests.unit.engine import toys
 from vidcompute.api import sse
-from vidcompute.ports.executor import LogLine, Progress
+from vidcompute.ports.executor import AttemptSpec, LogLine, Progress
 from vidcompute.services import jobs
+from vidcompute.services.jobs.live import LiveLine
 
 JOBS = "/api/v1/jobs"
 
@@ -201,3 +203,44 @@ async def test_a_log_is_followed_to_the_jobs_end_and_resumed(
     async with Stream(platform, path, last_event_id=told[1][0]) as over:
         await over.ended.wait()
     assert (over.status, over.text) == (204, "")
+
+
+def heard_line(spec: AttemptSpec, number: int) -> dict[str, Any]:
+    line = LiveLine(spec.task_id, spec.attempt_id, spec.stage, number, "info", f"line {number}", 1000 + number)
+    return {"line": asdict(line)}
+
+
+def messages(stream: Stream) -> list[str]:
+    return [json.loads(data).get("message", "the end") for _, _, data in stream.events()]
+
+
+async def test_lines_that_did_not_come_through_are_sent_from_the_stored_log(
+    platform: Platform, job_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another server runs the attempt; the way to it is cut for some lines, and its end is never heard of."""
+    monkeypatch.setattr("vidcompute.api.joblogs._LOOK_S", 0.01)
+    first, *others = await platform.run_until("encode")
+    async with Stream(platform, f"{JOBS}/{job_id}/logs") as stream:
+        for number in (1, 2, 5, 6):
+            platform.deps.hub.hear(heard_line(first, number))
+        await stream.until(lambda: "line 2" in stream.text)
+        await store_log(platform, first, tmp_path, *(f"line {n}" for n in range(1, 8)))
+        for spec in (first, *others):
+            await platform.end(toys.done(spec))
+        await stream.until(lambda: "line 7" in stream.text)
+        await platform.finish_all()
+        await stream.ended.wait()
+    assert messages(stream) == [*(f"line {n}" for n in range(1, 8)), "the end"]
+
+
+async def test_a_log_that_nobody_stored_ends_with_what_was_heard(
+    platform: Platform, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidcompute.api.joblogs._LOOK_S", 0.01)
+    first, *_ = await platform.run_until("encode")
+    async with Stream(platform, f"{JOBS}/{job_id}/logs") as stream:
+        platform.deps.hub.hear(heard_line(first, 1))
+        await stream.until(lambda: "line 1" in stream.text)
+        await platform.deps.db.write(jobs.cancel, toys.ORG, job_id)
+        await stream.ended.wait()
+    assert messages(stream) == ["line 1", "the end"]

@@ -1,6 +1,8 @@
 """The hub of live progress and log lines."""
 
 import asyncio
+import json
+from typing import Any
 
 import pytest
 
@@ -60,3 +62,62 @@ def test_what_is_kept_goes_with_its_attempt() -> None:
     assert hub.latest(["t"]) == {}
     hub.publish("t", "encode", line("b", "again"))
     assert [kept.line for kept in hub.backlog(["t"])] == [1]
+
+
+class Pair:
+    """Two hubs, of which the second hears the first; a clock of their own."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.there = ProgressHub(clock_s=lambda: self.now_s)
+        self.here = ProgressHub(self.pass_on)
+
+    def pass_on(self, message: Any) -> None:
+        self.there.hear(json.loads(json.dumps(message)))
+
+
+def test_what_was_heard_is_believed_as_long_as_it_is_fresh() -> None:
+    pair = Pair()
+    pair.here.publish("t", "encode", Progress("a", 0.25, frame=3))
+    assert pair.there.latest(["t"]) == {"t": {"attempt_id": "a", "fraction": 0.25, "frame": 3}}
+    pair.now_s += live.FRESH_S
+    pair.here.publish("t", "encode", line("a", "a line is no progress"))
+    pair.now_s += 0.1
+    assert pair.there.latest(["t"]) == {}  # the database knows better by now
+    assert pair.here.latest(["t"]) != {}
+    pair.here.publish("t", "encode", Progress("a", 0.5))
+    assert pair.there.latest(["t"])["t"]["fraction"] == 0.5
+
+
+def test_attempts_elsewhere_that_fell_silent_are_forgotten() -> None:
+    pair = Pair()
+    pair.here.publish("t1", "encode", line("a1", "the last word"))
+    pair.now_s += live.HEARD_S + 1
+    pair.here.publish("t2", "encode", line("a2", "somebody else"))
+    assert pair.there.backlog(["t1", "t2"]) == pair.here.backlog(["t2"])
+    assert list(pair.there.heard()) == ["a2"]
+
+
+def test_the_end_of_an_attempt_does_not_take_the_next_ones_progress() -> None:
+    pair = Pair()
+    pair.here.publish("t", "encode", Progress("a1", 0.9))
+    pair.here.publish("t", "encode", Progress("a2", 0.1))
+    pair.here.ended("t", "a1")
+    for hub in (pair.here, pair.there):
+        assert hub.latest(["t"])["t"]["attempt_id"] == "a2"
+
+
+def test_who_takes_over_an_attempt_tells_of_it_oneself() -> None:
+    pair = Pair()
+    pair.here.publish("t", "encode", Progress("a", 0.5))
+    pair.there.publish("t", "encode", Progress("a", 0.6))
+    assert list(pair.there.heard()) == []
+    pair.now_s += 2 * live.FRESH_S
+    assert pair.there.latest(["t"])["t"]["fraction"] == 0.6
+
+
+@pytest.mark.parametrize("message", [{}, {"line": {}}, {"line": 1}, {"progress": {"x": 1}}, {"ended": "a"}])
+def test_a_message_of_another_version_does_no_harm(message: Any) -> None:
+    hub = ProgressHub()
+    hub.hear(message)
+    assert list(hub.heard()) == []

@@ -178,6 +178,10 @@ class ProgressHub:
         self._counts.pop(attempt_id, None)
         self._heard.pop(attempt_id, None)
 
+    def heard(self) -> Iterable[str]:
+        """The attempts of other servers that something was heard of."""
+        return tuple(self._heard)
+
     def follow(self, task_ids: Iterable[str]) -> Feed:
         """Listen to these tasks from now on."""
         feed = Feed(self, task_ids)

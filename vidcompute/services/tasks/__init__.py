@@ -3,7 +3,7 @@
 from vidcompute.services.tasks.interests import drop, reprice
 from vidcompute.services.tasks.models import Artifact, Attempt, ReadyTask, Terms
 from vidcompute.services.tasks.moves import move, move_all
-from vidcompute.services.tasks.queries import artifact, artifacts, next_ready_ms, owned, ready_tasks
+from vidcompute.services.tasks.queries import artifact, artifacts, lost_attempts, next_ready_ms, owned, ready_tasks
 
 __all__ = [
     "Artifact",
@@ -13,6 +13,7 @@ __all__ = [
     "artifact",
     "artifacts",
     "drop",
+    "lost_attempts",
     "move",
     "move_all",
     "next_ready_ms",

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, Table, TextClause, Update, bindp
 from vidcompute.db.schema import READY, attempts, interests, jobs, one_of, sources, task_dependencies, tasks
 from vidcompute.db.schema import artifacts as artifacts_table
 from vidcompute.errors import not_found
-from vidcompute.ports.executor import Needs
+from vidcompute.ports.executor import Needs, Outcome
 from vidcompute.services.states import LIVE_TASKS, UNBLOCK, TaskStatus
 from vidcompute.services.tasks.models import Artifact, Attempt, ReadyTask
 from vidcompute.services.tasks.moves import batches, update_where
@@ -258,6 +258,16 @@ def attempts_of(conn: Connection, task_ids: Iterable[str]) -> dict[str, list[Att
         query = select(*columns).where(attempts.c.task_id.in_(batch)).order_by(attempts.c.task_id, attempts.c.number)
         for row in conn.execute(query):
             found.setdefault(row.task_id, []).append(Attempt(**row._mapping))
+    return found
+
+
+def lost_attempts(conn: Connection, attempt_ids: Iterable[str]) -> list[Attempt]:
+    """Those of these attempts that are lost."""
+    columns = [attempts.c[name] for name in Attempt.__annotations__]
+    found: list[Attempt] = []
+    for batch in batches(attempt_ids):
+        query = select(*columns).where(attempts.c.id.in_(batch), attempts.c.outcome == Outcome.LOST)
+        found += [Attempt(**row._mapping) for row in conn.execute(query)]
     return found
 
 
