@@ -17,14 +17,17 @@ _FONTS = Path("/usr/share/fonts")
 
 @dataclass(frozen=True)
 class Package:
-    """A Debian package, the programs that show it is there (any of them), and what the tests do with it."""
+    """A Debian package, what shows that it is there (any program, or a file), and what the tests do with it."""
 
     name: str
     programs: tuple[str, ...]
     purpose: str
+    file: Path | None = None
 
     def present(self) -> bool:
         """Whether the machine has it, from this package or elsewhere."""
+        if self.file is not None:
+            return self.file.exists()
         if not self.programs:
             return any(_FONTS.rglob("*.ttf"))
         return any(shutil.which(program) for program in self.programs)
@@ -42,6 +45,13 @@ NEEDED = (
     Package("postgresql", ("pg_ctl", "pg_ctlcluster"), "the database that clusters use"),
     # It has the server in it; the package redis-server would start one as a service.
     Package("redis-tools", ("redis-server", "redis-check-rdb"), "Redis, which servers may share"),
+    # The library alone, which has the servers in it: the packages beside it would start them as services.
+    Package(
+        "python3-swift",
+        (),
+        "OpenStack Swift, the S3 server of the tests",
+        Path("/usr/lib/python3/dist-packages/swift/__init__.py"),
+    ),
 )
 _PROMETHEUS = Package("prometheus", ("promtool",), "promtool, which checks /metrics")
 

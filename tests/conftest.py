@@ -5,6 +5,9 @@
 - `postgres_server`, `postgres_url`: a real PostgreSQL, and a fresh database in it.
 - `redis_server`: a real Redis, empty.
 - `collector`: takes traces.
+- `swift_server`, `swift_bucket`: a real S3 server, and a fresh bucket in it.
+- `google_server`: Google Cloud Storage as its XML interface is documented.
+- `way_to_swift`: a way to the S3 server that breaks on demand.
 - `browser`, `page`: Chromium, driven by Playwright.
 - sockets: none in tests/unit and tests/house, loopback alone elsewhere.
 """
@@ -26,6 +29,9 @@ pytest_plugins = [
     "tests.fixtures.postgresql",
     "tests.fixtures.redis",
     "tests.fixtures.collector",
+    "tests.fixtures.swift",
+    "tests.fixtures.gcs",
+    "tests.fixtures.faulty",
 ]
 
 # Tools that `make test` unpacked where it could not, or should not, install them (promtool).

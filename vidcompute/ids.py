@@ -38,6 +38,14 @@ def is_playback_id(text: str) -> bool:
     return _PLAYBACK.fullmatch(text) is not None
 
 
+def created_ms(identifier: str) -> int:
+    """When an identifier was made, in whole Unix milliseconds."""
+    number = 0
+    for letter in identifier.rpartition("_")[2]:
+        number = number << 5 | ALPHABET.index(letter)
+    return number >> 82
+
+
 def parse_id(prefix: str, text: str) -> str:
     """`text` itself when it is an identifier of this kind; an `invalid_id` error otherwise."""
     if not is_id(prefix, text):

@@ -8,7 +8,6 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from vidcompute.adapters.executor_local import LocalExecutor
-    from vidcompute.adapters.storage_folder import FolderStorage
+    from vidcompute.adapters.storage_proof import Proof
+    from vidcompute.adapters.storage_switched import SwitchedStorage
     from vidcompute.api.app import Application
     from vidcompute.api.viewing import Viewing
     from vidcompute.db.engine import Database
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from vidcompute.services.jobs.live import ProgressHub
     from vidcompute.services.playback import Opening
     from vidcompute.settings import Explained, Settings
+    from vidcompute.wiring.migrating import Mover
     from vidcompute.wiring.sharing import Shared
     from vidcompute.wiring.tracing import Traces
 
@@ -56,7 +57,7 @@ class RunnerConfig:
     """What the warm child is told, as JSON on its command line: no secrets, nothing of the database."""
 
     data_dir: str
-    storage_dir: str
+    storage: dict[str, Any]
     ffmpeg: str
     strict: bool
     allow_private_addresses: bool
@@ -69,7 +70,7 @@ class Platform:
 
     settings: "Settings"
     db: "Database"
-    storage: "FolderStorage"
+    storage: "SwitchedStorage"
     executor: "LocalExecutor"
     dispatcher: "Dispatcher"
     hub: "ProgressHub"
@@ -86,7 +87,6 @@ class Platform:
 
 async def build(settings: "Settings", url: str) -> Platform:
     """Open and wire every part; `url` is where the server is reached. The data folder is made and migrated."""
-    from vidcompute.adapters.storage_folder import FolderStorage
     from vidcompute.api.app import create_app
     from vidcompute.api.deps import Build, Deps, Limits
     from vidcompute.db.engine import Database
@@ -94,15 +94,15 @@ async def build(settings: "Settings", url: str) -> Platform:
     from vidcompute.services import accounts
     from vidcompute.services.playback import Opening
     from vidcompute.wiring import dispatching, sharing, tracing
+    from vidcompute.wiring import storage as storages
+    from vidcompute.wiring.delivery import delivery
 
     program = ffmpeg.locate(str(settings.ffmpeg_path) if settings.ffmpeg_path else None)
     warning = ffmpeg.safety_warning(program)
     if warning:
         _log().warning("ffmpeg_unsafe", detail=warning)
     data = settings.data_dir
-    storage = FolderStorage(settings.effective_storage_dir)
-    shutil.rmtree(data / "incoming", ignore_errors=True)  # uploads that a dead server was receiving
-    await asyncio.to_thread(storage.sweep)
+    storage = await storages.begin(settings, _log().warning)
     db = Database.open(settings.effective_database_url)
     await db.write(accounts.ensure_local, data)
     executor = _executor(settings, program)
@@ -125,8 +125,9 @@ async def build(settings: "Settings", url: str) -> Platform:
         limits=Limits(max_upload_bytes=settings.max_upload_bytes, max_json_bytes=settings.max_json_bytes),
         build=Build(version(), commit(), ffmpeg.version(program)),
         cors_origins=settings.cors_origins,
+        delivery=delivery(settings),
         closing=closing,
-        checks={"dispatcher": dispatcher.trouble, "storage": _storage_check(storage)},
+        checks={"dispatcher": dispatcher.trouble, "storage": storages.readiness(storage)},
         lesser_checks=both.checks,
         dispatch_state=dispatcher.state,
     )
@@ -137,7 +138,7 @@ async def build(settings: "Settings", url: str) -> Platform:
 
 
 def _viewing(
-    settings: "Settings", db: "Database", storage: "FolderStorage", executor: "LocalExecutor", rates: "Rates"
+    settings: "Settings", db: "Database", storage: "SwitchedStorage", executor: "LocalExecutor", rates: "Rates"
 ) -> "Viewing":
     from vidcompute.api.viewing import Viewing
     from vidcompute.services.playback import Makers, Playback, Thumbnails
@@ -158,10 +159,11 @@ def _viewing(
 
 def _executor(settings: "Settings", program: Path) -> "LocalExecutor":
     from vidcompute.wiring import nodes
+    from vidcompute.wiring import storage as storages
 
     config = RunnerConfig(
         data_dir=str(settings.data_dir),
-        storage_dir=str(settings.effective_storage_dir),
+        storage=storages.to_json(settings),
         ffmpeg=str(program),
         strict=settings.sandbox == "refuse",
         allow_private_addresses=settings.allow_private_addresses,
@@ -221,14 +223,6 @@ def _planner(settings: "Settings", ffmpeg_build: str) -> "Planner":
     return Planner(recipe, fetch, probing, terms, ffmpeg_build)
 
 
-def _storage_check(storage: "FolderStorage") -> Callable[[], Any]:
-    async def check() -> str | None:
-        writable = await asyncio.to_thread(os.access, storage.root, os.W_OK | os.X_OK)
-        return None if writable else "the storage folder can't be written to"
-
-    return check
-
-
 # -- serving -------------------------------------------------------------------------------------------------------
 
 
@@ -272,12 +266,15 @@ def local_url(listening: socket.socket) -> str:
 
 async def serve(settings: "Settings", on_ready: Callable[[str], None] | None = None) -> None:
     """Be the platform until SIGTERM or SIGINT: then no new work, and running attempts finish or are handed back."""
+    from vidcompute.wiring.storage import watch
+
     with claimed(settings.data_dir), contextlib.closing(listen(settings)) as listening:
         url = local_url(listening)
         platform = await build(settings, url)
         beside = [
             asyncio.create_task(platform.opening.run(), name="opening"),
             asyncio.create_task(platform.executor.discover(), name="discovery"),
+            asyncio.create_task(watch(settings.data_dir, platform.storage), name="storage"),
         ]
         telling = contextlib.AsyncExitStack()
         try:
@@ -395,15 +392,15 @@ def serve_command() -> int:
 def runner_command(config_json: str, control_fd: int) -> int:
     """The warm child that every attempt is forked from (see `vidcompute.runner`)."""
     from vidcompute.adapters.fetch_http import HttpFetcher
-    from vidcompute.adapters.storage_folder import FolderStorage
     from vidcompute.ports.fetcher import FetchLimits
     from vidcompute.runner import serve as serve_runner
+    from vidcompute.wiring import storage as storages
 
     config = RunnerConfig(**json.loads(config_json))
     fetcher = HttpFetcher(FetchLimits(**config.fetch), allow_private_addresses=config.allow_private_addresses)
     return serve_runner(
         control_fd,
-        FolderStorage(Path(config.storage_dir)),
+        storages.from_json(config.storage),
         Path(config.data_dir) / "work",
         {"fetcher": lambda: fetcher},
         Path(config.ffmpeg),
@@ -423,10 +420,16 @@ def _explain(settings: "Settings") -> "list[Explained]":
     return explain(settings)
 
 
-def _folder_storage(root: Path) -> "FolderStorage":
-    from vidcompute.adapters.storage_folder import FolderStorage
+def _prove_storage(settings: "Settings") -> "list[Proof]":
+    from vidcompute.wiring.proving import prove
 
-    return FolderStorage(root)
+    return prove(settings)
+
+
+def _mover(settings: "Settings", *, serving: bool) -> "Mover":
+    from vidcompute.wiring.migrating import Mover
+
+    return Mover(settings, serving=serving)
 
 
 def _api_document(form: str) -> str:
@@ -451,7 +454,8 @@ def vidctl() -> None:
         explain=_explain,
         executor=_executor,
         planner=_planner,
-        storage=_folder_storage,
+        prove_storage=_prove_storage,
+        mover=_mover,
         serve=serve_command,
         describe_api=_api_document,
         version=version(),

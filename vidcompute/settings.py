@@ -19,6 +19,9 @@ CONFIG_VARIABLE = "VIDCOMPUTE_CONFIG"  # names the TOML file; ./vidcompute.toml 
 CLIENT_VARIABLES = frozenset({CONFIG_VARIABLE, "VIDCOMPUTE_SERVER", "VIDCOMPUTE_API_KEY", "VIDCOMPUTE_COMMIT"})
 
 
+_ADDRESS = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"
+
+
 def _split(value: Any) -> Any:
     """Texts from the environment may be comma-separated."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -44,12 +47,32 @@ class Settings(BaseSettings):
     """Address to listen on. The API wants a key on every address."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8550
     """TCP port to listen on; 0 takes a free one."""
-    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] | None = None
+    base_url: Annotated[str, Field(pattern=_ADDRESS)] | None = None
     """Public URL of this server, without a slash at the end; built from host and port when left out."""
     data_dir: Path = Field(default_factory=default_data_dir)
     """Folder of the database, the stored objects, the work files and the key file. One server at a time."""
     storage_dir: Path | None = None
     """Folder of the stored objects, which servers on one database share; in the data folder when left out."""
+    storage_url: str | None = None
+    """Where objects are stored: s3://bucket/prefix, gs://bucket/prefix or a folder; `storage_dir` when left out."""
+    storage_endpoint: Annotated[str, Field(pattern=_ADDRESS)] | None = None
+    """Address of an S3 or GCS server that is not the vendor's own."""
+    storage_region: str | None = None
+    """Region of the bucket."""
+    storage_access_key_id: SecretStr | None = None
+    """Access key of S3; looked for where the AWS tools look when left out."""
+    storage_secret_access_key: SecretStr | None = None
+    """Secret of that key."""
+    storage_service_account: Path | None = None
+    """JSON file of Google's service account; looked for where Google's tools look when left out."""
+    storage_bucket_in_host: bool = False
+    """Address the bucket as a part of the endpoint's host name, which must have it."""
+    storage_patience_s: Annotated[float, Field(gt=0, le=3600)] = 300.0
+    """How long an attempt waits for a storage that is down before it counts as failed."""
+    storage_cache_dir: Path | None = None
+    """Folder of this machine's cache before a bucket; in the data folder when left out."""
+    storage_cache_bytes: Annotated[int, Field(ge=2**20)] = 20 * 2**30
+    """Room of that cache. What is in use is kept even beyond it."""
     database_url: SecretStr | None = None
     """SQLAlchemy URL of the database; an SQLite file in the data folder when left out."""
     redis_url: SecretStr | None = None
@@ -124,6 +147,15 @@ class Settings(BaseSettings):
 
     event_retention_s: Annotated[int, Field(ge=3600)] = 7 * 24 * 3600
     """How long events are kept for streams that resume."""
+
+    delivery: Literal["api", "redirect"] = "api"
+    """Who sends segments, images and files: this server, or after a redirect the bucket (signed) or a CDN."""
+    delivery_url_s: Annotated[int, Field(ge=60, le=7 * 24 * 3600)] = 3600
+    """How long the signed addresses of redirects are good for; redirects may be kept for half of it."""
+    cdn_url: Annotated[str, Field(pattern=_ADDRESS)] | None = None
+    """Address that redirects name instead of the bucket's own: a CDN that reads where objects are stored."""
+    collect_after_s: Annotated[float, Field(gt=0)] = 24 * 3600.0
+    """How old objects that no row names, and uploads that nobody finished, are before they are removed."""
 
     cors_origins: Texts = ()
     """Origins whose pages may call the API ("*" for all). Streams and images are open to every origin."""

@@ -7,16 +7,59 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures import swift
+from vidcompute.adapters.storage_cached import CachedStorage
 from vidcompute.adapters.storage_folder import FolderStorage
+from vidcompute.adapters.storage_moving import MovingStorage
+from vidcompute.adapters.storage_object import ObjectPlace, ObjectStorage
+from vidcompute.adapters.storage_switched import SwitchedStorage
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.storage import Storage
 
-ADAPTERS: dict[str, Callable[[Path], Storage]] = {"folder": lambda root: FolderStorage(root / "storage")}
+KEYS = {"access_key_id": swift.KEY, "secret_access_key": swift.SECRET}
+
+
+def _folder(_request: pytest.FixtureRequest, root: Path) -> Storage:
+    return FolderStorage(root / "storage")
+
+
+def _s3(request: pytest.FixtureRequest, _root: Path) -> ObjectStorage:
+    server = request.getfixturevalue("swift_server")
+    bucket = request.getfixturevalue("swift_bucket")
+    return ObjectStorage(ObjectPlace("s3", bucket, "pre/fix", server.endpoint, swift.REGION), lambda: KEYS)
+
+
+def _gcs(request: pytest.FixtureRequest, _root: Path) -> ObjectStorage:
+    server = request.getfixturevalue("google_server")
+    place = ObjectPlace("gs", server.make_bucket(), "pre", server.endpoint, service_account=str(server.account_file))
+    return ObjectStorage(place, dict)
+
+
+def _cached(request: pytest.FixtureRequest, root: Path) -> Storage:
+    return CachedStorage(_gcs(request, root), root / "cache", 2**30)
+
+
+def _moving(request: pytest.FixtureRequest, root: Path) -> Storage:
+    return MovingStorage(_gcs(request, root), FolderStorage(root / "storage"))
+
+
+def _switched(_request: pytest.FixtureRequest, root: Path) -> Storage:
+    return SwitchedStorage(lambda: FolderStorage(root / "storage"))
+
+
+ADAPTERS: dict[str, Callable[[pytest.FixtureRequest, Path], Storage]] = {
+    "folder": _folder,
+    "s3": _s3,
+    "gcs": _gcs,
+    "cached": _cached,
+    "moving": _moving,
+    "switched": _switched,
+}
 
 
 @pytest.fixture(params=sorted(ADAPTERS))
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    return ADAPTERS[request.param](tmp_path)
+    return ADAPTERS[request.param](request, tmp_path)
 
 
 async def put(storage: Storage, folder: Path, key: str, content: bytes) -> None:
@@ -155,7 +198,7 @@ async def test_list_and_delete_stay_below_the_prefix(storage: Storage, tmp_path:
 
 async def test_puts_and_deletes_beside_each_other(storage: Storage, tmp_path: Path) -> None:
     async def work(number: int) -> None:
-        for turn in range(10):
+        for turn in range(5):
             source = tmp_path / f"in-{number}"
             source.write_bytes(b"x" * (turn + 1))
             await storage.put(f"shared/{number}/k", source)

@@ -1,11 +1,9 @@
 """`vidctl` as a process of its own, against the running platform."""
 
 import json
-import os
 import shlex
 import socket
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,29 +12,13 @@ from typing import Any
 import pytest
 
 from tests.fixtures.clips import ClipMaker
+from tests.fixtures.command import vidctl
 from tests.fixtures.platform import Server
 from tests.fixtures.waiting import wait_until
 
 # Small, and of a codec that can't be copied: so there is an encode.
 CLIP = "mpeg2_mp3_144p15_2s"
 LADDER = ("--output", "hls", "--rendition", "144")
-
-
-def vidctl(*arguments: str, data_dir: Path, code: int = 0, **environment: str) -> str:
-    """What a command prints on stdout; it must end with `code`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("VIDCOMPUTE_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "vidcompute.main", *arguments],
-        env={**kept, "VIDCOMPUTE_DATA_DIR": str(data_dir), **environment},
-        cwd=data_dir.parent,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == code, f"{done.returncode}: {done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-    return done.stdout
 
 
 def ask(*arguments: str, server: Server, code: int = 0) -> Any:
@@ -131,7 +113,7 @@ def test_failures_have_codes_of_their_own(server: Server, tmp_path: Path) -> Non
     assert wrong["error"]["problems"][0]["pointer"] == "/renditions/0/height"
     missing = "job_" + "0" * 26
     assert ask("status", missing, server=server, code=4)["error"]["code"] == "job_not_found"
-    vidctl("list", data_dir=server.data_dir, code=5, VIDCOMPUTE_API_KEY="vck_wrong")
+    vidctl("list", data_dir=server.data_dir, code=5, environment={"VIDCOMPUTE_API_KEY": "vck_wrong"})
     vidctl("list", data_dir=tmp_path, code=7)
 
 
@@ -139,7 +121,7 @@ def test_doctor_finds_everything_in_order(server: Server) -> None:
     found = ask("doctor", server=server)
     assert found["ok"]
     checks = {check["name"]: check for check in found["checks"]}
-    assert checks["storage"]["ok"]
+    assert checks["storage reads ranges"]["ok"]
     assert checks["database"]["ok"]
     assert server.url in checks["server"]["detail"]
     assert {"name": "data_dir", "value": str(server.data_dir), "source": "env"} in found["settings"]
@@ -156,7 +138,9 @@ def test_run_serves_one_video_and_leaves_nothing_running(clip: ClipMaker, tmp_pa
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        said = vidctl("run", "--file", str(clip(CLIP)), "--once", data_dir=data_dir, VIDCOMPUTE_PORT=port)
+        said = vidctl(
+            "run", "--file", str(clip(CLIP)), "--once", data_dir=data_dir, environment={"VIDCOMPUTE_PORT": port}
+        )
     assert f"Port {port} is taken" in said
     assert "/watch/" in said
     assert not (data_dir / "server.json").exists()

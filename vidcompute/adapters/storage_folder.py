@@ -4,34 +4,23 @@ import asyncio
 import builtins
 import errno
 import os
-import re
 import secrets
 import shutil
 import stat
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
 from vidcompute.errors import Kind, VidComputeError, invalid, not_found
-from vidcompute.ports.storage import ObjectInfo
+from vidcompute.ports.storage import TEMPORARY, ObjectInfo, key_parts
 
-_PART = re.compile(r"[A-Za-z0-9._-]{1,200}")
-_LONGEST_KEY = 1000
 _PIECE_BYTES = 256 * 1024
-_TEMPORARY = ".tmp"
+_PAGE_OBJECTS = 1000
 _LEFT_AFTER_S = 24 * 3600
 _SYNCING_THREADS = 8  # a journal commits what many ask for at once in one go
-
-
-def _parts(key: str) -> list[str]:
-    parts = key.split("/")
-    sound = len(key) <= _LONGEST_KEY and all(_PART.fullmatch(p) and p not in {".", ".."} for p in parts)
-    if not sound or parts[0] == _TEMPORARY:
-        raise invalid("invalid_key", f"{key[:80]!r} is no storage key.")
-    return parts
 
 
 @contextmanager
@@ -79,7 +68,7 @@ class FolderStorage:
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
-        self._temporary = self.root / _TEMPORARY
+        self._temporary = self.root / TEMPORARY
         self._temporary.mkdir(parents=True, exist_ok=True)
 
     def sweep(self) -> int:
@@ -90,7 +79,7 @@ class FolderStorage:
         return len(old)
 
     def _path(self, key: str) -> Path:
-        return self.root.joinpath(*_parts(key))
+        return self.root.joinpath(*key_parts(key))
 
     def _fresh(self) -> Path:
         return self._temporary / secrets.token_hex(12)
@@ -148,7 +137,7 @@ class FolderStorage:
         files = [path for path in sorted(source.rglob("*")) if not path.is_dir() or path.is_symlink()]
         keys = [f"{prefix}/{path.relative_to(source).as_posix()}" for path in files]
         for key, path in zip(keys, files, strict=True):
-            _parts(key)
+            key_parts(key)
             if not stat.S_ISREG(path.lstat().st_mode):
                 raise invalid("invalid_object", f"{key[-80:]!r} is no plain file.")
         if not files:
@@ -221,6 +210,24 @@ class FolderStorage:
         """See `Storage.list`; sorted by key."""
         return await asyncio.to_thread(self._list, prefix)
 
+    async def scan(self, prefix: str) -> AsyncIterator[Sequence[ObjectInfo]]:
+        """See `ScannableStorage.scan`."""
+        pages = self._pages(prefix)
+        while page := await asyncio.to_thread(next, pages, None):
+            yield page
+
+    def _pages(self, prefix: str) -> Iterator[Sequence[ObjectInfo]]:
+        page: builtins.list[ObjectInfo] = []
+        for folder, _, names in os.walk(self._path(prefix)):
+            for path in (Path(folder, name) for name in names):
+                with suppress(FileNotFoundError):  # deleted meanwhile
+                    page.append(self._info(path.relative_to(self.root).as_posix(), path))
+            if len(page) >= _PAGE_OBJECTS:
+                yield page
+                page = []
+        if page:
+            yield page
+
     def _remove(self, path: Path) -> None:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -256,5 +263,5 @@ class FolderStorage:
     async def sign(self, key: str, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
         """See `Storage.sign`: a folder is served by nobody but us."""
         del method, expires_s
-        _parts(key)
+        key_parts(key)
         return None

@@ -1,5 +1,6 @@
 """Parts of the OpenAPI document that many routes share: parameters, and the answers that tell of errors."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Path, Query
@@ -31,7 +32,7 @@ _MEANINGS = {
 Responses = dict[int | str, dict[str, Any]]
 
 
-def problems(*statuses: int, own: Responses | None = None) -> Responses:
+def problems(*statuses: int, own: Mapping[int | str, dict[str, Any]] | None = None) -> Responses:
     """The declared answers of a route: its own, and those that tell of errors with these statuses."""
     told: Responses = {status: {"model": Problem, "description": _MEANINGS[status]} for status in statuses}
     return {**(own or {}), **told}

@@ -9,6 +9,7 @@ from typing import Annotated, cast
 from fastapi import Depends
 from starlette.requests import Request
 
+from vidcompute.api.delivery import Delivery
 from vidcompute.db.engine import Database
 from vidcompute.ports.executor import Executor
 from vidcompute.ports.storage import Storage
@@ -55,6 +56,7 @@ class Deps:
     limits: Limits = field(default_factory=Limits)
     build: Build = field(default_factory=lambda: Build("0"))
     cors_origins: tuple[str, ...] = ()
+    delivery: Delivery = field(default_factory=Delivery)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     checks: Mapping[str, Check] = field(default_factory=dict)
     lesser_checks: Mapping[str, Check] = field(default_factory=dict)

@@ -71,7 +71,7 @@ async def file_response(
     """
     found = await _find(storage, key)
     headers = _headers(cache_control, found.etag, found.modified_s, download_name)
-    if _is_text(media_type):
+    if is_text(media_type):
         headers["Vary"] = "Accept-Encoding"
     if _not_modified(request, found.etag, found.modified_s):
         return Response(status_code=304, headers=headers)
@@ -158,12 +158,13 @@ def _look(path: Path) -> _Found:
     return _Found(status.st_size, etag, status.st_mtime, path, body)
 
 
-def _is_text(media_type: str) -> bool:
+def is_text(media_type: str) -> bool:
+    """Whether it is a text, which is worth compressing."""
     return media_type.startswith(_TEXT_TYPES)
 
 
 def _wants_gzip(request: Request, media_type: str, size_bytes: int) -> bool:
-    if size_bytes < SMALLEST_GZIP_BYTES or not _is_text(media_type):
+    if size_bytes < SMALLEST_GZIP_BYTES or not is_text(media_type):
         return False
     for offer in request.headers.get("accept-encoding", "").lower().split(","):
         name, _, parameters = offer.partition(";")

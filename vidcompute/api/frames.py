@@ -12,8 +12,9 @@ from starlette.responses import Response
 
 from vidcompute.api.auth import Caller
 from vidcompute.api.declared import JobId, problems
+from vidcompute.api.delivery import ELSEWHERE
 from vidcompute.api.deps import Deps, Given
-from vidcompute.api.files import CORS_HEADERS, NO_STORE, Pieces, content_disposition, file_response
+from vidcompute.api.files import CORS_HEADERS, NO_STORE, Pieces, content_disposition
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.pipeline.stages.frames import ZIP_NAME
 from vidcompute.services import assets, jobs
@@ -41,7 +42,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     operation_id="download_frames",
     summary="Download frames",
     response_class=Response,
-    responses=problems(401, 404, 416, 422, 503, own=_ANSWERS),
+    responses=problems(401, 404, 416, 422, 503, own={**_ANSWERS, **ELSEWHERE}),
 )
 @router.head("/jobs/{job_id}/frames.zip", include_in_schema=False)
 async def download_frames(
@@ -57,7 +58,7 @@ async def download_frames(
     name, place = await deps.db.read(_look, caller.organization_id, job_id, output)
     if place.key is not None:
         cache = "private, max-age=31536000, immutable"
-        return await file_response(request, deps.storage, place.key, _ZIP, cache, download_name=name)
+        return await deps.delivery.file(request, deps.storage, place.key, _ZIP, cache, download_name=name)
     headers = {**CORS_HEADERS, "Cache-Control": NO_STORE, "Content-Disposition": content_disposition(name)}
     if request.method == "HEAD":
         return Response(headers=headers, media_type=_ZIP)

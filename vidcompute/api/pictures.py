@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from vidcompute.api.declared import problems
+from vidcompute.api.delivery import ELSEWHERE
 from vidcompute.api.deps import Given
-from vidcompute.api.files import CORS_HEADERS, file_response
+from vidcompute.api.files import CORS_HEADERS
 from vidcompute.api.viewing import PlaybackId, Seen, public
 from vidcompute.errors import not_found
 from vidcompute.pipeline.stages import poster, preview
@@ -57,7 +58,7 @@ Side = Annotated[int | None, Query(ge=16, le=3840, description="Pixels.")]
     sends="image/*",
     operation_id="get_thumbnail",
     summary="The picture at any moment, in any size",
-    responses=problems(404, 422, 503),
+    responses=problems(404, 422, 503, own=ELSEWHERE),
 )
 async def thumbnail(
     request: Request,
@@ -77,7 +78,7 @@ async def thumbnail(
     if wanted.is_poster or view.facts is None or view.facts.video is None:
         key = _made(view, "poster", poster.FILE_NAME)
         if key is not None:
-            return await file_response(request, given.storage, key, "image/jpeg", _KEEP)
+            return await given.delivery.file(request, given.storage, key, "image/jpeg", _KEEP)
     path = await seen.thumbnails.picture(view, await seen.playback.source(view.snapshot), wanted)
     data = await run_in_threadpool(path.read_bytes)
     return Response(data, 200, {**CORS_HEADERS, "Cache-Control": _KEEP}, _TYPES[suffix.value])
@@ -89,14 +90,14 @@ async def thumbnail(
     sends="image/webp",
     operation_id="get_preview",
     summary="Short moving preview",
-    responses=problems(404),
+    responses=problems(404, own=ELSEWHERE),
 )
 async def moving_preview(request: Request, playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
     """An animated WebP of some of the video's moments, where the job asked for it."""
     key = _made(await seen.playback.view(playback_id), "preview", preview.FILE_NAME)
     if key is None:
         raise not_found("preview", playback_id)
-    return await file_response(request, given.storage, key, "image/webp", _KEEP)
+    return await given.delivery.file(request, given.storage, key, "image/webp", _KEEP)
 
 
 @public(
@@ -105,7 +106,7 @@ async def moving_preview(request: Request, playback_id: PlaybackId, seen: Seen, 
     sends="*/*",
     operation_id="get_storyboard_file",
     summary="Storyboard: storyboard.vtt, storyboard.json and their sheets",
-    responses=problems(404),
+    responses=problems(404, own=ELSEWHERE),
 )
 async def storyboard(request: Request, playback_id: PlaybackId, file_name: str, seen: Seen, given: Given) -> Response:
     """Small pictures of the whole video for the seek bar, where the job asked for them."""
@@ -113,7 +114,7 @@ async def storyboard(request: Request, playback_id: PlaybackId, file_name: str, 
     key = _made(await seen.playback.view(playback_id), "storyboard", file_name) if media_type else None
     if key is None or media_type is None:
         raise not_found("file", file_name[:80])
-    return await file_response(request, given.storage, key, media_type, _KEEP)
+    return await given.delivery.file(request, given.storage, key, media_type, _KEEP)
 
 
 def _made(view: Presentation, node_id: str, file_name: str) -> str | None:

@@ -6,8 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from vidcompute.api.declared import problems
+from vidcompute.api.delivery import ELSEWHERE
 from vidcompute.api.deps import Given
-from vidcompute.api.files import CORS_HEADERS, IMMUTABLE, NO_STORE, body_response, file_response
+from vidcompute.api.files import CORS_HEADERS, IMMUTABLE, NO_STORE, body_response
 from vidcompute.api.viewing import PlaybackId, Seen, TrackName, Viewing, public
 from vidcompute.errors import not_found
 from vidcompute.media.tracks import INIT_NAME
@@ -59,7 +60,7 @@ async def dash(request: Request, playback_id: PlaybackId, seen: Seen) -> Respons
     sends="video/mp4",
     operation_id="get_mp4",
     summary="Progressive MP4",
-    responses=problems(404, 416),
+    responses=problems(404, 416, own=ELSEWHERE),
 )
 async def progressive(
     request: Request, playback_id: PlaybackId, seen: Seen, given: Given, height: int | None = None
@@ -67,7 +68,7 @@ async def progressive(
     """The whole video as one file, where the job asked for it; `height` chooses among several."""
     view = await seen.playback.view(playback_id)
     key = _artifact_file(view, mp4.ProgressiveMp4.name, mp4.FILE_NAME, None if height is None else f"mp4/{height}")
-    return await file_response(request, given.storage, key, "video/mp4", download_name=_file_name(view, ".mp4"))
+    return await given.delivery.file(request, given.storage, key, "video/mp4", download_name=_file_name(view, ".mp4"))
 
 
 @public(
@@ -76,13 +77,13 @@ async def progressive(
     sends="audio/mp4",
     operation_id="get_m4a",
     summary="The sound alone",
-    responses=problems(404, 416),
+    responses=problems(404, 416, own=ELSEWHERE),
 )
 async def sound(request: Request, playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
     """The sound as one file, where the job asked for it."""
     view = await seen.playback.view(playback_id)
     key = _artifact_file(view, audio_file.AudioFile.name, audio_file.FILE_NAME)
-    return await file_response(request, given.storage, key, "audio/mp4", download_name=_file_name(view, ".m4a"))
+    return await given.delivery.file(request, given.storage, key, "audio/mp4", download_name=_file_name(view, ".m4a"))
 
 
 @public(
@@ -132,7 +133,7 @@ async def iframe_playlist(request: Request, playback_id: PlaybackId, track: Trac
     sends="video/iso.segment",
     operation_id="get_segment",
     summary="Media segment, or the track's init segment",
-    responses=problems(404, 416, 503),
+    responses=problems(404, 416, 503, own=ELSEWHERE),
 )
 async def segment(
     request: Request, playback_id: PlaybackId, track: TrackName, file_name: str, *, seen: Seen, given: Given
@@ -142,7 +143,7 @@ async def segment(
     media_type = media_type if file_name == INIT_NAME else media_type.replace("mp4", "iso.segment")
     found = await seen.playback.file(playback_id, track, file_name)
     if found.key is not None:
-        return await file_response(request, given.storage, found.key, media_type, IMMUTABLE)
+        return await given.delivery.file(request, given.storage, found.key, media_type, IMMUTABLE)
     if found.path is None:
         raise not_found("segment", file_name)
     # Bytes of the fast rung: the ladder's take their place under the same URL, so nobody may keep them.

@@ -27,10 +27,11 @@ _ASSET_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg
 _ASSET_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(\.[A-Za-z0-9_-]{1,40}){1,3}")
 _OEMBED_WIDTH = 640
 _FRESH_S = 1.0
-# A strict policy: nothing from elsewhere, nothing inline but the styles inside the player's shadow trees.
+# A strict policy: nothing from elsewhere but what the store delivers, nothing inline but styles in the player.
 _POLICY = (
-    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; "
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:{stores}; "
+    "media-src 'self' blob:{stores}; worker-src 'self' blob:; connect-src 'self'{stores}; "
+    "object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors {ancestors}"
 )
 
@@ -79,7 +80,9 @@ async def _page(seen: Viewing, given: Deps, playback_id: str, *, ancestors: str)
         status, told = 404, _NOTHING
     fields = {name: html.escape(value) for name, value in told.items()}
     text = re.sub(r"\{\{(\w+)\}\}", lambda found: fields.get(found.group(1), ""), template)
-    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": _POLICY.format(ancestors=ancestors)}
+    stores = "".join(f" {origin}" for origin in await given.delivery.origins(given.storage))
+    policy = _POLICY.format(ancestors=ancestors, stores=stores)
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": policy}
     return Response(text, status, headers, "text/html; charset=utf-8")
 
 

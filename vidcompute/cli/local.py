@@ -82,6 +82,47 @@ class Platform(Protocol):
         ...
 
 
+class Moved(Protocol):
+    """What came of moving a library: where it was, where it is, how many objects and bytes, and how many came now."""
+
+    @property
+    def before(self) -> str:
+        """Where it was."""
+        ...
+
+    @property
+    def at(self) -> str:
+        """Where it is."""
+        ...
+
+    @property
+    def objects(self) -> int:
+        """How many objects lie there."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes they have."""
+        ...
+
+    @property
+    def copied(self) -> int:
+        """How many came just now."""
+        ...
+
+
+class Mover(Protocol):
+    """Moves the library of this machine's data folder to another storage while it is used."""
+
+    def move(self, url: str, told: "Tell", say: "Say") -> Moved:
+        """Move it there, or go on with a move that was interrupted; tells how far it is, and what it waits for."""
+        ...
+
+    def delete_old(self, url: str) -> int:
+        """Remove it from where it was; how many objects."""
+        ...
+
+
 Say = Callable[[str], None]
 Tell = Callable[[float], None]
 """Is told how far something is, from 0 to 1."""
@@ -93,8 +134,8 @@ class Local:
 
     `find` gives the server that the data folder names. `plan` probes a file and gives its plan (as the API shows
     plans) under the media part of a job's spec. `commands` gives the command lines of a plan's nodes, by node id, for
-    a source at that path. `sample` gives a video to begin with, made on first use. `transport` is what HTTP requests
-    go through (httpx2's own when None).
+    a source at that path. `sample` gives a video to begin with, made on first use. `mover` moves the library to
+    another storage. `transport` is what HTTP requests go through (httpx2's own when None).
     """
 
     find: Callable[[], Endpoint]
@@ -106,4 +147,5 @@ class Local:
     doctor: Callable[[], Diagnosis]
     version: Callable[[], dict[str, str]]
     openapi: Callable[[str], str]
+    mover: Callable[[], Mover] | None = None
     transport: Any = None

@@ -7,6 +7,8 @@ import typer
 
 from vidcompute.cli.exit_codes import ExitCode
 from vidcompute.cli.local import ServeOptions
+from vidcompute.cli.output import size
+from vidcompute.cli.progress import fraction_bar
 from vidcompute.cli.session import Session, command
 
 _MARKS = {True: "✓", False: "✗", None: "·"}
@@ -46,6 +48,40 @@ def doctor(session: Session) -> int:
     return ExitCode.OK if found.ok else ExitCode.FAILED
 
 
+def migrate_storage(
+    session: Session,
+    *,
+    to: Annotated[str, typer.Option("--to", metavar="URL", help="s3://bucket/prefix, gs://bucket/prefix or a folder.")],
+    delete_old: Annotated[bool, typer.Option("--delete-old", help="Then remove it from where it was.")] = False,
+) -> int | None:
+    """Move everything that is stored to another storage, while the server runs and videos are watched.
+
+    Interrupted, the same command goes on. Keys and endpoint of the new storage are taken from the settings.
+    """
+    if session.local.mover is None:
+        return ExitCode.FAILED
+    mover, output = session.local.mover(), session.output
+    with fraction_bar(output, "objects") as told:
+        moved = mover.move(to, told, output.say)
+    deleted = None
+    if delete_old or (output.is_terminal and typer.confirm(f"Remove the library from {moved.before}?")):
+        deleted = mover.delete_old(moved.before)
+    output.json(
+        {
+            "from": moved.before,
+            "to": moved.at,
+            "objects": moved.objects,
+            "size_bytes": moved.size_bytes,
+            "copied": moved.copied,
+            "deleted": deleted,
+        }
+    )
+    output.say(f"✓ {moved.objects} objects ({size(moved.size_bytes)}) are at {moved.at}.", style="bold green")
+    if deleted is None:
+        output.say(f"They are still at {moved.before}, too; set VIDCOMPUTE_STORAGE_URL={moved.at} from now on.")
+    return None
+
+
 def version(session: Session) -> int | None:
     """Show what this is: version, commit, Python, ffmpeg."""
     found = session.local.version()
@@ -66,6 +102,11 @@ def openapi(
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for name, function in (("serve", serve), ("doctor", doctor), ("version", version)):
+    for name, function in (
+        ("serve", serve),
+        ("doctor", doctor),
+        ("version", version),
+        ("migrate-storage", migrate_storage),
+    ):
         command(app, name, online=False, rich_help_panel=PANEL)(function)
     command(app, "openapi", online=False, hidden=True)(openapi)

@@ -3,15 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from vidcompute.cli.local import Local, Tell
+from vidcompute.cli.local import Local, Mover, Tell
 
 if TYPE_CHECKING:
     from vidcompute.adapters.executor_local import LocalExecutor
+    from vidcompute.adapters.storage_proof import Proof
     from vidcompute.dispatch.planning import Planner
-    from vidcompute.ports.storage import Storage
     from vidcompute.settings import Explained, Settings
+
+
+class MoverOf(Protocol):
+    """Makes the mover of a data folder."""
+
+    def __call__(self, settings: "Settings", *, serving: bool) -> Mover:
+        """`serving` says that a server runs on it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,8 @@ class Composition:
     explain: Callable[["Settings"], list["Explained"]]
     executor: Callable[["Settings", Path], "LocalExecutor"]
     planner: Callable[["Settings", str], "Planner"]
-    storage: Callable[[Path], "Storage"]
+    prove_storage: Callable[["Settings"], list["Proof"]]
+    mover: "MoverOf"
     serve: Callable[[], int]
     describe_api: Callable[[str], str]
     version: str
@@ -72,9 +81,16 @@ def parts(root: Composition) -> Local:
 
         return diagnosis.diagnose(root)
 
+    def mover() -> Mover:
+        from vidcompute.local import finding
+
+        folder = finding.folders(root)[0]
+        settings = root.load().model_copy(update={"data_dir": folder})
+        return root.mover(settings, serving=finding.running(folder) is not None)
+
     def version() -> dict[str, str]:
         from vidcompute.local import diagnosis
 
         return diagnosis.version(root)
 
-    return Local(find, serve, platform, sample, plan, commands, doctor, version, root.describe_api)
+    return Local(find, serve, platform, sample, plan, commands, doctor, version, root.describe_api, mover)

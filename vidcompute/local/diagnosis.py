@@ -3,7 +3,6 @@
 import asyncio
 import os
 import platform
-import secrets
 import shutil
 import tempfile
 from collections import Counter
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 _ENCODERS = ("libx264", "libx265", "libsvtav1", "aac")
 _LITTLE_ROOM_BYTES = 5 * 10**9
-_PROBE_BYTES = b"vidctl doctor"
 
 
 def version(root: "Composition") -> dict[str, str]:
@@ -52,7 +50,7 @@ def diagnose(root: "Composition") -> Diagnosis:
         *_checked("sandbox", lambda: _sandbox(settings)),
         *_checked("data folder", lambda: _data_folder(folder)),
         *_checked("database", lambda: _database(settings, folder)),
-        *_checked("storage", lambda: _storage(root, settings.model_copy(update={"data_dir": folder}), folder)),
+        *_checked("storage", lambda: _storage(root, settings.model_copy(update={"data_dir": folder}))),
         *_checked("nodes", lambda: _nodes(root, settings.model_copy(update={"data_dir": folder}))),
         *_checked("server", lambda: _server(folder)),
     ]
@@ -154,21 +152,9 @@ def _database(settings: "Settings", folder: Path) -> Iterator[Check]:
         yield Check("database", ok=None, detail=detail)
 
 
-def _storage(root: "Composition", settings: "Settings", folder: Path) -> Iterator[Check]:
-    async def go_through() -> bool:
-        storage = root.storage(settings.effective_storage_dir)
-        key = f"doctor/{secrets.token_hex(8)}"
-        file = folder / f".{key.replace('/', '-')}"
-        file.write_bytes(_PROBE_BYTES)
-        try:
-            await storage.put(key, file)
-            same = b"".join([piece async for piece in storage.read(key)]) == _PROBE_BYTES
-            return await storage.delete_prefix(key) == 1 and same
-        finally:
-            file.unlink(missing_ok=True)
-
-    fine = asyncio.run(go_through())
-    yield Check("storage", ok=fine, detail="writes, reads and deletes" if fine else "does not give back what it got")
+def _storage(root: "Composition", settings: "Settings") -> Iterator[Check]:
+    for proof in root.prove_storage(settings):
+        yield Check(proof.name, ok=proof.ok, detail=proof.detail)
 
 
 def _server(folder: Path) -> Iterator[Check]:

@@ -1,9 +1,16 @@
 """Where bytes live: a folder, S3 or GCS behind the same few calls."""
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
+
+from vidcompute.errors import invalid
+
+_PART = re.compile(r"[A-Za-z0-9._-]{1,200}")
+_LONGEST_KEY = 1000
+TEMPORARY = ".tmp"  # what a store keeps to itself
 
 
 @dataclass(frozen=True)
@@ -57,3 +64,20 @@ class Storage(Protocol):
     async def sign(self, key: str, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
         """A URL by which whoever has it reads or writes the object until then; None where the store has no such."""
         ...
+
+
+class ScannableStorage(Storage, Protocol):
+    """A store that can be gone through whole, by who keeps it in order."""
+
+    def scan(self, prefix: str) -> AsyncIterator[Sequence[ObjectInfo]]:
+        """Every object below `prefix/` in pages, in constant memory: for stores of any size. No order is promised."""
+        ...
+
+
+def key_parts(key: str) -> list[str]:
+    """The parts of a sound key; `invalid_key` (invalid) for any other."""
+    parts = key.split("/")
+    sound = len(key) <= _LONGEST_KEY and all(_PART.fullmatch(p) and p not in {".", ".."} for p in parts)
+    if not sound or parts[0] == TEMPORARY:
+        raise invalid("invalid_key", f"{key[:80]!r} is no storage key.")
+    return parts

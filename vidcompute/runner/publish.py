@@ -2,16 +2,24 @@
 
 import asyncio
 import hashlib
+import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vidcompute.errors import Kind, VidComputeError
+from vidcompute.media.run import fork
+from vidcompute.ports.attempt_wire import error_from_json, error_to_json
 from vidcompute.ports.executor import AttemptSpec, InputRef
 from vidcompute.ports.storage import Storage
+from vidcompute.runner.inner import error_of
 from vidcompute.runner.work import LocalInput
+
+_FILES_AT_ONCE = 8
+_LOG_S = 15.0  # a log is not worth that an outcome waits longer for it
 
 
 @dataclass(frozen=True)
@@ -56,10 +64,16 @@ async def _fetch_tree(storage: Storage, ref: InputRef, destination: Path) -> Pat
         destination.mkdir(parents=True)
         return destination
     destination.mkdir(exist_ok=True)
-    for item in await storage.list(ref.key):  # none is fine: some stages find out facts and make no files
-        path = destination / item.key.removeprefix(f"{ref.key}/")
+    room = asyncio.Semaphore(_FILES_AT_ONCE)
+
+    async def fetch(key: str) -> None:
+        path = destination / key.removeprefix(f"{ref.key}/")
         path.parent.mkdir(parents=True, exist_ok=True)
-        await storage.fetch(item.key, path)
+        async with room:
+            await storage.fetch(key, path)
+
+    # None is fine: some stages find out facts and make no files.
+    await asyncio.gather(*(fetch(item.key) for item in await storage.list(ref.key)))
     return destination
 
 
@@ -78,7 +92,8 @@ async def _fetch_all(spec: AttemptSpec, storage: Storage, folder: Path) -> dict[
 def fetch_inputs(spec: AttemptSpec, storage: Storage, folder: Path) -> dict[str, tuple[LocalInput, ...]]:
     """The attempt's inputs as local paths, downloaded to `folder` unless they lie on this machine already.
 
-    Errors are those of the storage; no thread is left running.
+    Errors are those of the storage. A store that is elsewhere is spoken to by a child of ours: the process that the
+    stage is forked from is left with one thread, and with none of the store's secrets in its memory.
     """
     local = {
         name: tuple(LocalInput(path, ref) for ref in refs if (path := storage.local_path(ref.key)) is not None)
@@ -86,7 +101,39 @@ def fetch_inputs(spec: AttemptSpec, storage: Storage, folder: Path) -> dict[str,
     }
     if all(len(local[name]) == len(refs) for name, refs in spec.inputs.items()):
         return local  # without an event loop: this is on the way to a first segment
-    return asyncio.run(_fetch_all(spec, storage, folder))
+    paths = iter(_apart(lambda: _paths(asyncio.run(_fetch_all(spec, storage, folder)))))
+    return {name: tuple(LocalInput(Path(next(paths)), ref) for ref in refs) for name, refs in spec.inputs.items()}
+
+
+def _paths(fetched: dict[str, tuple[LocalInput, ...]]) -> list[str]:
+    return [str(item.path) for items in fetched.values() for item in items]
+
+
+def _apart(work: Callable[[], list[str]]) -> list[str]:
+    """What `work` returns or raises, done in a child."""
+    reader, writer = os.pipe()
+
+    def child() -> int:
+        try:
+            told: dict[str, Any] = {"done": work()}
+        except (VidComputeError, OSError) as problem:
+            told = {"error": error_to_json(error_of(problem))}
+        with os.fdopen(writer, "w", encoding="utf-8") as file:
+            json.dump(told, file)
+        return 0
+
+    pid = fork(child, keep_fds=(writer,))
+    os.close(writer)
+    with os.fdopen(reader, encoding="utf-8") as file:
+        text = file.read()
+    os.waitpid(pid, 0)
+    if not text:
+        raise VidComputeError(Kind.UNAVAILABLE, "inputs_not_fetched", "The process that fetches inputs was ended.")
+    told = json.loads(text)
+    if "error" in told:
+        raise error_from_json(told["error"])
+    done: list[str] = told["done"]
+    return done
 
 
 def publish(storage: Storage, prefix: str, folder: Path) -> None:
@@ -95,8 +142,13 @@ def publish(storage: Storage, prefix: str, folder: Path) -> None:
 
 
 def store_log(storage: Storage, key: str, path: Path) -> None:
-    """Store an attempt's log; errors are those of the storage."""
-    asyncio.run(storage.put(key, path))
+    """Store an attempt's log; errors are those of the storage, and TimeoutError where that takes too long."""
+
+    async def put() -> None:
+        async with asyncio.timeout(_LOG_S):
+            await storage.put(key, path)
+
+    asyncio.run(put())
 
 
 def store_left_log(storage: Storage, key: str, path: Path) -> None:

@@ -1,5 +1,6 @@
 """The dispatcher, by settings."""
 
+from vidcompute.adapters.storage_switched import SwitchedStorage
 from vidcompute.db import outbox
 from vidcompute.db.engine import Database
 from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
@@ -8,16 +9,22 @@ from vidcompute.dispatch.lost_logs import keeper
 from vidcompute.dispatch.planning import Planner
 from vidcompute.dispatch.timers import Timer
 from vidcompute.ports.executor import Executor
-from vidcompute.ports.storage import Storage
 from vidcompute.services import idempotency, jobs
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.settings import Settings
+from vidcompute.wiring.housekeeping import collect
 
 _HOURLY = "0 * * * *"
 
 
 def dispatcher(
-    settings: Settings, db: Database, executor: Executor, planner: Planner, *, hub: ProgressHub, storage: Storage
+    settings: Settings,
+    db: Database,
+    executor: Executor,
+    planner: Planner,
+    *,
+    hub: ProgressHub,
+    storage: SwitchedStorage,
 ) -> Dispatcher:
     """One that is not at work yet."""
     retry = jobs.RetryPolicy(
@@ -34,13 +41,14 @@ def dispatcher(
         ),
         discard=storage.delete_prefix,
         keep_log=keeper(storage, settings.data_dir),
-        timers=_timers(settings),
+        timers=_timers(settings, db, storage),
     )
 
 
-def _timers(settings: Settings) -> list[Timer]:
+def _timers(settings: Settings, db: Database, storage: SwitchedStorage) -> list[Timer]:
     kept_ms = settings.event_retention_s * 1000
     return [
         Timer("events", _HOURLY, lambda conn: outbox.prune(conn, outbox.now_ms() - kept_ms)),
         Timer("idempotency", _HOURLY, idempotency.purge),
+        Timer("storage", _HOURLY, errand=lambda: collect(settings, db, storage)),
     ]

@@ -1,5 +1,6 @@
 """Changes of assets and sources. All run inside the caller's transaction and emit their outbox events in it."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
@@ -10,6 +11,7 @@ from vidcompute import failpoints
 from vidcompute.db.engine import Database
 from vidcompute.db.outbox import crossed, emit, now_ms
 from vidcompute.db.schema import artifacts, assets, interests, jobs, sources, tasks
+from vidcompute.errors import VidComputeError
 from vidcompute.ids import new_id, new_playback_id
 from vidcompute.media.facts import SourceFacts
 from vidcompute.ports.storage import Storage
@@ -18,6 +20,8 @@ from vidcompute.services.assets import queries
 from vidcompute.services.assets.models import Asset, Removed, Source
 from vidcompute.services.states import BREAK, FINISH, REOPEN, SHOW, AssetStatus, Transition
 from vidcompute.services.tasks.moves import batches
+
+_log = logging.getLogger(__name__)
 
 
 def add_source(
@@ -167,8 +171,11 @@ async def delete(db: Database, storage: Storage, organization_id: str, asset_id:
     """Delete an asset with its source, jobs and outputs, except what other assets share."""
     removed = await db.write(remove, organization_id, asset_id)
     failpoints.reach("asset.removed")
-    for prefix in removed.prefixes:
-        await storage.delete_prefix(prefix)
+    try:
+        for prefix in removed.prefixes:
+            await storage.delete_prefix(prefix)
+    except VidComputeError as error:  # the asset is gone, whatever the storage says: what is left is collected later
+        _log.warning("not removed from storage", extra={"asset_id": asset_id, "code": error.code})
 
 
 def remove(conn: Connection, organization_id: str, asset_id: str) -> Removed:

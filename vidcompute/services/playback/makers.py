@@ -6,6 +6,7 @@ provisional: it lies in a folder of its own, and is thrown away when the ladder 
 
 import asyncio
 import contextlib
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -24,6 +25,7 @@ from vidcompute.services.playback.presentation import Presentation, segment_numb
 _BURST_SEGMENTS = 2  # a run begins with so many at full speed; after them, only the next one comes sooner than a jump
 _RUN_SEGMENTS = 24
 _OPENING_SEGMENTS = 2
+_SOURCE_KEPT_S = 900.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,17 @@ class Makers:
         maker = self._maker(view, source)
         await asyncio.gather(*(maker.wait(view, track, 0) for track in view.ready_tracks))
 
+    def has_source(self, path: Path) -> bool:
+        """Whether a fetched source is here still; those that nobody has used for a while are let go of."""
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(path)
+        at_work = {maker.source for maker in list(self._makers.values())}
+        for other in self.sources.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if other not in at_work and other.stat().st_mtime < time.time() - _SOURCE_KEPT_S:
+                    other.unlink()
+        return path.exists()
+
     def _maker(self, view: Presentation, source: Path) -> "_Maker":
         asset_id = view.snapshot.asset.id
         if asset_id not in self._makers:
@@ -126,7 +139,7 @@ class _Maker:
     def __init__(self, makers: Makers, folder: Path, source: Path) -> None:
         self.folder = folder
         self._makers = makers
-        self._source = source
+        self.source = source
         self._made: dict[str, set[int]] = {}
         self._waiters: dict[tuple[str, int], asyncio.Future[None]] = {}
         self._run: asyncio.Task[None] | None = None
@@ -206,7 +219,7 @@ class _Maker:
             stage=stage.name,
             version=stage.version,
             options=asdict(stage),
-            inputs={"source": (str(self._source),)},
+            inputs={"source": (str(self.source),)},
             output=str(self.folder),
             timeout_s=self._makers.limits.run_timeout_s,
         )

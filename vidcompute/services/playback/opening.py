@@ -74,7 +74,7 @@ class Opening:
             if view.complete or view.layout is None or not view.ready_tracks:
                 return
             async with self._slots:
-                await self._playback.makers.open(view, await self._playback.source(snapshot))
+                await self._playback.makers.open(view, await self._playback.source(snapshot, patient=True))
             await self._db.write(assets.mark_playable, asset_id)
         except VidComputeError as error:
             _log.warning("opening failed", extra={"asset_id": asset_id, "code": error.code, "detail": error.detail})

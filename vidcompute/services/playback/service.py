@@ -1,5 +1,6 @@
 """Playback: what a playback ID stands for now, its playlists, and where each of its files is."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -147,15 +148,23 @@ class Playback:
             raise not_ready(track)
         return File(key=key)
 
-    async def source(self, snapshot: Snapshot) -> Path:
-        """The source's file on this machine."""
+    async def source(self, snapshot: Snapshot, *, patient: bool = False) -> Path:
+        """The source's file on this machine, where it is fetched to from a store that is elsewhere.
+
+        Raises `source_not_fetched` (unavailable) where that takes longer than a viewer waits, unless `patient`.
+        """
         if snapshot.source is None:
             raise not_found("source", snapshot.asset.id)
-        path = self._storage.local_path(snapshot.source.storage_key)
-        if path is None:
-            target = self.makers.sources / snapshot.source.id
-            path = target if target.exists() else await self._storage.fetch(snapshot.source.storage_key, target)
-        return path
+        target = self.makers.sources / snapshot.source.id
+        if await asyncio.to_thread(self.makers.has_source, target):
+            return target
+        try:
+            async with asyncio.timeout(None if patient else self.makers.limits.hold_s):
+                return await self._storage.fetch(snapshot.source.storage_key, target)
+        except TimeoutError:
+            detail = "The video is still on its way from the storage to this machine; ask again."
+            extra = {"retry_after_s": 1}
+            raise VidComputeError(Kind.UNAVAILABLE, "source_not_fetched", detail, extra=extra) from None
 
 
 _TRACK_STAGES = frozenset({Encode.name, Remux.name, EncodeAudio.name, Package.name, Probe.name})

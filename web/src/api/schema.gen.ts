@@ -2463,6 +2463,13 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Where the bytes are, when the store or a CDN delivers them. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The API key is missing or wrong. */
             401: {
                 headers: {
@@ -3307,6 +3314,13 @@ export interface operations {
                     "video/mp4": string;
                 };
             };
+            /** @description Where the bytes are, when the store or a CDN delivers them. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
                 headers: {
@@ -3365,6 +3379,13 @@ export interface operations {
                 content: {
                     "audio/mp4": string;
                 };
+            };
+            /** @description Where the bytes are, when the store or a CDN delivers them. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
@@ -3593,6 +3614,13 @@ export interface operations {
                     "video/iso.segment": string;
                 };
             };
+            /** @description Where the bytes are, when the store or a CDN delivers them. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
                 headers: {
@@ -3670,6 +3698,13 @@ export interface operations {
                     "image/*": string;
                 };
             };
+            /** @description Where the bytes are, when the store or a CDN delivers them. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
                 headers: {
@@ -3729,6 +3764,13 @@ export interface operations {
                     "image/webp": string;
                 };
             };
+            /** @description Where the bytes are, when the store or a CDN delivers them. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
                 headers: {
@@ -3779,6 +3821,13 @@ export interface operations {
                 content: {
                     "*/*": string;
                 };
+            };
+            /** @description Where the bytes are, when the store or a CDN delivers them. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {

@@ -1,0 +1,200 @@
+"""The main job with objects in S3: as in a folder; it outlives the store; a library moves while it is watched."""
+
+import json
+import threading
+from collections.abc import Callable, Generator
+from fractions import Fraction
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.e2e.driving import Driver, Json, running
+from tests.e2e.numbered import picture, tone
+from tests.e2e.streams import assert_whole, breaches, by_type, listed, steady, track
+from tests.fixtures.clips import ClipMaker
+from tests.fixtures.command import vidctl
+from tests.fixtures.swift import SwiftServer
+from tests.fixtures.waiting import wait_until
+from vidcompute.media.hls_check.parse import parse
+
+RENDITIONS = [{"height": 180}, {"height": 144}]
+X264 = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "250", "-c:a", "aac"]
+OUTPUTS = ["hls", "mp4", "thumbnail", "storyboard", "frames"]
+
+
+@pytest.fixture
+def url(swift_bucket: str) -> str:
+    return f"s3://{swift_bucket}/library"
+
+
+@pytest.fixture
+def driver(swift_server: SwiftServer, url: str, tmp_path: Path) -> Generator[Driver]:
+    with running(tmp_path / "data", **swift_server.settings(url)) as made:
+        yield made
+
+
+def short(clip: ClipMaker) -> Path:
+    return clip("numbered-objects", [*picture(seconds="8"), *tone("8"), *X264])
+
+
+def assert_watchable(driver: Driver, playback_id: str) -> None:
+    assert breaches(driver, playback_id) == []
+    for name in ("h264-180", "h264-144"):
+        assert_whole(track(driver, playback_id, name), steady(240, Fraction(30)))
+
+
+def test_a_job_is_done_on_s3(driver: Driver, clip: ClipMaker, swift_server: SwiftServer, url: str) -> None:
+    job = driver.submit(short(clip), renditions=RENDITIONS, outputs=OUTPUTS)
+    playback_id = job["asset"]["playback_id"]
+    first = driver.bytes(f"/stream/{playback_id}.m3u8")  # held until it is playable
+    assert b"#EXT-X-STREAM-INF" in first
+    job = driver.done(job["id"])
+    assert_watchable(driver, playback_id)
+    assert driver.http.get(by_type(job, "frames")["url"]).content[:2] == b"PK"
+    assert driver.bytes(f"/image/{playback_id}/thumbnail.jpg?time=3")[:2] == b"\xff\xd8"
+    logs = {key.rpartition("/")[2] for key in swift_server.keys(url) if "/logs/" in key}
+    assert len(logs) == sum(driver.attempts(job["id"]).values())
+    data = driver.server.data_dir
+    assert not (data / "storage").exists()
+    for name, text in (("storage.json", "not-a-secret"), ("server.log", "not-a-secret")):
+        path = data / name
+        assert not path.exists() or text not in path.read_text()
+    assert "not-a-secret" not in driver.server.log_text()
+    again = driver.done(driver.submit(short(clip), renditions=RENDITIONS, outputs=OUTPUTS)["id"])
+    assert set(driver.attempts(again["id"]).values()) == {0}
+    for asset_id in {job["asset"]["id"], again["asset"]["id"]}:
+        assert driver.http.delete(f"/api/v1/assets/{asset_id}").status_code == 204
+    assert swift_server.keys(url) == []
+
+
+def encoding(driver: Driver, clip: ClipMaker) -> str:
+    source = clip("numbered-outlives-s3", [*picture("640x360", seconds="40"), *tone("40"), *X264])
+    job = driver.submit(source, renditions=[{"height": 360}, {"height": 240}])
+    driver.until(
+        job["id"], "the encode", lambda j: ("encode", "running") in [(s["name"], s["status"]) for s in j["stages"]]
+    )
+    return str(job["id"])
+
+
+def outlive(driver: Driver, clip: ClipMaker, swift_server: SwiftServer, while_away: Callable[[], object]) -> None:
+    job_id = encoding(driver, clip)
+    before = driver.job(job_id)
+    swift_server.kill()
+    try:
+        assert driver.get("/health").status_code == 200
+        assert driver.get("/ready").status_code == 503
+        while_away()
+    finally:
+        swift_server.start()
+    done = driver.done(job_id)
+    assert breaches(driver, done["asset"]["playback_id"]) == []
+    assert sorted(listed(driver, done["asset"]["playback_id"])) == ["audio-0", "h264-240", "h264-360"]
+    finished = {s["name"] for s in before["stages"] if s["tasks_done"] == s["tasks"]}
+    attempts, tasks = driver.attempts(job_id), {s["name"]: s["tasks"] for s in done["stages"]}
+    assert finished
+    assert {name: attempts[name] for name in tasks} == tasks  # nothing was run twice
+
+
+def test_a_job_outlives_the_object_store(driver: Driver, clip: ClipMaker, swift_server: SwiftServer) -> None:
+    def wants_it() -> None:
+        wait_until(
+            lambda: driver.get("/ready").json()["checks"]["storage"] != "ok", timeout_s=20, what="/ready to tell"
+        )
+
+    outlive(driver, clip, swift_server, wants_it)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_job_outlives_an_object_store_that_is_away_for_a_minute(
+    driver: Driver, clip: ClipMaker, swift_server: SwiftServer
+) -> None:
+    outlive(driver, clip, swift_server, lambda: threading.Event().wait(60))
+
+
+def test_segments_come_from_the_store_by_signed_addresses(
+    swift_server: SwiftServer, url: str, clip: ClipMaker, tmp_path: Path
+) -> None:
+    settings = {**swift_server.settings(url), "VIDCOMPUTE_DELIVERY": "redirect", "VIDCOMPUTE_DELIVERY_URL_S": "120"}
+    with running(tmp_path / "data", **settings) as driver:
+        job = driver.done(driver.submit(clip("mpeg2_mp3_144p15_2s"), renditions=[{"height": 144}])["id"])
+        folder = f"/stream/{job['asset']['playback_id']}/h264-144"
+        playlist = driver.get(f"{folder}/index.m3u8")
+        assert playlist.status_code == 200
+        answer = driver.get(f"{folder}/0.m4s", headers={"Origin": "https://pages.example"})
+        assert answer.status_code == 307
+        assert answer.headers["cache-control"] == "public, max-age=60"
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["location"].startswith(swift_server.endpoint)
+        sent = driver.get(
+            answer.headers["location"], headers={"Origin": "https://pages.example", "Range": "bytes=0-99"}
+        )
+        assert (sent.status_code, len(sent.content)) == (206, 100)
+        assert sent.headers["content-type"] == "video/iso.segment"
+        assert sent.headers["access-control-allow-origin"] in {"*", "https://pages.example"}
+        page = driver.get(f"/watch/{job['asset']['playback_id']}")
+        assert f"connect-src 'self' {swift_server.endpoint};" in page.headers["content-security-policy"]
+        head = httpx2.head(f"{driver.server.url}{folder}/0.m4s", trust_env=False)
+        assert head.status_code == 200
+
+
+class Viewer:
+    """Fetches all segments of a video in a loop, and keeps what went wrong."""
+
+    def __init__(self, driver: Driver, playback_id: str) -> None:
+        self._driver = driver
+        self._folders = [f"/stream/{playback_id}/{name}" for name in ("h264-180", "h264-144")]
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self.rounds = 0
+        self.wrong: list[str] = []
+
+    def __enter__(self) -> "Viewer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join(60)
+
+    def _watch(self) -> None:
+        while not self._ending.is_set():
+            for folder in self._folders:
+                try:
+                    entries = parse(self._driver.bytes(f"{folder}/index.m3u8"), folder).segments
+                    for entry in entries:
+                        self._driver.bytes(f"{folder}/{entry.uri}")
+                except (AssertionError, httpx2.HTTPError) as error:
+                    self.wrong.append(str(error))
+            self.rounds += 1
+
+
+def test_a_library_moves_to_s3_and_back_while_it_is_watched(
+    swift_server: SwiftServer, url: str, clip: ClipMaker, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    keys = swift_server.settings(url)
+    del keys["VIDCOMPUTE_STORAGE_URL"]
+
+    def moved(*arguments: str) -> Json:
+        text = vidctl("migrate-storage", "--json", "--to", *arguments, data_dir=data, environment=keys)
+        found: Json = json.loads(text)
+        return found
+
+    with running(data) as driver:
+        playback_id = driver.done(driver.submit(short(clip), renditions=RENDITIONS)["id"])["asset"]["playback_id"]
+        with Viewer(driver, playback_id) as viewer:
+            there = moved(url, "--delete-old")
+            rounds = viewer.rounds
+            assert not list((data / "storage" / "orgs").glob("*"))
+            wait_until(lambda: viewer.rounds >= rounds + 2, timeout_s=60, what="the viewer to go round again")
+            assert there["copied"] == there["objects"] == there["deleted"] == len(swift_server.keys(url))
+            back = moved(str(data / "storage"))
+            assert back["objects"] == there["objects"]
+            rounds = viewer.rounds
+            wait_until(lambda: viewer.rounds >= rounds + 2, timeout_s=60, what="the viewer to go round again")
+        assert viewer.wrong == []
+        assert_watchable(driver, playback_id)
+        again = driver.done(driver.submit(short(clip), renditions=RENDITIONS)["id"])
+        assert set(driver.attempts(again["id"]).values()) == {0}

@@ -1,0 +1,66 @@
+"""Who sends stored files to viewers: we do, or the store (or a CDN before it) after a redirect from us."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from vidcompute.api.files import CORS_HEADERS, IMMUTABLE, file_response, is_text
+from vidcompute.ports.storage import Storage
+
+ELSEWHERE: Final[Mapping[int | str, dict[str, Any]]] = {
+    307: {"description": "Where the bytes are, when the store or a CDN delivers them."}
+}
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How stored files go out. With `redirect`, the store delivers them by addresses that are good for `life_s`.
+
+    `cdn_url` stands for the store's own address then: a CDN whose origin is the place where objects lie, and which may
+    read there. Texts come from us always: what they name is relative to us.
+    """
+
+    redirect: bool = False
+    life_s: int = 3600
+    cdn_url: str | None = None
+    _origins: list[str] = field(default_factory=list, repr=False)
+
+    async def file(
+        self,
+        request: Request,
+        storage: Storage,
+        key: str,
+        media_type: str,
+        cache_control: str = IMMUTABLE,
+        *,
+        download_name: str | None = None,
+    ) -> Response:
+        """The object `key` as `file_response` gives it, or the way to it."""
+        if self.redirect and request.method == "GET" and not is_text(media_type):
+            address = await self._address(storage, key)
+            if address is not None:
+                scope = "private" if cache_control.startswith("private") else "public"
+                kept = f"{scope}, max-age={self.life_s // 2}"  # whoever keeps it still gets in with it
+                return RedirectResponse(address, 307, {**CORS_HEADERS, "Cache-Control": kept})
+        return await file_response(request, storage, key, media_type, cache_control, download_name=download_name)
+
+    async def _address(self, storage: Storage, key: str) -> str | None:
+        if self.cdn_url is not None:
+            return f"{self.cdn_url}/{key}"
+        return await storage.sign(key, "GET", self.life_s)
+
+    async def origins(self, storage: Storage) -> tuple[str, ...]:
+        """The sites beside ours from which pages of ours load: for their content security policy."""
+        if not self.redirect:
+            return ()
+        if not self._origins:
+            address = await self._address(storage, "origin")
+            if address is None:
+                return ()
+            parts = urlsplit(address)
+            self._origins.append(f"{parts.scheme}://{parts.netloc}")
+        return tuple(self._origins)

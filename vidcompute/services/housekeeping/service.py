@@ -1,0 +1,70 @@
+"""Removes from storage what no row names: outputs of lost attempts, what a redo has replaced, uploads cut short.
+
+What a place holds was written by one attempt, or one upload, whose identifier is in its key and says when it began. A
+place goes when it is old enough, no row names it, and its attempt is not under way: an attempt that has ended can't be
+recorded any more, and a new one writes to a place of its own.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from vidcompute.db.engine import Database
+from vidcompute.ids import created_ms, is_id
+from vidcompute.ports.storage import ScannableStorage
+from vidcompute.services.housekeeping import queries
+
+_TOP = "orgs"
+_PARTS_OF_ARTIFACT = 5  # orgs/O/artifacts/KEY/ATTEMPT
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What one round did: how many objects it looked at, and removed."""
+
+    seen: int
+    removed: int
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What is removed as one: the objects below `prefix` (or the object itself), and the identifier of its maker."""
+
+    prefix: str
+    maker: str
+
+
+def place_of(key: str) -> _Place | None:
+    """The place that an object belongs to; None for one that is not ours to judge."""
+    parts = key.split("/")
+    if parts[0] != _TOP:
+        return None
+    match parts[2:]:
+        case ["artifacts", _, attempt_id, _, *_] if is_id("att", attempt_id):
+            return _Place("/".join(parts[:_PARTS_OF_ARTIFACT]), attempt_id)
+        case ["sources", _, object_id] if is_id("obj", object_id):
+            return _Place(key, object_id)
+        case ["logs", name] if is_id("att", name.removesuffix(".log")):
+            return _Place(key, name.removesuffix(".log"))
+        case _:
+            return None
+
+
+async def collect(db: Database, storage: ScannableStorage, *, before_ms: int) -> Collected:
+    """Go through the whole storage once, and remove what was begun before then and is named by nothing."""
+    seen = removed = 0
+    async for page in storage.scan(_TOP):
+        seen += len(page)
+        old = _old((place_of(info.key) for info in page), before_ms)
+        if not old:
+            continue
+        makers = [place.maker for place in old]
+        kept = await db.read(queries.named, [place.prefix for place in old], makers)
+        for place in old:
+            if place.prefix not in kept and place.maker not in kept:
+                removed += await storage.delete_prefix(place.prefix)
+    return Collected(seen, removed)
+
+
+def _old(places: Iterable[_Place | None], before_ms: int) -> list[_Place]:
+    found = {place for place in places if place is not None and created_ms(place.maker) < before_ms}
+    return sorted(found, key=lambda place: place.prefix)

@@ -1,0 +1,31 @@
+"""What the server does by the hour for the storage: removes leftovers of kills, and what nothing refers to."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from vidcompute import logs
+from vidcompute.adapters.s3_uploads import UploadsInParts
+from vidcompute.adapters.storage_object import ObjectStorage
+from vidcompute.services import housekeeping
+from vidcompute.wiring import storage as storages
+
+if TYPE_CHECKING:
+    from vidcompute.adapters.storage_switched import SwitchedStorage
+    from vidcompute.db.engine import Database
+    from vidcompute.settings import Settings
+
+log = logs.get("housekeeping")
+
+
+async def collect(settings: "Settings", db: "Database", storage: "SwitchedStorage") -> int:
+    """One round of it; how many things were removed."""
+    before = datetime.now(UTC) - timedelta(seconds=settings.collect_after_s)
+    await asyncio.to_thread(storages.sweep, storage)
+    ended = 0
+    for part in storage.parts():
+        if isinstance(part, ObjectStorage):
+            ended += await UploadsInParts(part.place, part.credentials()).end(before)
+    collected = await housekeeping.collect(db, storage, before_ms=int(before.timestamp() * 1000))
+    log.info("storage_collected", seen=collected.seen, removed=collected.removed, uploads_ended=ended)
+    return collected.removed + ended
