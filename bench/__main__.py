@@ -23,6 +23,7 @@ from bench import (
     stages,
     stills,
     transitions,
+    waiting,
     watching,
 )
 from bench.results import BenchError, Report
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     checks.NAME: checks.measure,
     stills.NAME: stills.measure,
     transitions.NAME: transitions.measure,
+    waiting.NAME: waiting.measure,
     placement.NAME: placement.measure,
 }
 

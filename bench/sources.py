@@ -109,6 +109,14 @@ class Sources:
         path = self._made(f"{video}-{sound}-{seconds}s{'' if index_first else '-index-last'}", arguments, suffix)
         return Source(path, seconds, _mark_offset(path))
 
+    def short(self, size: str, seconds: int) -> Source:
+        """A short clip of another size, with key frames as x264 sets them by itself."""
+        picture = _PICTURE.format(seconds=seconds).replace("1920x1080", size)
+        inputs = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", _TONE.format(seconds=seconds)]
+        coding = [*_VIDEO["usual"], *_SOUNDS["aac"][0], "-ac", "2", "-metadata", f"title={_MARK}"]
+        path = self._made(f"short-{size}-{seconds}s", [*inputs, *coding, "-movflags", "+faststart"], ".mp4")
+        return Source(path, seconds, _mark_offset(path))
+
     def _minute(self, video: str, seconds: int) -> Path:
         if video == "real":
             return self._made(f"real-minute-{seconds}", [*self._footage(seconds), *_VIDEO["usual"], "-an"], ".mp4")

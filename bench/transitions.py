@@ -6,13 +6,11 @@ Then how long the dispatcher looks for work where 100 tasks are ready, and where
 import asyncio
 import json
 import resource
-import shutil
 import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +18,9 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, insert, select
 
+from bench.databases import DATABASES
 from bench.results import Figure, Report
 from bench.run import Run
-from tests.fixtures.postgresql import PostgresServer
 from tests.unit.engine import toys
 from vidcompute.db import outbox, schema
 from vidcompute.db.engine import Database
@@ -47,8 +45,8 @@ def measure(run: Run) -> Report:
     """Everything, on SQLite and on PostgreSQL."""
     figures: list[Figure] = []
     details: dict[str, Any] = {}
-    for name, places in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
-        with places(run.work) as url:
+    for name, fresh in DATABASES.items():
+        with fresh(run.work) as url:
             found = asyncio.run(_of_database(run, url))
         run.say(f"{name}: {json.dumps(found)}")
         details[name] = found
@@ -59,24 +57,6 @@ def measure(run: Run) -> Report:
             Figure(f"{name}: looking for work, 100,000 ready / 100", found["look_many_ms"] / found["look_few_ms"], "x"),
         ]
     return Report(NAME, tuple(figures), details)
-
-
-@contextmanager
-def _sqlite(work: Path) -> Iterator[str]:
-    with tempfile.TemporaryDirectory(dir=work) as folder:
-        yield f"sqlite:///{folder}/vidcompute.db"
-
-
-@contextmanager
-def _postgresql(_work: Path) -> Iterator[str]:
-    folder = Path(tempfile.mkdtemp(prefix="vidcompute-postgres-"))
-    server = PostgresServer(folder)
-    server.start()
-    try:
-        yield server.make_database()
-    finally:
-        server.stop()
-        shutil.rmtree(folder)
 
 
 async def _of_database(run: Run, url: str) -> dict[str, float]:

@@ -138,6 +138,26 @@ async def test_a_limit_on_running_tasks_holds(db: Database) -> None:
             await e.executor.until(lambda: bool(e.executor.live) or e.has_started(5))
 
 
+async def test_twenty_jobs_on_one_source_run_its_work_once_and_nineteen_cancels_leave_it_alone(db: Database) -> None:
+    async with engine(db, HandExecutor(behave=stuck, cpu=2.0)) as e:
+        priorities = ["low", "normal", "high"]
+        made = [await e.submit(priority=priorities[n % 3]) for n in range(20)]
+        await e.executor.until(lambda: e.has_started(3))
+        with db.subscribe() as woken:
+            while {(await e.job(job)).step for job in made} != {"planned"}:
+                await woken.wait(5)
+        assert await db.read(lambda conn: {t.priority for t in toys.ready(conn)}) == {2}
+        for job in made[:-1]:
+            await db.write(jobs.cancel, toys.ORG, job.id)
+        for number in range(1, 5):
+            await e.executor.until(partial(e.has_started, number + 1))
+            e.executor.end(toys.done(e.executor.started[number]))
+        assert (await e.until(made[-1], "done")).status == "done"
+        assert [spec.stage for spec in e.executor.started] == ["probe", *["encode"] * 3, "package"]
+        assert e.executor.cancelled == []
+        assert {(await e.job(job)).status for job in made[:-1]} == {"cancelled"}
+
+
 async def test_higher_priorities_go_first(db: Database) -> None:
     for digest, priority in (("d1", "low"), ("d2", "normal"), ("d3", "high")):
         await db.write(toys.submit, digest, priority=priority)
