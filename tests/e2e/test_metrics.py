@@ -35,6 +35,7 @@ def test_every_metric_passes_promtool() -> None:
     one = {Priority.HIGH: 1}
     metrics.show(Gauges({("media", "queued"): 1}, one, one, one, 1, {"encode": 1}, {"media": 1}, Lag(1, 0)), 1000)
     metrics.show_dispatch(DispatchState(True, 3, (NodeUse("local", 1, 2.0, 1.0, 0.5, 2, 1, 1, 0.5, 2, 1),)))
+    metrics.degraded.labels("redis").set(1)
     metrics.take(_event("job.started", kind="media"), {"subject": 0})
     metrics.take(_event("job.done", kind="media", duration_ms=1500))
     metrics.take(_event("job.failed", kind="media", duration_ms=1500, error_code="url_tls", error_kind="unavailable"))

@@ -187,6 +187,12 @@ class Metrics:
         self.outbox_lag_s = Gauge(
             "vidcompute_outbox_lag_seconds", "Age of the oldest of them; 0 where there is none.", registry=registry
         )
+        self.degraded = Gauge(
+            "vidcompute_degraded",
+            "1 where a part is away that the platform can do without, by part.",
+            ["part"],
+            registry=registry,
+        )
         self.database_up = Gauge(
             "vidcompute_database_up",
             "1 where the database answered; where it did not, what is counted in it is not told.",

@@ -30,6 +30,7 @@ class Meter:
         self._metrics = metrics
         self._deps = deps
         self._taken_seq: int | None = None  # the newest event that was counted
+        self._sampling: asyncio.Task[None] | None = None
 
     @property
     def has_begun(self) -> bool:
@@ -37,7 +38,18 @@ class Meter:
         return self._taken_seq is not None
 
     async def sample(self) -> None:
-        """Bring the gauges up to date; where the database is away they say so."""
+        """Bring the gauges up to date; where the database is away they say so. Who asks meanwhile shares the answer."""
+        if self._sampling is None or self._sampling.done():
+            self._sampling = asyncio.create_task(self._sample())
+        await asyncio.shield(self._sampling)
+
+    async def _sample(self) -> None:
+        await self._sample_database()
+        await self._sample_dispatcher()
+        for name, check in self._deps.lesser_checks.items():
+            self._metrics.degraded.labels(name).set(int(await check() is not None))
+
+    async def _sample_database(self) -> None:
         at_ms = now_ms()
         try:
             now = await self._deps.db.read(gauges.gauges, at_ms, self._taken_seq or 0)
@@ -46,6 +58,8 @@ class Meter:
         else:
             self._metrics.database_up.set(1)
             self._metrics.show(now, at_ms)
+
+    async def _sample_dispatcher(self) -> None:
         if self._deps.dispatch_state is None:
             return
         try:

@@ -1,5 +1,6 @@
 """What the metrics tell of queues, retries, dead letters, nodes and the database."""
 
+import asyncio
 import re
 from dataclasses import replace
 from typing import Any, cast
@@ -113,6 +114,23 @@ async def test_the_wait_for_a_start_is_measured_for_tasks_and_for_jobs(platform:
     assert task_s is not None
     assert job_s is not None
     assert 3 <= task_s < 4 <= job_s < 30
+
+
+async def test_scrapes_at_one_time_share_one_look_and_parts_that_are_away_are_told(platform: Platform) -> None:
+    looks: list[int] = []
+
+    async def redis() -> str | None:
+        looks.append(1)
+        await asyncio.sleep(0)
+        return "Redis is away"
+
+    app = create_app(replace(platform.deps, lesser_checks={"redis": redis}))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
+        told = await asyncio.gather(*(metrics_of(client) for _ in range(5)))
+        assert len(looks) < 5
+        assert {sample(text_, 'vidcompute_degraded{part="redis"}') for text_ in told} == {1}
+        await metrics_of(client)
+        assert len(looks) == 2
 
 
 async def test_the_nodes_are_those_that_the_dispatcher_sees(platform: Platform) -> None:

@@ -1,0 +1,37 @@
+"""What settings choose: in this process where nothing is set, and a clear word where something is missing."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from vidcompute.adapters.fanout_memory import MemoryFanout
+from vidcompute.adapters.rates_memory import MemoryRates
+from vidcompute.errors import VidComputeError
+from vidcompute.settings import Settings
+from vidcompute.wiring import sharing, tracing
+
+
+async def test_alone_a_server_shares_with_nobody(tmp_path: Path) -> None:
+    made = sharing.shared(Settings(data_dir=tmp_path))
+    assert isinstance(made.fanout, MemoryFanout)
+    assert isinstance(made.rates, MemoryRates)
+    assert made.checks == {}
+    assert tracing.traces(Settings(data_dir=tmp_path), "1.0") is None
+    await made.close()
+
+
+async def test_an_extra_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("vidcompute.adapters.fanout_redis", "vidcompute.adapters.tracing_otlp"):
+        monkeypatch.setitem(sys.modules, name, None)
+    settings = Settings(data_dir=tmp_path, redis_url=SecretStr("redis://x"), otlp_endpoint="http://127.0.0.1:4318")
+    with pytest.raises(VidComputeError, match=r"extra_missing: redis_url .*vidcompute\[redis\]"):
+        sharing.shared(settings)
+    with pytest.raises(VidComputeError, match=r"extra_missing: otlp_endpoint .*vidcompute\[tracing\]"):
+        tracing.traces(settings, "1.0")
+
+
+async def test_a_url_that_names_no_redis_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(VidComputeError, match="settings_invalid: redis_url"):
+        sharing.shared(Settings(data_dir=tmp_path, redis_url=SecretStr("http://x")))
