@@ -1,5 +1,6 @@
 """Every metric there is, also those that a quiet server has no samples of, passes promtool; so do the alerts."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -53,6 +54,17 @@ def test_every_metric_passes_promtool() -> None:
 
 def test_promtool_does_complain_where_it_should() -> None:
     assert "no help text" in _complaints(b"# TYPE wrong_count counter\nwrong_count 1\n")
+
+
+def test_every_query_of_the_dashboard_can_be_read(tmp_path: Path) -> None:
+    board = json.loads((_RULES.parent / "grafana" / "vidcompute.json").read_text())
+    queries = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    rules = [{"record": f"panel:query:{number}", "expr": query} for number, query in enumerate(queries)]
+    file = tmp_path / "queries.yml"
+    file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))  # JSON is YAML
+    code, said = _promtool("check", "rules", str(file))
+    assert code == 0, said
+    assert f"{len(queries)} rules found" in said
 
 
 def test_the_alerts_are_sound_and_come_when_they_should() -> None:

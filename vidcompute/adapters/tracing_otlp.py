@@ -68,9 +68,7 @@ class OtlpTracing:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
             try:
-                answer = await self._client.post(
-                    self._url, content=self._encoded(batch), headers={"Content-Type": "application/x-protobuf"}
-                )
+                answer = await self._post(batch)
                 if answer.status_code in {429, 502, 503, 504}:
                     answer.raise_for_status()
             except httpx2.HTTPError as error:
@@ -85,6 +83,18 @@ class OtlpTracing:
             if answer.status_code >= 400:  # it will not take them another time either
                 _log.warning("spans_refused", status=answer.status_code, spans=len(batch))
             self.fails = 0
+
+    async def _post(self, batch: Iterable[Span]) -> httpx2.Response:
+        headers = {"Content-Type": "application/x-protobuf"}
+        return await self._client.post(self._url, content=self._encoded(batch), headers=headers)
+
+    async def trouble(self) -> str | None:
+        """See `Tracing.trouble`."""
+        try:
+            answer = await self._post(())
+        except httpx2.HTTPError as error:
+            return f"{self._url} can't be reached: {str(error) or type(error).__name__}"
+        return None if answer.status_code < 400 else f"{self._url} answers {answer.status_code}"
 
     def _put_back(self, batch: list[Span]) -> None:
         """What came meanwhile is worth more than what is old."""

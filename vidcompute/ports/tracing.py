@@ -39,6 +39,10 @@ class Tracing(Protocol):
         """Tell of a span. Returns at once and never fails: what the collector does not take in time is dropped."""
         ...
 
+    async def trouble(self) -> str | None:
+        """Try whether the collector takes spans: what is wrong, in words, or None."""
+        ...
+
     async def close(self) -> None:
         """Send what is left, for some seconds at most."""
         ...

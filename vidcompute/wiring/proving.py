@@ -1,9 +1,10 @@
-"""What `vidctl doctor` tries out of the storage in force."""
+"""What `vidctl doctor` tries out of the storage in force, and of what else is set."""
 
 import asyncio
 from typing import TYPE_CHECKING
 
 from vidcompute.adapters.storage_proof import Proof, proofs
+from vidcompute.wiring import proving_aids
 from vidcompute.wiring import storage as storages
 
 if TYPE_CHECKING:
@@ -26,4 +27,4 @@ def prove(settings: "Settings") -> list[Proof]:
         found.append(Proof("storage moves", None, detail))
     elif known is not None and known.chosen:
         found.append(Proof("storage place", None, f"moved to {known.at.url}; the settings still say another place"))
-    return found
+    return found + proving_aids.prove(settings)

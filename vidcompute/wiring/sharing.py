@@ -33,7 +33,7 @@ class Shared:
             await close()
 
 
-def shared(settings: Settings) -> Shared:
+def shared(settings: Settings, prefix: str = "") -> Shared:
     """Over Redis where that is set, else in this process; `extra_missing` (invalid) where its client is missing."""
     if settings.redis_url is None:
         return Shared(MemoryFanout(), MemoryRates())
@@ -44,7 +44,7 @@ def shared(settings: Settings) -> Shared:
         raise extra_missing("redis_url", "redis") from error
     url = settings.redis_url.get_secret_value()
     try:
-        fanout, rates = RedisFanout(url), RedisRates(url, MemoryRates())
+        fanout, rates = RedisFanout(url, prefix=prefix), RedisRates(url, MemoryRates(), prefix=prefix)
     except ValueError as error:
         raise invalid("settings_invalid", f"redis_url is wrong: {error}") from error
     return Shared(fanout, rates, {"redis": fanout.trouble}, (rates.close,))

@@ -132,6 +132,9 @@ class Kept:
     def record(self, span: Span) -> None:
         self.spans.append(span)
 
+    async def trouble(self) -> str | None:
+        return None
+
     async def close(self) -> None:
         pass
 
