@@ -17,7 +17,7 @@ _GB = 10**9
 
 
 def measure(run: Run) -> Report:
-    """Medians of rounds on an idle inventory and on a full one."""
+    """Medians of rounds on an idle inventory and on a full one, in CPU time."""
     dice = random.Random(20)
     nodes = _nodes(dice)
     tasks = sorted(_tasks(dice), key=_urgency)
@@ -47,9 +47,9 @@ def _urgency(task: Waiting) -> tuple[int, int]:
 def _median_ms(step: Callable[[], object], times: int) -> float:
     taken = []
     for _ in range(times):
-        begin = time.perf_counter()
+        begin = time.thread_time()  # it waits for nothing: on an idle machine this is what the clock says
         step()
-        taken.append((time.perf_counter() - begin) * 1000)
+        taken.append((time.thread_time() - begin) * 1000)
     return statistics.median(taken)
 
 
