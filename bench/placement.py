@@ -20,7 +20,7 @@ def measure(run: Run) -> Report:
     """Medians of rounds on an idle inventory and on a full one, in CPU time."""
     dice = random.Random(20)
     nodes = _nodes(dice)
-    tasks = sorted(_tasks(dice), key=_urgency)
+    tasks = sorted(tasks_of(dice), key=_urgency)
     running = _running(tasks, nodes)
     times = run.times(41, 5)
     plain_ms = _median_ms(lambda: sorted(tasks, key=_urgency), times)
@@ -80,7 +80,8 @@ _KINDS = (
 )
 
 
-def _tasks(dice: random.Random) -> list[Waiting]:
+def tasks_of(dice: random.Random) -> list[Waiting]:
+    """2,000 tasks as stages and models have them, of three priorities."""
     return [
         Waiting(
             f"task-{number}",

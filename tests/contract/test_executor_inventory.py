@@ -2,15 +2,17 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.fixtures.attempts import Events, attempt
+from vidcompute.adapters.discovery import Discovery
 from vidcompute.adapters.executor_local import LocalExecutor
-from vidcompute.ports.executor import LogLine, Needs, NodeInfo, Outcome
+from vidcompute.ports.executor import Call, LogLine, Needs, NodeInfo, Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 NODES = [NodeInfo(f"gpu-{n}", 64, 2**38, encoders=("h264_nvenc",), simulated=True) for n in range(3)]
@@ -35,6 +37,28 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     yield Bench(executor, events)
     await executor.close(0)
     await asyncio.wait_for(collecting, 10)
+
+
+async def test_a_node_tells_what_was_found_on_it_at_once_where_it_must(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "tests.runner_entry", str(tmp_path / "storage"), str(tmp_path / "work")]
+    memory = tmp_path / "hardware.json"
+    seen = Discovery(memory, lambda: "9.0", lambda: (tmp_path / "renderD128",))
+    calls: list[Call] = []
+
+    async def run(call: Call) -> AsyncGenerator[Mapping[str, Any]]:
+        calls.append(call)
+        yield {"facts": {"encoders": ["h264_vaapi"], "decoders": ["vaapi"], "problems": {}}}
+
+    await seen.look(run)  # it is remembered now
+    environment = {"PYTHONPATH": str(ROOT)}
+    executor = LocalExecutor(argv, tmp_path / "work", env=environment, discovery=seen, discover_first=True)
+    try:
+        await executor.open()
+        (node,) = await executor.nodes()
+    finally:
+        await executor.close(0)
+    assert (node.encoders, node.decoders, node.simulated) == (("h264_vaapi",), ("vaapi",), False)
+    assert len(calls) == 1
 
 
 async def test_declared_nodes_are_its_nodes(bench: Bench) -> None:

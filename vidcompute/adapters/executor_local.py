@@ -166,8 +166,8 @@ class LocalExecutor:
     (bytes) say what attempts may fill in all; left out, it is what this machine has. Use it from one event loop, whose
     thread must live as long as the executor (the kernel ties the forkserver to it); `open` it first.
 
-    `discovery` finds GPUs and what they can do. With an `inventory` those nodes are simulated: attempts on them run
-    here, as many at a time as there are cores.
+    `discovery` finds GPUs and what they can do, with `discover_first` as it is opened, else when `discover` is called.
+    With an `inventory` those nodes are simulated: attempts on them run here, as many at a time as there are cores.
     """
 
     def __init__(
@@ -180,6 +180,7 @@ class LocalExecutor:
         cores: float | None = None,
         memory: int | None = None,
         discovery: Discovery | None = None,
+        discover_first: bool = False,
         inventory: Sequence[NodeInfo] = (),
     ) -> None:
         self._argv = tuple(argv)
@@ -190,6 +191,7 @@ class LocalExecutor:
         self._cores = cores
         self._memory = memory
         self._discovery = discovery
+        self._discover_first = discover_first
         self._inventory = list(inventory)
         self._gate = Gate(cores or cpu_cores()) if inventory else None
         self._known_size = (0.0, 0)
@@ -205,6 +207,8 @@ class LocalExecutor:
     async def open(self) -> None:
         """Start the forkserver and wait until it is warm; `runner_failed` (kind unavailable)."""
         await self._ready_server()
+        if self._discover_first:
+            await self.discover()
 
     async def discover(self) -> None:
         """Find out what GPUs this machine has, and what they can do. Takes seconds the first time after a boot."""

@@ -23,5 +23,6 @@ def local_executor(settings: "Settings", program: Path, argv: Sequence[str]) -> 
         cores=settings.cpu_count,
         memory=settings.memory_bytes,
         discovery=Discovery(settings.data_dir / "hardware.json", lambda: ffmpeg.build_id(program)),
+        discover_first=settings.hardware_encoding == "required",  # before that is known, all would be refused
         inventory=inventory.read(settings.nodes_file.expanduser()) if settings.nodes_file else (),
     )
