@@ -256,7 +256,12 @@ async def test_cancel_ends_a_held_attempt(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "timeout_s", "code"), [({}, 1.0, "stage_timeout"), ({"silent": True}, 30.0, "stage_stalled")]
+    ("options", "timeout_s", "code"),
+    [
+        ({}, 1.0, "stage_timeout"),
+        ({"silent": True}, 30.0, "stage_stalled"),
+        ({"stuck": True}, 30.0, "stage_stalled"),
+    ],
 )
 async def test_time_is_limited(bench: Bench, options: dict[str, object], timeout_s: float, code: str) -> None:
     spec = attempt("lasting", options=options, timeout_s=timeout_s)

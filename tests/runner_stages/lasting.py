@@ -1,5 +1,6 @@
 """A stage that does not end by itself, with an ffmpeg that does not either."""
 
+import itertools
 import os
 import signal
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from vidcompute.ports.executor import Needs
 
 @dataclass(frozen=True)
 class Lasting:
-    """Options: whether it turns a deaf ear to SIGTERM, and whether it reports that it is there."""
+    """Options: whether it turns a deaf ear to SIGTERM, whether it reports anything, and whether it gets on."""
 
     stubborn: bool = False
     silent: bool = False
+    stuck: bool = False
 
     name: ClassVar[str] = "lasting"
     version: ClassVar[int] = 1
@@ -29,9 +31,12 @@ class Lasting:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         encode = ["-re", "-f", "lavfi", "-i", "testsrc2=s=64x64:r=25", "-f", "null", "-"]
 
+        reports = itertools.count()
+
         def tell(_report: object) -> None:
             if not self.silent:
-                work.progress(0.1)
+                work.progress(0.1, frame=0 if self.stuck else next(reports))
+                work.log("it is there")
 
         (work.output / "so-far").write_bytes(b"some of it")
         with start([str(work.ffmpeg), "-nostdin", "-nostats", *encode], on_progress=tell) as running:

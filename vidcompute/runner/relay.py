@@ -142,6 +142,7 @@ class Relay:
         self._send = send
         self._clock = Clock()
         self._last: Mapping[str, Any] | None = None
+        self._place: tuple[float, int | None, int | None] | None = None
         self._exit: tuple[int, resource.struct_rusage] | None = None
         self._selector = selectors.DefaultSelector()
 
@@ -194,7 +195,6 @@ class Relay:
 
     def _relay(self) -> None:
         for message in self._messages():
-            self._clock.idle_s = 0.0
             self._take(message)
         if self._events.ended and self._exit is None:
             self._selector.unregister(self._events.fd)
@@ -204,6 +204,9 @@ class Relay:
         if kind == "progress":
             progress = progress_of(self._attempt_id, message)
             if progress is not None:
+                place = (progress.fraction, progress.frame, progress.media_time_ms)
+                if place != self._place:  # who says the same again, or only talks, gets nowhere
+                    self._place, self._clock.idle_s = place, 0.0
                 self._send(event_to_json(progress))
         elif kind == "log":
             level = str(message.get("level"))
@@ -225,7 +228,7 @@ class Relay:
         if self._clock.total_s > self._timeout_s:
             raise VidComputeError(Kind.TIMEOUT, "stage_timeout", f"It took more than {self._timeout_s:g} s.")
         if self._clock.idle_s > self._idle_timeout_s:
-            detail = f"It reported nothing for {self._idle_timeout_s:g} s."
+            detail = f"It made no progress for {self._idle_timeout_s:g} s."
             raise VidComputeError(Kind.TIMEOUT, "stage_stalled", detail)
 
     def _drain(self) -> None:

@@ -12,6 +12,9 @@ from vidcompute.ports.fetcher import Fetcher
 SOURCE_FILE = "source"
 
 
+_USUAL_BYTES = 2**30  # of a file whose length nobody tells: so much is half of it
+
+
 @dataclass(frozen=True)
 class Fetch:
     """Downloads `url` into the file `source`. Facts: digest (tree digest), size_bytes, name (for people)."""
@@ -31,7 +34,7 @@ class Fetch:
         fetcher = cast(Fetcher, work.provider("fetcher"))
 
         def progress(received_bytes: int, total_bytes: int | None) -> None:
-            work.progress(received_bytes / total_bytes if total_bytes else 0.0)
+            work.progress(received_bytes / (total_bytes or received_bytes + _USUAL_BYTES))
 
         fetched = fetcher.fetch(self.url, work.output / SOURCE_FILE, progress=progress, check_head=check_head)
         work.log(f"fetched {fetched.size_bytes} bytes")

@@ -32,6 +32,12 @@ class ProgressiveMp4:
         if self.audio:
             parts.append(tracks.join(self.audio, work.paths("audio"), work.facts("audio"), work.scratch))
         target = work.output / FILE_NAME
-        run(join_command(work.ffmpeg, parts, target), timeout_s=3600, idle_timeout_s=300, on_line=work.log)
         frames = sum(s["frames"] for facts in work.facts("video") for s in facts["tracks"][self.video]["segments"])
+        run(
+            join_command(work.ffmpeg, parts, target),
+            timeout_s=3600,
+            idle_timeout_s=300,
+            on_line=work.log,
+            on_progress=lambda report: work.progress(min(1.0, (report.frame or 0) / frames), frame=report.frame),
+        )
         return {"files": [FILE_NAME], "size_bytes": target.stat().st_size, "frames": frames}
