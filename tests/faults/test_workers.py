@@ -1,0 +1,58 @@
+"""Workers that are killed: an attempt costs a task one try, and one that is killed each time ends as a dead letter."""
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from tests.e2e.driving import Driver, running
+from tests.fixtures.clips import ClipMaker
+from tests.fixtures.command import vidctl
+from tests.fixtures.waiting import wait_until
+
+
+def workers(server_pid: int) -> list[int]:
+    """The processes of attempts that run now: what the server's warm child has started."""
+    children = [child for warm in children_of(server_pid) for child in children_of(warm)]
+    return [pid for pid in children if os.getpgid(pid) == pid]
+
+
+def children_of(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, task.read_text().split())
+    return found
+
+
+def kill_workers(driver: Driver) -> None:
+    assert driver.server.process is not None
+    for pid in workers(driver.server.process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_each_time_takes_its_task_to_the_dead_letters(clip: ClipMaker, tmp_path: Path) -> None:
+    source = clip("worker", ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=4", "-c:v", "libx264", "-g", "250"])
+    limits = {"VIDCOMPUTE_MAX_LOSSES": "3", "VIDCOMPUTE_RETRY_BASE_S": "0.05"}
+    with running(tmp_path / "data", **limits) as driver:
+        job_id = driver.submit(source, outputs=["hls"])["id"]
+
+        def is_over() -> bool:
+            kill_workers(driver)
+            return driver.job(job_id)["status"] == "failed"
+
+        wait_until(is_over, timeout_s=60, what="the end of the job")
+        error = driver.job(job_id)["error"]
+        assert error["code"] == "attempt_lost"
+        assert "3 attempts were lost" in error["detail"]
+        dead = driver.http.get("/api/v1/jobs", params={"dead": True}).json()["items"]
+        assert [job["id"] for job in dead] == [job_id]
+        shown = vidctl("dead", data_dir=driver.server.data_dir)
+        assert job_id in shown
+        assert "attempts were lost" in shown
+        requeued = driver.http.post("/api/v1/jobs/requeue").json()
+        assert requeued["job_ids"] == [job_id]
+        job = driver.done(job_id)
+        assert job["error"] is None
+        assert driver.http.get("/api/v1/jobs", params={"dead": True}).json()["items"] == []
