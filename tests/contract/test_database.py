@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -9,10 +10,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, insert, make_url, text
 
 from tests.fixtures.postgresql import PostgresServer
-from tests.unit.engine import test_assets, test_attempts, test_db, test_jobs
+from tests.unit.engine import test_assets, test_attempts, test_db, test_housekeeping, test_jobs
 from tests.unit.engine.toys import ORG
+from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.db import migrate, outbox, schema
-from vidcompute.db.engine import Database, looked_at
+from vidcompute.db.engine import Database, looked_at, try_out
 from vidcompute.errors import VidComputeError
 
 _SQLITES_OWN = {
@@ -26,7 +28,7 @@ _TAKES_A_DATABASE = {"conn", "db"}
 def _stories() -> dict[str, object]:
     """The engine's tests that are given a connection or a database; here they are given PostgreSQL's."""
     found = {}
-    for module in (test_assets, test_attempts, test_db, test_jobs):
+    for module in (test_assets, test_attempts, test_db, test_housekeeping, test_jobs):
         for name, story in vars(module).items():
             if name.startswith("test_") and name not in _SQLITES_OWN and callable(story):
                 code = story.__code__
@@ -59,6 +61,19 @@ async def db(postgres_url: str) -> AsyncGenerator[Database]:
         await subscription.wait(10)  # from now on it listens
     yield database
     await database.close()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FolderStorage:
+    return FolderStorage(tmp_path / "storage")
+
+
+async def test_a_database_is_tried_out_by_writing(postgres_url: str, tmp_path: Path) -> None:
+    for url in (postgres_url, f"sqlite:///{tmp_path / 'test.db'}"):
+        await Database.open(url).close()
+        try_out(url)
+        with looked_at(url) as connection:
+            assert connection.execute(text("SELECT count(*) FROM leases")).scalar() == 0
 
 
 def test_migrations_make_exactly_the_declared_tables_on_postgresql(postgres_url: str) -> None:

@@ -103,6 +103,13 @@ async def test_what_is_in_use_is_not_dropped(remote: Remote, tmp_path: Path) -> 
     assert storage.trim() == len(b"bytes")
 
 
+async def test_what_is_small_is_read_from_the_store_once(remote: Remote, tmp_path: Path) -> None:
+    storage = cached(remote, tmp_path)
+    await put(remote, tmp_path, "segment", b"0123456789")
+    assert [await content(storage, "segment", 2, 5) for _ in range(3)] == [b"234"] * 3
+    assert remote.fetched == ["segment"]
+
+
 async def test_a_deleted_object_leaves_the_cache(remote: Remote, tmp_path: Path) -> None:
     storage = cached(remote, tmp_path)
     await put(storage, tmp_path, "a/k", b"bytes")

@@ -122,6 +122,7 @@ def test_doctor_finds_everything_in_order(server: Server) -> None:
     assert found["ok"]
     checks = {check["name"]: check for check in found["checks"]}
     assert checks["storage reads ranges"]["ok"]
+    assert checks["database writes"]["ok"]
     assert checks["database"]["ok"]
     assert server.url in checks["server"]["detail"]
     assert {"name": "data_dir", "value": str(server.data_dir), "source": "env"} in found["settings"]

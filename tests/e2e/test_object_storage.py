@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.driving import Driver, Json, running
 from tests.e2e.numbered import picture, tone
-from tests.e2e.streams import assert_whole, breaches, by_type, listed, steady, track
+from tests.e2e.streams import assert_whole, breaches, by_type, steady, track
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.command import vidctl
 from tests.fixtures.swift import SwiftServer
@@ -66,51 +66,6 @@ def test_a_job_is_done_on_s3(driver: Driver, clip: ClipMaker, swift_server: Swif
     for asset_id in {job["asset"]["id"], again["asset"]["id"]}:
         assert driver.http.delete(f"/api/v1/assets/{asset_id}").status_code == 204
     assert swift_server.keys(url) == []
-
-
-def encoding(driver: Driver, clip: ClipMaker) -> str:
-    source = clip("numbered-outlives-s3", [*picture("640x360", seconds="40"), *tone("40"), *X264])
-    job = driver.submit(source, renditions=[{"height": 360}, {"height": 240}])
-    driver.until(
-        job["id"], "the encode", lambda j: ("encode", "running") in [(s["name"], s["status"]) for s in j["stages"]]
-    )
-    return str(job["id"])
-
-
-def outlive(driver: Driver, clip: ClipMaker, swift_server: SwiftServer, while_away: Callable[[], object]) -> None:
-    job_id = encoding(driver, clip)
-    before = driver.job(job_id)
-    swift_server.kill()
-    try:
-        assert driver.get("/health").status_code == 200
-        assert driver.get("/ready").status_code == 503
-        while_away()
-    finally:
-        swift_server.start()
-    done = driver.done(job_id)
-    assert breaches(driver, done["asset"]["playback_id"]) == []
-    assert sorted(listed(driver, done["asset"]["playback_id"])) == ["audio-0", "h264-240", "h264-360"]
-    finished = {s["name"] for s in before["stages"] if s["tasks_done"] == s["tasks"]}
-    attempts, tasks = driver.attempts(job_id), {s["name"]: s["tasks"] for s in done["stages"]}
-    assert finished
-    assert {name: attempts[name] for name in tasks} == tasks  # nothing was run twice
-
-
-def test_a_job_outlives_the_object_store(driver: Driver, clip: ClipMaker, swift_server: SwiftServer) -> None:
-    def wants_it() -> None:
-        wait_until(
-            lambda: driver.get("/ready").json()["checks"]["storage"] != "ok", timeout_s=20, what="/ready to tell"
-        )
-
-    outlive(driver, clip, swift_server, wants_it)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(600)
-def test_a_job_outlives_an_object_store_that_is_away_for_a_minute(
-    driver: Driver, clip: ClipMaker, swift_server: SwiftServer
-) -> None:
-    outlive(driver, clip, swift_server, lambda: threading.Event().wait(60))
 
 
 def test_segments_come_from_the_store_by_signed_addresses(

@@ -8,6 +8,7 @@ machine are thrown away: nothing here is synced to disk.
 
 import asyncio
 import builtins
+import errno
 import fcntl
 import json
 import os
@@ -28,6 +29,7 @@ _PIECE_BYTES = 256 * 1024
 _TRIM_EVERY = 32  # trimmed when a part like this of the room was filled since the last time
 _YOUNG_S = 3600.0  # a partial file younger than this is somebody's work in progress
 _LOOK_S = 0.05
+_SMALL_BYTES = 16 * 2**20
 _NOTE = ".note"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -97,7 +99,7 @@ class CachedStorage:
             entry.parent.mkdir(exist_ok=True)
             note.write_text(json.dumps({"size_bytes": info.size_bytes, "etag": info.etag}))
             self._drop(info.key)  # no moment with one's bytes and the other's note
-            source.replace(entry)
+            _move(source, entry)
             os.utime(entry)
             note.replace(f"{entry}{_NOTE}")
         except OSError:
@@ -165,8 +167,12 @@ class CachedStorage:
         return await asyncio.to_thread(self._known, key) or await self.remote.stat(key)
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """See `Storage.read`."""
+        """See `Storage.read`. Small objects come into the cache on their way: segments are asked for again."""
         file = await asyncio.to_thread(self._open, key)
+        if file is None and (await self.remote.stat(key)).size_bytes <= _SMALL_BYTES:
+            with _unless_full():
+                await self._downloaded(key)
+            file = await asyncio.to_thread(self._open, key)
         if file is None:
             async for piece in self.remote.read(key, start, end):
                 yield piece
@@ -193,14 +199,17 @@ class CachedStorage:
     async def fetch(self, key: str, destination: Path) -> Path:
         """See `Storage.fetch`: a second name of the cache's file at `destination`, downloaded once per machine."""
         while not await asyncio.to_thread(self._link, key, destination):
-            task = self._under_way.get(key)
-            if task is None:
-                # A task of its own: who gives up waiting does not undo what others, or the next request, wait for.
-                task = asyncio.create_task(self._download(key))
-                self._under_way[key] = task
-                task.add_done_callback(lambda _: self._under_way.pop(key, None))
-            await asyncio.shield(task)
+            await self._downloaded(key)
         return destination
+
+    async def _downloaded(self, key: str) -> None:
+        task = self._under_way.get(key)
+        if task is None:
+            # A task of its own: who gives up waiting does not undo what others, or the next request, wait for.
+            task = asyncio.create_task(self._download(key))
+            self._under_way[key] = task
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        await asyncio.shield(task)
 
     def _link(self, key: str, destination: Path) -> bool:
         if self._known(key) is None:
@@ -274,6 +283,26 @@ class CachedStorage:
     async def sign(self, key: str, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
         """See `Storage.sign`."""
         return await self.remote.sign(key, method, expires_s)
+
+
+@contextmanager
+def _unless_full() -> Iterator[None]:
+    try:
+        yield
+    except VidComputeError as error:
+        if error.code != "storage_full":
+            raise
+
+
+def _move(source: Path, target: Path) -> None:
+    try:
+        source.replace(target)
+    except OSError as problem:
+        if problem.errno != errno.EXDEV:
+            raise
+        copy = target.with_name(f".{secrets.token_hex(8)}")
+        shutil.copyfile(source, copy)
+        copy.replace(target)
 
 
 def _is_young(path: Path) -> bool:

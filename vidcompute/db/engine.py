@@ -7,6 +7,7 @@ order of their commits. Functions are synchronous and take the connection first;
 
 import asyncio
 import contextlib
+import secrets
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from vidcompute import failpoints
-from vidcompute.db import postgresql, sqlite
+from vidcompute.db import lease, postgresql, sqlite
 from vidcompute.db.dialect import Dialect
 from vidcompute.db.migrate import migrate
 from vidcompute.db.outbox import CROSSED, EMITTED
@@ -228,6 +229,22 @@ def looked_at(url: str) -> Iterator[Connection]:
     try:
         with dialect.reader.begin() as connection:
             yield connection
+    except DBAPIError as error:
+        raise _unavailable(error) from error
+    finally:
+        dialect.dispose()
+
+
+def try_out(url: str) -> None:
+    """Write a row, read it in another transaction, and remove it, each for good. Raises as `Database.open` does."""
+    dialect, name = _dialect(url, 1), f"try-{secrets.token_hex(8)}"
+    try:
+        with dialect.writer.begin() as connection:
+            epoch = lease.take(connection, name, "doctor", lease_ms=1).epoch or 0
+        with dialect.reader.begin() as connection:
+            lease.require(connection, name, epoch)
+        with dialect.writer.begin() as connection:
+            lease.forget(connection, name)
     except DBAPIError as error:
         raise _unavailable(error) from error
     finally:

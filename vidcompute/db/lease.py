@@ -5,7 +5,7 @@ Who holds it does its writes in transactions that `require` its epoch first: a f
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, delete, insert, select, text, update
 
 from vidcompute.db.outbox import wake
 from vidcompute.db.schema import leases
@@ -58,6 +58,11 @@ def renew(conn: Connection, name: str, epoch: int, lease_ms: int) -> None:
     """Hold it for `lease_ms` from now; raises LeaseLostError where somebody else has taken it."""
     require(conn, name, epoch)
     conn.execute(update(leases).where(leases.c.name == name).values(expires_ms=clock_ms(conn) + lease_ms))
+
+
+def forget(conn: Connection, name: str) -> None:
+    """Remove what is known of a lease: for names that are not used again."""
+    conn.execute(delete(leases).where(leases.c.name == name))
 
 
 def release(conn: Connection, name: str, epoch: int) -> None:

@@ -134,7 +134,7 @@ def _data_folder(folder: Path) -> Iterator[Check]:
 def _database(settings: "Settings", folder: Path) -> Iterator[Check]:
     from sqlalchemy import make_url
 
-    from vidcompute.db.engine import looked_at
+    from vidcompute.db.engine import looked_at, try_out
     from vidcompute.db.migrate import HEAD, current_revision
 
     url = settings.model_copy(update={"data_dir": folder}).effective_database_url
@@ -147,6 +147,8 @@ def _database(settings: "Settings", folder: Path) -> Iterator[Check]:
         name = " ".join(map(str, (connection.dialect.name, *(connection.dialect.server_version_info or ())[:2])))
     if revision == HEAD:
         yield Check("database", ok=True, detail=f"{name} opens, and is at revision {revision}")
+        try_out(url)
+        yield Check("database writes", ok=True, detail="a row was written, read and removed")
     else:
         detail = f"{name} opens, and is at revision {revision or 'none'}; the server brings it to {HEAD} as it starts"
         yield Check("database", ok=None, detail=detail)
