@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _TOP = "orgs"
 _AT_ONCE = 8
 _LOOK_S = 0.2
-_ANSWER_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -158,12 +157,12 @@ def _begun(settings: "Settings", at: Place) -> InForce:
     return InForce(at, now.before or now.at, chosen=True)
 
 
-async def _answered(data_dir: Path, *, serving: bool) -> None:
+async def _answered(data_dir: Path, patience_s: float) -> None:
     """Wait until the server has taken note; `server_silent` (unavailable) where it does not."""
     wanted = (data_dir / PLACE_FILE).read_text(encoding="utf-8")
     seen = data_dir / f"{PLACE_FILE}.seen"
-    end_s = time.monotonic() + _ANSWER_S
-    while serving and not (seen.exists() and seen.read_text(encoding="utf-8") == wanted):
+    end_s = time.monotonic() + patience_s
+    while patience_s and not (seen.exists() and seen.read_text(encoding="utf-8") == wanted):
         if time.monotonic() > end_s:
             detail = "The server of this data folder did not take note of the move; is it the one that runs?"
             raise VidComputeError(Kind.UNAVAILABLE, "server_silent", detail)
@@ -176,33 +175,36 @@ async def _ready(places: Iterable[ScannableStorage]) -> None:
             await place.check()
 
 
-async def _migrate(settings: "Settings", url: str, told: Told, *, serving: bool) -> Moved:
+async def _migrate(settings: "Settings", url: str, told: Told, patience_s: float) -> Moved:
     at = storages.place_of(settings, url)
     during = _begun(settings, at)
     assert during.before is not None, "it is what a move is from"
     new, old = (storages.tool_place(settings, place, keys_of=at) for place in (at, during.before))
     await _ready((new, old))
     storages.write_in_force(settings, during, at)
-    await _answered(settings.data_dir, serving=serving)
+    await _answered(settings.data_dir, patience_s)
     told.say(f"New objects go to {at.url} from now on; copying what is at {during.before.url}.")
     move = _Move(settings, old, new, told)
     await move.until_settled(time.time_ns() // 1_000_000)
     objects, size_bytes = await move.verify()
     storages.write_in_force(settings, InForce(at, chosen=True), at)
-    await _answered(settings.data_dir, serving=serving)
+    await _answered(settings.data_dir, patience_s)
     return Moved(during.before.url, at.url, objects, size_bytes, move.copied)
 
 
 class Mover:
-    """Implements `cli.local.Mover` for a data folder. `serving` says that a server runs on it, which must take note."""
+    """Implements `cli.local.Mover` for a data folder.
 
-    def __init__(self, settings: "Settings", *, serving: bool) -> None:
+    `serving` says that a server runs on it, which must take note within `patience_s`.
+    """
+
+    def __init__(self, settings: "Settings", *, serving: bool, patience_s: float = 30.0) -> None:
         self._settings = settings
-        self._serving = serving
+        self._patience_s = patience_s if serving else 0.0
 
     def move(self, url: str, told: Callable[[float], None], say: Callable[[str], None]) -> Moved:
         """See `Mover.move`. Raises `storage_same`, `storage_moving`, `storage_move_incomplete` (conflict)."""
-        return asyncio.run(_migrate(self._settings, url, Told(told, say), serving=self._serving))
+        return asyncio.run(_migrate(self._settings, url, Told(told, say), self._patience_s))
 
     def delete_old(self, url: str) -> int:
         """See `Mover.delete_old`; `storage_in_force` (conflict) for what is in use."""

@@ -1,0 +1,71 @@
+"""Who delivers: we, the store by signed addresses, or a CDN; texts and HEAD always we."""
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from vidcompute.adapters.storage_folder import FolderStorage
+from vidcompute.api.delivery import Delivery
+
+
+class Signing(FolderStorage):
+    """A folder that has addresses of its own."""
+
+    async def sign(self, key: str, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
+        return f"https://bucket.example:9000/{key}?for={method}&until={expires_s}"
+
+
+def client(storage: FolderStorage, delivery: Delivery) -> TestClient:
+    async def send(request: Request) -> Response:
+        media_type = request.query_params.get("type", "video/mp4")
+        cache = request.query_params.get("cache", "public, max-age=9")
+        return await delivery.file(request, storage, "a/k.mp4", media_type, cache)
+
+    return TestClient(Starlette(routes=[Route("/", send, methods=["GET", "HEAD"])]), follow_redirects=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "k.mp4").write_bytes(b"bytes")
+    return tmp_path
+
+
+def test_a_redirect_may_be_kept_for_half_of_the_signatures_life(folder: Path) -> None:
+    answer = client(Signing(folder), Delivery(redirect=True, life_s=600)).get("/")
+    assert answer.status_code == 307
+    assert answer.headers["location"] == "https://bucket.example:9000/a/k.mp4?for=GET&until=600"
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_what_is_private_is_kept_by_nobody_else(folder: Path) -> None:
+    answer = client(Signing(folder), Delivery(redirect=True)).get("/?cache=private, max-age=9")
+    assert answer.headers["cache-control"] == "private, max-age=1800"
+
+
+@pytest.mark.parametrize("asked", ["GET /?type=text/vtt", "HEAD /"])
+def test_texts_and_heads_come_from_us(folder: Path, asked: str) -> None:
+    method, _, path = asked.partition(" ")
+    answer = client(Signing(folder), Delivery(redirect=True)).request(method, path)
+    assert (answer.status_code, answer.headers["content-length"]) == (200, "5")
+
+
+def test_without_redirects_or_addresses_we_deliver(folder: Path) -> None:
+    for storage, delivery in ((Signing(folder), Delivery()), (FolderStorage(folder), Delivery(redirect=True))):
+        assert client(storage, delivery).get("/").content == b"bytes"
+
+
+async def test_a_cdn_stands_for_the_store(folder: Path) -> None:
+    delivery = Delivery(redirect=True, cdn_url="https://cdn.example/video")
+    answer = client(FolderStorage(folder), delivery).get("/")
+    assert answer.headers["location"] == "https://cdn.example/video/a/k.mp4"
+    assert await delivery.origins(FolderStorage(folder)) == ("https://cdn.example",)
+    assert await Delivery(redirect=True).origins(Signing(folder)) == ("https://bucket.example:9000",)
+    assert await Delivery().origins(Signing(folder)) == ()
