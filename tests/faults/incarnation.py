@@ -23,11 +23,12 @@ from tests.faults.toy_executor import ToyExecutor
 from tests.unit.engine import toys
 from vidcompute import failpoints, logs
 from vidcompute.adapters.storage_folder import FolderStorage
+from vidcompute.db import outbox
 from vidcompute.db.engine import Database
 from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
 from vidcompute.errors import VidComputeError
 from vidcompute.pipeline.spec import JobSpec
-from vidcompute.services import accounts, assets, idempotency, jobs, uploads
+from vidcompute.services import accounts, assets, housekeeping, idempotency, jobs, uploads
 from vidcompute.services.idempotency import Answer, Request
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.services.uploads.receiver import Received
@@ -189,6 +190,7 @@ class _Platform:
             "show": self._show,
             "at_work": self._at_work,
             "leads": self._leads,
+            "collect": self._collect,
             "rest": self._rest,
             "delete": self._delete,
             "cancel": self._of_a_job(jobs.cancel),
@@ -259,6 +261,11 @@ class _Platform:
             if not at_work and job.ended_ms is None:
                 await woken.wait(0.5)
             return at_work or job.ended_ms is not None
+
+    async def _collect(self) -> int:
+        """As the housekeeping does, but for the time that it leaves to what is under way."""
+        later_ms = outbox.now_ms() + 60_000
+        return (await housekeeping.collect(self._db, self._storage, before_ms=later_ms)).removed
 
     async def _leads(self) -> bool:
         return self._dispatcher.leads

@@ -132,6 +132,7 @@ class Story:
                 while not self.ledger.all_ended(self._living()):
                     pass
                 self.ledger.check(self._living(), at_the_end=True)
+                self._living().ask("collect")
                 break
             except GoneError:
                 self._buried()
@@ -251,6 +252,7 @@ def tell_of_a_stop(place: Place, seed: int) -> None:
                 pass
         assert not first.ask("leads")
         ledger.check(second, at_the_end=True)
+        second.ask("collect")
         first.stop()
         second.stop()
     assert_sound(place)

@@ -40,7 +40,7 @@ def test_a_worker_that_is_killed_each_time_takes_its_task_to_the_dead_letters(cl
 
         def is_over() -> bool:
             kill_workers(driver)
-            return driver.job(job_id)["status"] == "failed"
+            return bool(driver.job(job_id)["status"] == "failed")
 
         wait_until(is_over, timeout_s=60, what="the end of the job")
         error = driver.job(job_id)["error"]
