@@ -64,7 +64,7 @@ bench: ## measure; results go to bench/
 
 faults: ## the long suite of kills and failures
 	@$(SETUP) dev
-	@$(BIN)/pytest tests/faults -m "long or not long"
+	@$(BIN)/pytest tests/faults tests/contract -m "long or not long"
 
 fuzz: ## the long suite of hostile input
 	@$(SETUP) dev

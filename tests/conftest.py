@@ -8,6 +8,7 @@
 - `swift_server`, `swift_bucket`: a real S3 server, and a fresh bucket in it.
 - `google_server`: Google Cloud Storage as its XML interface is documented.
 - `way_to_swift`: a way to the S3 server that breaks on demand.
+- `ray_cluster`: a real Ray cluster of one node.
 - `browser`, `page`: Chromium, driven by Playwright.
 - sockets: none in tests/unit and tests/house, loopback alone elsewhere.
 """
@@ -32,6 +33,7 @@ pytest_plugins = [
     "tests.fixtures.swift",
     "tests.fixtures.gcs",
     "tests.fixtures.faulty",
+    "tests.fixtures.cluster",
 ]
 
 # Tools that `make test` unpacked where it could not, or should not, install them (promtool).

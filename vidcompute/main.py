@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from vidcompute.adapters.storage_switched import SwitchedStorage
     from vidcompute.api.app import Application
     from vidcompute.api.viewing import Viewing
+    from vidcompute.cli.local import Cluster
     from vidcompute.db.engine import Database
     from vidcompute.dispatch.dispatcher import Dispatcher
     from vidcompute.dispatch.planning import Planner
-    from vidcompute.ports.executor import NodeInfo
+    from vidcompute.ports.executor import Executor, NodeInfo
     from vidcompute.ports.fetcher import FetchLimits
     from vidcompute.ports.rates import Rates
     from vidcompute.services.jobs.live import ProgressHub
@@ -71,7 +72,8 @@ class Platform:
     settings: "Settings"
     db: "Database"
     storage: "SwitchedStorage"
-    executor: "LocalExecutor"
+    executor: "Executor"
+    interactive: "LocalExecutor"
     dispatcher: "Dispatcher"
     hub: "ProgressHub"
     viewing: "Viewing"
@@ -93,7 +95,7 @@ async def build(settings: "Settings", url: str) -> Platform:
     from vidcompute.media import ffmpeg
     from vidcompute.services import accounts
     from vidcompute.services.playback import Opening
-    from vidcompute.wiring import dispatching, sharing, tracing
+    from vidcompute.wiring import cluster, dispatching, sharing, tracing
     from vidcompute.wiring import storage as storages
     from vidcompute.wiring.delivery import delivery
 
@@ -105,10 +107,8 @@ async def build(settings: "Settings", url: str) -> Platform:
     storage = await storages.begin(settings, _log().warning)
     db = Database.open(settings.effective_database_url)
     await db.write(accounts.ensure_local, data)
-    executor = _executor(settings, program)
-    await executor.open()
-    for missing in executor.missing:
-        _log().warning("sandbox_incomplete", detail=missing)
+    interactive = await _opened(_executor(settings, program))
+    executor = await cluster.placing(settings, db, interactive, url, _fetch_limits(settings))
     both = sharing.shared(settings)
     hub = both.hub()
     traces = tracing.traces(settings, version())
@@ -131,23 +131,37 @@ async def build(settings: "Settings", url: str) -> Platform:
         lesser_checks=both.checks,
         dispatch_state=dispatcher.state,
     )
-    viewing = _viewing(settings, db, storage, executor, both.rates)
+    viewing = _viewing(settings, db, storage, (executor, interactive), both.rates)
     opening = Opening(db, viewing.playback, lambda: dispatcher.leads)
     app = create_app(deps, viewing=viewing, traced=traces.traced if traces else None)
-    return Platform(settings, db, storage, executor, dispatcher, hub, viewing, opening, app, closing, both, traces)
+    return Platform(
+        settings, db, storage, executor, interactive, dispatcher, hub, viewing, opening, app, closing, both, traces
+    )
+
+
+async def _opened(local: "LocalExecutor") -> "LocalExecutor":
+    await local.open()
+    for missing in local.missing:
+        _log().warning("sandbox_incomplete", detail=missing)
+    return local
 
 
 def _viewing(
-    settings: "Settings", db: "Database", storage: "SwitchedStorage", executor: "LocalExecutor", rates: "Rates"
+    settings: "Settings",
+    db: "Database",
+    storage: "SwitchedStorage",
+    executors: "tuple[Executor, LocalExecutor]",
+    rates: "Rates",
 ) -> "Viewing":
     from vidcompute.api.viewing import Viewing
     from vidcompute.services.playback import Makers, Playback, Thumbnails
 
-    makers = Makers(executor, executor, settings.data_dir / "fast", rates=rates)
+    placing, local = executors
+    makers = Makers(placing, local, settings.data_dir / "fast", rates=rates)
     return Viewing(
         playback=Playback(db, storage, makers),
         thumbnails=Thumbnails(
-            executor,
+            local,
             settings.data_dir / "thumbnails",
             at_once=settings.interactive_limit,
             cache_bytes=settings.image_cache_bytes,
@@ -273,7 +287,7 @@ async def serve(settings: "Settings", on_ready: Callable[[str], None] | None = N
         platform = await build(settings, url)
         beside = [
             asyncio.create_task(platform.opening.run(), name="opening"),
-            asyncio.create_task(platform.executor.discover(), name="discovery"),
+            asyncio.create_task(platform.interactive.discover(), name="discovery"),
             asyncio.create_task(watch(settings.data_dir, platform.storage), name="storage"),
         ]
         telling = contextlib.AsyncExitStack()
@@ -300,6 +314,7 @@ async def serve(settings: "Settings", on_ready: Callable[[str], None] | None = N
             await platform.dispatcher.stop(settings.shutdown_grace_s)
             await telling.aclose()
             await platform.shared.close()
+            await platform.interactive.close(0)
             await platform.db.close()
             _log().info("server_stopped")
 
@@ -432,6 +447,12 @@ def _mover(settings: "Settings", *, serving: bool) -> "Mover":
     return Mover(settings, serving=serving)
 
 
+def _cluster(token_file: Path | None) -> "Cluster":
+    from vidcompute.wiring.cluster import own_node
+
+    return own_node(_load(), token_file)
+
+
 def _api_document(form: str) -> str:
     from vidcompute.api.app import describe
     from vidcompute.api.deps import Build
@@ -446,6 +467,11 @@ def vidctl() -> None:
     arguments = sys.argv[1:]
     if arguments[:1] == [RUNNER] and len(arguments) == 3:
         sys.exit(runner_command(arguments[1], int(arguments[2])))
+    if arguments and arguments[0].startswith("_"):
+        from vidcompute.wiring import cluster
+
+        if (status := cluster.command(arguments)) is not None:
+            sys.exit(status)
     from vidcompute.cli.app import create_app as create_cli
     from vidcompute.local import Composition, parts
 
@@ -457,6 +483,7 @@ def vidctl() -> None:
         prove_storage=_prove_storage,
         mover=_mover,
         serve=serve_command,
+        cluster=_cluster,
         describe_api=_api_document,
         version=version(),
         commit=commit(),

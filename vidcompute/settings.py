@@ -139,6 +139,14 @@ class Settings(BaseSettings):
     """Whether GPUs encode: where a node can, never, or always (what no node can do is refused)."""
     nodes_file: Path | None = None
     """Inventory (nodes.toml) of nodes that are simulated on this machine; this machine alone when left out."""
+    executor: Literal["local", "ray"] = "local"
+    """Where attempts run: as processes of this machine, or on the nodes of a Ray cluster."""
+    ray_address: str = "127.0.0.1:6379"
+    """The cluster's head, for the executor "ray"; this machine must be one of its nodes (with 0 cores, if need be)."""
+    ray_token_file: Path | None = None
+    """File with the cluster's token; cluster/token in the data folder when left out."""
+    node_urls: Texts = ()
+    """URLs at which nodes reach the servers, any of them; this server's own when left out."""
 
     ffmpeg_path: Path | None = None
     """The ffmpeg to use; the one that comes with the imageio-ffmpeg wheel when left out."""

@@ -17,29 +17,57 @@ from typing import Any
 import pytest
 
 from tests.fixtures.attempts import Events, alive, attempt, eventually, source, state
+from tests.fixtures.cluster import RayCluster
 from vidcompute.adapters.executor_local import LocalExecutor
+from vidcompute.adapters.executor_ray import RayExecutor
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.errors import VidComputeError
 from vidcompute.ports.attempt_wire import logs_key
-from vidcompute.ports.executor import Call, InputRef, LogLine, Outcome, Progress
+from vidcompute.ports.executor import Call, Finished, InputRef, Interactive, LogLine, Outcome, Progress
+from vidcompute.wiring.cluster import authentication
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = "orgs/org_1/sources/digest"
 
 
-async def local(tmp_path: Path) -> LocalExecutor:
+async def local(tmp_path: Path, _request: pytest.FixtureRequest) -> LocalExecutor:
     argv = [sys.executable, "-m", "tests.runner_entry", str(tmp_path / "storage"), str(tmp_path / "work")]
     executor = LocalExecutor(argv, tmp_path / "work", env={"PYTHONPATH": str(ROOT)})
     await executor.open()
     return executor
 
 
-ADAPTERS = {"local": local}
+async def ray(tmp_path: Path, request: pytest.FixtureRequest) -> RayExecutor:
+    """The cluster is shared; the namespace, and so everything that runs in it, is the test's own."""
+    cluster: RayCluster = request.getfixturevalue("ray_cluster")
+    executor = on_cluster(cluster, tmp_path)
+    await executor.open()
+    return executor
+
+
+def on_cluster(cluster: RayCluster, folder: Path) -> RayExecutor:
+    bridge = {
+        "address": cluster.address,
+        "namespace": f"test-{sha256(str(folder).encode()).hexdigest()[:12]}",
+        "agent": {
+            "argv": ["-m", "tests.runner_entry", str(folder / "storage"), "{work}"],
+            "node": {"folder": str(folder)},
+            "idle_s": 3,
+        },
+    }
+    argv = [sys.executable, "-m", "vidcompute.main", "_ray_bridge", json.dumps(bridge)]
+    return RayExecutor(argv, lambda _spec: {}, env={"PYTHONPATH": str(ROOT), **authentication(cluster.token_file)})
+
+
+ADAPTERS: dict[str, Callable[[Path, pytest.FixtureRequest], Awaitable[LocalExecutor | RayExecutor]]] = {
+    "local": local,
+    "ray": ray,
+}
 
 
 @dataclass
 class Bench:
-    executor: LocalExecutor
+    executor: LocalExecutor | RayExecutor
     events: Events
     storage: FolderStorage
     folder: Path
@@ -52,18 +80,35 @@ class Bench:
     async def read(self, key: str) -> bytes:
         return b"".join([piece async for piece in self.storage.read(key)])
 
+    def folders(self, pattern: str) -> list[Path]:
+        return list((self.folder / "work").rglob(pattern))
+
 
 @pytest.fixture(params=sorted(ADAPTERS))
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    make: Callable[[Path], Awaitable[LocalExecutor]] = ADAPTERS[request.param]
-    executor = await make(tmp_path)
+    executor = await ADAPTERS[request.param](tmp_path, request)
     events = Events()
-    collecting = asyncio.create_task(events.collect(executor.events()))
+
+    async def collect() -> None:
+        async for event in executor.events():
+            await events.add(event)
+            if isinstance(event, Finished):
+                await executor.collected(event.attempt_id)
+
+    collecting = asyncio.create_task(collect())
     bench = Bench(executor, events, FolderStorage(tmp_path / "storage"), tmp_path)
     await bench.put(SOURCE, b"some media")
     yield bench
     await executor.close(0)
     await asyncio.wait_for(collecting, 10)
+
+
+@pytest.fixture
+async def here(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Interactive]:
+    """What runs stages at once: on this machine, whatever executor there is."""
+    executor = await local(tmp_path, request)
+    yield executor
+    await executor.close(0)
 
 
 async def test_an_attempt_publishes_what_its_stage_made(bench: Bench) -> None:
@@ -188,7 +233,7 @@ async def test_cancel_ends_an_attempt_that_does_not_answer(bench: Bench) -> None
     keep_stopped.cancel()
     assert alive(pids) == []
     assert (await bench.events.finished(spec.attempt_id)).outcome is Outcome.CANCELLED
-    await eventually(lambda: not list((bench.folder / "work").glob("att_*")))
+    await eventually(lambda: not bench.folders("att_*"))
 
 
 async def _keep_stopped(pid: int) -> None:
@@ -206,7 +251,7 @@ async def test_what_an_attempt_writes_is_read_before_it_ends(bench: Bench) -> No
     assert await read(spec.attempt_id, "so-far", 5) == b"of it"
     assert await read(spec.attempt_id, "so-far", 10) == b""
     assert await read(spec.attempt_id, "to-come", 0) == b""
-    output = bench.folder / "work" / spec.attempt_id / "out"
+    (output,) = bench.folders(f"{spec.attempt_id}/out")
     (output / "link").symlink_to("/etc/passwd")  # the sandbox allows neither, but is not the only thing relied on
     os.mkfifo(output / "pipe")
     assert await read(spec.attempt_id, "link", 0) == b""
@@ -361,32 +406,32 @@ async def test_a_stage_cannot_leave_its_sandbox(bench: Bench) -> None:
     assert not (bench.folder / "mine").exists()
 
 
-def call(stage: str, bench: Bench, **changes: Any) -> Call:
-    media = bench.folder / "media"
+def call(stage: str, folder: Path, **changes: Any) -> Call:
+    media = folder / "media"
     media.write_bytes(b"media")
     version = {"copying": 3}.get(stage, 1)
-    usual = Call(stage, version, {}, {"source": (str(media),)}, str(bench.folder / "answer"), timeout_s=10.0)
+    usual = Call(stage, version, {}, {"source": (str(media),)}, str(folder / "answer"), timeout_s=10.0)
     return replace(usual, **changes)
 
 
-async def test_a_call_answers_with_facts_and_files(bench: Bench) -> None:
-    answers = [answer async for answer in bench.executor.call(call("copying", bench))]
+async def test_a_call_answers_with_facts_and_files(here: Interactive, tmp_path: Path) -> None:
+    answers = [answer async for answer in here.call(call("copying", tmp_path))]
     assert answers == [{"facts": {"pieces": 1, "known": [{}], "greeting": "hello"}}]
-    assert (bench.folder / "answer" / "made" / "copy").read_bytes() == b"MEDIA"
-    await eventually(lambda: not list((bench.folder / "work").glob("call_*")))
+    assert (tmp_path / "answer" / "made" / "copy").read_bytes() == b"MEDIA"
+    await eventually(lambda: not list((tmp_path / "work").glob("call_*")))
 
 
-async def test_a_call_brings_facts(bench: Bench) -> None:
-    wanted = call("copying", bench, facts={"source": {"width": 640}})
-    (answer,) = [a async for a in bench.executor.call(wanted)]
+async def test_a_call_brings_facts(here: Interactive, tmp_path: Path) -> None:
+    wanted = call("copying", tmp_path, facts={"source": {"width": 640}})
+    (answer,) = [a async for a in here.call(wanted)]
     assert answer["facts"]["known"] == [{"width": 640}]
-    alone = replace(wanted, inputs={}, output=str(bench.folder / "second"))
-    (answer,) = [a async for a in bench.executor.call(alone)]
+    alone = replace(wanted, inputs={}, output=str(tmp_path / "second"))
+    (answer,) = [a async for a in here.call(alone)]
     assert answer["facts"] == {"pieces": 0, "known": [{"width": 640}], "greeting": "hello"}
 
 
-async def test_closing_a_call_ends_its_processes(bench: Bench) -> None:
-    async with aclosing(bench.executor.call(call("lasting", bench, options={"stubborn": True}))) as answers:
+async def test_closing_a_call_ends_its_processes(here: Interactive, tmp_path: Path) -> None:
+    async with aclosing(here.call(call("lasting", tmp_path, options={"stubborn": True}))) as answers:
         pids = (await anext(answers))["pids"]
         assert pids[0] == pids[1]  # the stage leads its own group
         assert alive(pids) == pids
@@ -396,24 +441,24 @@ async def test_closing_a_call_ends_its_processes(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("way", "code"), [("refuse", "no_thanks"), ("memory", "memory_limit"), ("crash", "stage_crashed")]
 )
-async def test_a_call_raises_its_stages_error(bench: Bench, way: str, code: str) -> None:
+async def test_a_call_raises_its_stages_error(here: Interactive, tmp_path: Path, way: str, code: str) -> None:
     with pytest.raises(VidComputeError, match=code):
-        await anext(bench.executor.call(call("breaking", bench, options={"way": way})))
+        await anext(here.call(call("breaking", tmp_path, options={"way": way})))
 
 
-async def test_a_call_is_limited_in_time(bench: Bench) -> None:
-    answers = bench.executor.call(call("lasting", bench, timeout_s=1.0))
+async def test_a_call_is_limited_in_time(here: Interactive, tmp_path: Path) -> None:
+    answers = here.call(call("lasting", tmp_path, timeout_s=1.0))
     pids = (await anext(answers))["pids"]
     with pytest.raises(VidComputeError, match="stage_timeout"):
         await anext(answers)
     assert alive(pids) == []
 
 
-async def test_a_call_has_no_more_rights_than_an_attempt(bench: Bench) -> None:
-    secret = bench.folder / "secret"
+async def test_a_call_has_no_more_rights_than_an_attempt(here: Interactive, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
     secret.write_text("nobody's business")
     options = {"secret": str(secret), "port": 9}
-    (answer,) = [a async for a in bench.executor.call(call("escaping", bench, options=options))]
+    (answer,) = [a async for a in here.call(call("escaping", tmp_path, options=options))]
     assert answer["facts"]["forbidden"] == []
     assert len(answer["facts"]["allowed"]) == 4
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.gateway import gateway_here
 from tests.fixtures import swift
 from vidcompute.adapters.storage_cached import CachedStorage
 from vidcompute.adapters.storage_folder import FolderStorage
@@ -49,6 +50,7 @@ def _switched(_request: pytest.FixtureRequest, root: Path) -> Storage:
 
 ADAPTERS: dict[str, Callable[[pytest.FixtureRequest, Path], Storage]] = {
     "folder": _folder,
+    "gateway": lambda _request, root: gateway_here().storage(root),
     "s3": _s3,
     "gcs": _gcs,
     "cached": _cached,

@@ -12,7 +12,16 @@ from tests.unit.engine import toys
 from vidcompute import failpoints
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.errors import Kind
-from vidcompute.ports.executor import AttemptEvent, AttemptSpec, Finished, InputRef, NodeInfo, Outcome, Progress
+from vidcompute.ports.executor import (
+    Adopted,
+    AttemptEvent,
+    AttemptSpec,
+    Finished,
+    InputRef,
+    NodeInfo,
+    Outcome,
+    Progress,
+)
 from vidcompute.runner.publish import describe
 
 LONGEST_S = 0.01
@@ -42,6 +51,8 @@ def outcome_of(spec: AttemptSpec) -> Finished | None:
 
 class ToyExecutor:
     """Implements `ports.executor.Executor`. Each run of an attempt is a line in `journal`."""
+
+    outlives = False
 
     def __init__(self, storage: FolderStorage, folder: Path, seed: int) -> None:
         self._storage = storage
@@ -117,6 +128,19 @@ class ToyExecutor:
     async def nodes(self) -> list[NodeInfo]:
         """See `Executor.nodes`: one with three cores."""
         return [NodeInfo("toy", 3.0, 2**33)]
+
+    async def adopt(self, epoch: int) -> list[Adopted]:
+        """See `Executor.adopt`: nothing outlives its process."""
+        del epoch
+        return []
+
+    async def let_go(self) -> None:
+        """See `Executor.let_go`."""
+        for attempt_id in list(self._running):
+            await self.cancel(attempt_id)
+
+    async def collected(self, attempt_id: str) -> None:
+        """See `Executor.collected`: nothing is kept."""
 
     async def close(self, grace_s: float) -> None:
         """See `Executor.close`."""

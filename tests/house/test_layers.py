@@ -9,7 +9,7 @@ import pytest
 
 from tests.house.tree import ROOT
 
-_HEAVY = ("av", "numpy", "PIL")
+_HEAVY = ("av", "numpy", "PIL", "ray")
 
 _STAGES = """
 import dataclasses, importlib, json, pkgutil, sys

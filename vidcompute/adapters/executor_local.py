@@ -21,7 +21,7 @@ from vidcompute.media.failures import failure
 from vidcompute.media.run import Service, kill_group, start_service
 from vidcompute.ports.attempt_folder import folder_of
 from vidcompute.ports.attempt_wire import call_to_json, error_from_json, event_from_json, spec_to_json
-from vidcompute.ports.executor import AttemptEvent, AttemptSpec, Call, Finished, NodeInfo, Outcome
+from vidcompute.ports.executor import Adopted, AttemptEvent, AttemptSpec, Call, Finished, NodeInfo, Outcome
 
 _log = logging.getLogger(__name__)
 
@@ -169,6 +169,8 @@ class LocalExecutor:
     `discovery` finds GPUs and what they can do, with `discover_first` as it is opened, else when `discover` is called.
     With an `inventory` those nodes are simulated: attempts on them run here, as many at a time as there are cores.
     """
+
+    outlives = False
 
     def __init__(
         self,
@@ -353,6 +355,18 @@ class LocalExecutor:
             return list(self._inventory)
         (cores, memory), found = self._size(), self.found
         return [NodeInfo(self._node, cores, memory, found.gpus, found.encoders, found.decoders)]
+
+    async def adopt(self, epoch: int) -> list[Adopted]:
+        """See `Executor.adopt`: what another process ran has ended with it."""
+        del epoch
+        return []
+
+    async def let_go(self) -> None:
+        """See `Executor.let_go`: nobody else can adopt a child of ours."""
+        await asyncio.gather(*(self.cancel(attempt_id) for attempt_id in list(self._running)))
+
+    async def collected(self, attempt_id: str) -> None:
+        """See `Executor.collected`: nothing is kept."""
 
     def _size(self) -> tuple[float, int]:
         """Cores and bytes of memory. Control groups are asked now and then: it takes half a millisecond."""

@@ -14,9 +14,11 @@ from vidcompute.api import (
     docs,
     events,
     frames,
+    gateway,
     health,
     joblogs,
     jobs,
+    nodes,
     openapi,
     pictures,
     problems,
@@ -38,8 +40,10 @@ _OWN = (
     events.router,
     joblogs.router,
     assets.router,
+    nodes.router,
     health.router,
     docs.router,
+    gateway.router,
 )
 _PUBLIC = (streams.router, pictures.router, watch.router)
 

@@ -290,6 +290,39 @@ class OutputList(_Wire):
     items: list[Output]
 
 
+class NodeAttempt(_Wire):
+    """What runs on a node for the caller's organization."""
+
+    id: str
+    """The attempt's identifier."""
+    job_id: str
+    """The oldest job that wants it."""
+    stage: str
+    label: str
+    """Which part of the stage, such as "encode/3"."""
+    since: datetime
+    """When it was placed there."""
+
+
+class Node(_Wire):
+    """A machine that runs attempts."""
+
+    name: str
+    cpu: float
+    """Cores that attempts may fill."""
+    memory_bytes: int
+    gpu_memory_bytes: int
+    running: int
+    """How many attempts run there, whoever wants them."""
+    attempts: list[NodeAttempt]
+
+
+class NodeList(_Wire):
+    """All nodes that answer now."""
+
+    items: list[Node]
+
+
 class Health(_Wire):
     """Whether the process answers."""
 

@@ -30,6 +30,50 @@ class ServeOptions:
 
 
 @dataclass(frozen=True)
+class NodeOptions:
+    """How a node of a cluster is started. `host` None is the address that others reach this machine by.
+
+    `cpus` is how many cores attempts may fill there (0: none run there); left out, what the machine has.
+    """
+
+    host: str | None = None
+    port: int = 6379
+    name: str | None = None
+    cpus: int | None = None
+
+
+@dataclass(frozen=True)
+class ClusterNode:
+    """A node that was started here."""
+
+    address: str
+    head: bool
+    token_file: Path
+    log_file: Path
+    pid: int
+
+
+class Cluster(Protocol):
+    """The node of this machine in a cluster."""
+
+    def start(self, options: NodeOptions) -> ClusterNode:
+        """Be the head of a cluster."""
+        ...
+
+    def join(self, address: str, options: NodeOptions) -> ClusterNode:
+        """Join the cluster at this address."""
+        ...
+
+    def stop(self) -> bool:
+        """End the node that was started here; whether there was one."""
+        ...
+
+    def wait(self) -> None:
+        """Wait for its end."""
+        ...
+
+
+@dataclass(frozen=True)
 class Check:
     """One line of `vidctl doctor`: `ok` is None for what is worth knowing and no failure."""
 
@@ -134,8 +178,9 @@ class Local:
 
     `find` gives the server that the data folder names. `plan` probes a file and gives its plan (as the API shows
     plans) under the media part of a job's spec. `commands` gives the command lines of a plan's nodes, by node id, for
-    a source at that path. `sample` gives a video to begin with, made on first use. `mover` moves the library to
-    another storage. `transport` is what HTTP requests go through (httpx2's own when None).
+    a source at that path. `sample` gives a video to begin with, made on first use. `cluster` takes the token's file,
+    where one is named. `mover` moves the library to another storage. `transport` is what HTTP requests go through
+    (httpx2's own when None).
     """
 
     find: Callable[[], Endpoint]
@@ -147,5 +192,6 @@ class Local:
     doctor: Callable[[], Diagnosis]
     version: Callable[[], dict[str, str]]
     openapi: Callable[[str], str]
+    cluster: Callable[[Path | None], Cluster]
     mover: Callable[[], Mover] | None = None
     transport: Any = None

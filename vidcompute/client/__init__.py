@@ -273,6 +273,33 @@ class Mp4(TypedDict):
     height: NotRequired[int | None]
 
 
+class Node(TypedDict):
+    """A machine that runs attempts."""
+
+    name: str
+    cpu: float
+    memory_bytes: int
+    gpu_memory_bytes: int
+    running: int
+    attempts: list[NodeAttempt]
+
+
+class NodeAttempt(TypedDict):
+    """What runs on a node for the caller's organization."""
+
+    id: str
+    job_id: str
+    stage: str
+    label: str
+    since: str
+
+
+class NodeList(TypedDict):
+    """All nodes that answer now."""
+
+    items: list[Node]
+
+
 class Output(TypedDict):
     """Something that a job makes."""
 
@@ -700,6 +727,10 @@ class Client:
     def list_outputs(self, asset_id: str) -> OutputList:
         """List outputs"""
         return cast("OutputList", self._send("GET", f"/api/v1/assets/{_quote(str(asset_id), safe='')}/outputs").json())
+
+    def list_nodes(self) -> NodeList:
+        """List the nodes"""
+        return cast("NodeList", self._send("GET", "/api/v1/nodes").json())
 
     def get_health(self) -> Health:
         """Is it alive?"""

@@ -302,6 +302,14 @@ timers = Table(
     Column("fired_ms", Milliseconds, nullable=False),  # the newest instant that was served
 )
 
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", String(200), nullable=False),  # what servers sign with for each other; never an API key
+    _created(),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

@@ -26,7 +26,7 @@ from vidcompute.dispatch.turns import in_turn
 from vidcompute.dispatch.usage import usage
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.attempt_wire import logs_key
-from vidcompute.ports.executor import AttemptSpec, Executor, Finished, Outcome, Progress
+from vidcompute.ports.executor import Adopted, AttemptSpec, Executor, Finished, Outcome, Progress
 from vidcompute.services import jobs, tasks
 from vidcompute.services.gauges import DispatchState
 from vidcompute.services.jobs import Placement, RetryPolicy, Unplanned
@@ -142,11 +142,18 @@ class Dispatcher:
         await self._step_down()
 
     async def _rise(self) -> None:
-        """Begin to lead: what ran under an earlier leader is lost, and starts again."""
+        """Begin to lead: what ran under an earlier leader goes on where it lives, else is lost and starts again."""
         failpoints.reach("lease.taken")
-        lost = await self._lead.write(jobs.adopt, self._policy.retry)
-        if lost:
-            log.warning("attempts_adopted_as_lost", attempts=lost)
+        adopted = await self._executor.adopt(self._lead.epoch or 0)
+        for found in adopted:  # before anything else happens: their events come from now on
+            self._running[found.spec.attempt_id] = _adopted(found)
+        self._check_idle()
+        alive = [found.spec.attempt_id for found in adopted]
+        lost = await self._lead.write(jobs.adopt, self._policy.retry, alive)
+        for attempt_id in alive:
+            await self._lead.write(jobs.start, attempt_id)  # where the leader before could not say so any more
+        if lost or alive:
+            log.warning("attempts_adopted", alive=len(alive), lost=lost)
         if self._keep_log is not None:
             self._errand(keep_heard(self._db, self._hub, self._keep_log))
         self._loops = [
@@ -156,14 +163,12 @@ class Dispatcher:
         ]
 
     async def _step_down(self) -> None:
-        """Another one leads: nothing is started or recorded here any more, and what runs is ended."""
+        """Another one leads: nothing is started or recorded here any more, and what it can't adopt is ended."""
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         self._loops = []
-        for attempt_id in self._running.keys() - self._stopping:
-            self._stopping.add(attempt_id)
-            self._errand(self._executor.cancel(attempt_id))
+        self._errand(self._executor.let_go())
 
     async def stop(self, grace_s: float) -> None:
         """Start nothing new; attempts finish within the grace or are handed back. Every task is ready or done then."""
@@ -360,7 +365,11 @@ class Dispatcher:
             error_detail=result.error_detail,
             **_ids(running.spec),
         )
-        if result.outcome is Outcome.OK and not recorded.accepted:
+        leads = self._lead.epoch is not None
+        if leads:
+            self._errand(self._executor.collected(result.attempt_id))
+        # One who leads now may have adopted it, and still take what it made.
+        if result.outcome is Outcome.OK and not recorded.accepted and (leads or not self._executor.outlives):
             self._errand(self._discard(running.spec.output_prefix))
         self._check_idle()
         self._wakeups.wake()  # its room is free now, whatever the database says
@@ -421,6 +430,11 @@ def _ids(spec: AttemptSpec) -> dict[str, object]:
         "stage": spec.stage,
         "number": spec.number,
     }
+
+
+def _adopted(found: Adopted) -> _Running:
+    # what an attempt makes lies below orgs/ and its owner's name
+    return _Running(found.spec, found.node, found.since_ms, found.spec.output_prefix.split("/")[1])
 
 
 def _not_started(spec: AttemptSpec, error: Exception) -> Finished:

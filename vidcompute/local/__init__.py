@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vidcompute.cli.local import Local, Mover, Tell
+from vidcompute.cli.local import Cluster, Local, Mover, Tell
 
 if TYPE_CHECKING:
     from vidcompute.adapters.executor_local import LocalExecutor
@@ -27,7 +27,8 @@ class Composition:
     """What only the composition root can give.
 
     `load` reads the settings and `explain` says where each came from; the others make the platform's parts from them.
-    `planner` takes ffmpeg's build. `serve` is the server, to its end. `describe_api` gives the OpenAPI document as
+    `planner` takes ffmpeg's build. `serve` is the server, to its end. `cluster` takes the file of the
+    cluster's token, where one is named. `describe_api` gives the OpenAPI document as
     text, "json" or "yaml".
     """
 
@@ -38,6 +39,7 @@ class Composition:
     prove_storage: Callable[["Settings"], list["Proof"]]
     mover: "MoverOf"
     serve: Callable[[], int]
+    cluster: Callable[[Path | None], Cluster]
     describe_api: Callable[[str], str]
     version: str
     commit: str
@@ -93,4 +95,5 @@ def parts(root: Composition) -> Local:
 
         return diagnosis.version(root)
 
-    return Local(find, serve, platform, sample, plan, commands, doctor, version, root.describe_api, mover)
+    rest = (doctor, version, root.describe_api, root.cluster, mover)
+    return Local(find, serve, platform, sample, plan, commands, *rest)

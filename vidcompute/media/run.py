@@ -250,8 +250,10 @@ def kill_group(pid: int, number: int = signal.SIGKILL) -> bool:
     return True
 
 
-def capture(argv: Sequence[str], *, timeout_s: float = 20.0) -> str:
+def capture(argv: Sequence[str], *, timeout_s: float = 20.0, env: Mapping[str, str] | None = None) -> str:
     """What a short, trusted call prints on stdout, such as `ffmpeg -version`; safe in a threaded process.
+
+    Its environment is `env`, or next to nothing.
 
     Raises `program_not_startable` (kind unavailable) where it can't be run, fails, or takes too long.
     """
@@ -261,7 +263,7 @@ def capture(argv: Sequence[str], *, timeout_s: float = 20.0) -> str:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout_s,
-            env=_environment(None),
+            env=_environment(None) if env is None else dict(env),
             check=True,
         )
     except (OSError, subprocess.SubprocessError) as error:

@@ -31,6 +31,7 @@ def spec_to_json(spec: AttemptSpec) -> dict[str, Any]:
     """An attempt's specification as plain JSON values."""
     plain: dict[str, Any] = {f.name: getattr(spec, f.name) for f in fields(spec)}
     plain["options"] = dict(spec.options)
+    plain["access"] = dict(spec.access)
     plain["needs"] = asdict(spec.needs)
     plain["inputs"] = {
         name: [asdict(ref) | {"facts": dict(ref.facts)} for ref in refs] for name, refs in spec.inputs.items()

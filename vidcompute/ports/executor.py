@@ -94,6 +94,8 @@ class AttemptSpec:
     asset_id: str = ""  # for logs
     node: str = ""  # the name of the node that it is placed on
     gpus: tuple[int, ...] = ()  # which of that node's GPUs are its own, or partly
+    # What opens the storage to this attempt on a node that has no key to it: added as it is sent to such a node.
+    access: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Outcome(StrEnum):
@@ -166,6 +168,15 @@ class Call:
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Adopted:
+    """An attempt that an earlier leader started and that goes on, on this node, since then (Unix milliseconds)."""
+
+    spec: AttemptSpec
+    node: str
+    since_ms: int
+
+
 class Interactive(Protocol):
     """Runs stages at once on this machine."""
 
@@ -175,7 +186,12 @@ class Interactive(Protocol):
 
 
 class Executor(Protocol):
-    """Starts, watches and ends attempts. Every started attempt ends in exactly one `Finished`."""
+    """Starts, watches and ends attempts. Every started attempt ends in exactly one `Finished`.
+
+    `outlives` says whether attempts go on without the process that started them, to be adopted by another one.
+    """
+
+    outlives: bool
 
     async def start(self, spec: AttemptSpec) -> None:
         """Begin an attempt; returns when it is accepted, not when it is done."""
@@ -199,6 +215,22 @@ class Executor(Protocol):
 
     async def nodes(self) -> list[NodeInfo]:
         """The machines that can run attempts now."""
+        ...
+
+    async def adopt(self, epoch: int) -> list[Adopted]:
+        """Serve the leader of this epoch; what leaders before it started and still lives, or has an end to tell.
+
+        The events of those attempts come from now on. Nodes refuse what a leader of an earlier epoch asks for then.
+        Raises VidComputeError (kind unavailable) where nobody can say what lives.
+        """
+        ...
+
+    async def let_go(self) -> None:
+        """Another one leads: attempts that it can adopt go on, others are ended. Each ends here in a `Finished`."""
+        ...
+
+    async def collected(self, attempt_id: str) -> None:
+        """The end of an attempt was recorded by the leader: nobody needs to be told of it again."""
         ...
 
     async def close(self, grace_s: float) -> None:

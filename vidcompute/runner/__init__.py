@@ -14,7 +14,7 @@ STAGES = ("vidcompute.pipeline.stages",)
 
 def serve(
     control_fd: int,
-    storage: Storage,
+    storage: Storage | Callable[[Mapping[str, str]], Storage],
     work_root: Path,
     providers: Mapping[str, Callable[[], Any]],
     ffmpeg: Path,
@@ -24,6 +24,7 @@ def serve(
 ) -> int:
     """Be the process that attempts are forked from, until the executor behind `control_fd` has gone.
 
+    `storage` is one for all attempts, or makes each its own from its specification's `access`.
     `work_root` must be on the storage's file system for outputs to be moved, not copied; attempts that were killed
     before are swept from it. `providers` are made in the confined process, on first use. With `strict`, stages do
     not run on a machine that can't enforce the sandbox. `packages` hold the stages. Returns the exit status.
@@ -37,6 +38,7 @@ def serve(
     adopt_orphans()
     work_root.mkdir(parents=True, exist_ok=True)
     warm_up()
-    context = Context(storage, work_root, providers, ffmpeg, Registry(packages), strict)
+    storage_of = storage if callable(storage) else lambda _access: storage
+    context = Context(storage_of, work_root, providers, ffmpeg, Registry(packages), strict)
     with socket.socket(fileno=control_fd) as control:
         return run_forkserver(control, context)

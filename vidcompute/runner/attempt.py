@@ -14,6 +14,7 @@ from vidcompute.media.sandbox import adopt_orphans
 from vidcompute.ports.attempt_folder import AttemptFolder
 from vidcompute.ports.attempt_wire import event_to_json, logs_key, spec_from_json
 from vidcompute.ports.executor import AttemptSpec, Finished, Outcome
+from vidcompute.ports.storage import Storage
 from vidcompute.runner.channel import LineReader, Sender
 from vidcompute.runner.folder import make_folder
 from vidcompute.runner.inner import Context, StageRun, error_of, run_stage
@@ -58,11 +59,12 @@ class _Attempt:
     log: AttemptLog
     background: Background
     sender: Sender
+    storage: Storage
 
     def perform(self) -> Finished:
         """All of it; raises VidComputeError or CancelledError where it ends before its end."""
         started_s = time.monotonic()
-        storage = self.context.storage
+        storage = self.storage
         inputs = fetch_inputs(self.spec, storage, self.folder.inputs)
         self.cancellation.check()
         run = StageRun(
@@ -121,7 +123,7 @@ class _Attempt:
         """Store the log, whatever came before; a store that is down costs the log, not the outcome."""
         self.log.close()
         try:
-            store_log(self.context.storage, logs_key(self.spec), self.folder.log)
+            store_log(self.storage, logs_key(self.spec), self.folder.log)
         except (VidComputeError, OSError) as problem:
             self.sender.send(
                 {"event": "log", "attempt_id": self.spec.attempt_id, "level": "error", "message": f"no log: {problem}"}
@@ -165,7 +167,8 @@ def run_attempt(connection: socket.socket, context: Context) -> int:
         return 1
     try:
         log = AttemptLog(folder.log, spec.attempt_id, sender.send)
-        attempt = _Attempt(spec, context, connection, cancellation, folder, log, background, sender)
+        storage = context.storage(spec.access)
+        attempt = _Attempt(spec, context, connection, cancellation, folder, log, background, sender, storage)
         finished = _finish(attempt)
         attempt.keep_log()
         sender.send(event_to_json(finished))

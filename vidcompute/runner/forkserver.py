@@ -291,6 +291,6 @@ def run_forkserver(control: socket.socket, context: Context) -> int:
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads > 1:
         sys.stderr.write(f"forkserver: {threads} threads; forking may hang. Set OPENBLAS_NUM_THREADS=1.\n")
-    sweepers = sweep(context.work_root, lambda key, log: store_left_log(context.storage, key, log))
+    sweepers = sweep(context.work_root, lambda key, log: store_left_log(context.storage({}), key, log))
     Forkserver(control, context, sweepers).serve()
     return 0

@@ -26,9 +26,12 @@ _MEMORY_FACTOR, _MEMORY_SLACK_BYTES = 2, 2**30
 
 @dataclass(frozen=True)
 class Context:
-    """What every attempt on this node shares. `work_root` belongs to the runner alone."""
+    """What every attempt on this node shares. `work_root` belongs to the runner alone.
 
-    storage: Storage
+    `storage` gives the storage as an attempt may use it, from its specification's `access`.
+    """
+
+    storage: Callable[[Mapping[str, str]], Storage]
     work_root: Path
     providers: Mapping[str, Callable[[], Any]]
     ffmpeg: Path

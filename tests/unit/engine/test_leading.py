@@ -16,7 +16,8 @@ from vidcompute.db.engine import Database
 from vidcompute.db.lease import LeaseLostError
 from vidcompute.db.outbox import now_ms
 from vidcompute.dispatch.leading import Leading, installation
-from vidcompute.services import gauges
+from vidcompute.ports.executor import Adopted
+from vidcompute.services import gauges, jobs
 
 NAME = "dispatcher"
 
@@ -93,6 +94,41 @@ async def test_a_leader_whose_lease_another_took_records_nothing_and_ends_what_r
             assert (await leader.until(job, "done")).status == "done"
             outcomes = await db.read(lambda conn: set(conn.execute(select(schema.attempts.c.outcome)).scalars()))
             assert outcomes == {"ok", "lost"}
+
+
+async def test_a_new_leader_adopts_what_goes_on_and_runs_nothing_again(db: Database) -> None:
+    async with engine(db, HandExecutor(stuck, outlives=True), holder="one") as former:
+        job = await former.submit()
+        await former.executor.until(lambda: former.has_started(3))
+        encodes = [spec for spec in former.executor.started if spec.stage == "encode"]
+        await db.write(taken_over)
+        elsewhere = [Adopted(spec, "local", 1) for spec in encodes]
+        async with engine(db, HandExecutor(elsewhere=elsewhere), holder="two") as leader:
+            assert leader.executor.epochs == [3]
+            former.executor.end(toys.done(encodes[0]))  # the former leader hears of it, too, and can't record it
+            await eventually(lambda: not leads(former) and not former.executor.live)
+            for spec in encodes:
+                leader.executor.end(toys.done(spec))
+            assert (await leader.until(job, "done")).status == "done"
+            assert not {spec.task_id for spec in encodes} & {spec.task_id for spec in leader.executor.started}
+            assert {spec.attempt_id for spec in encodes} <= set(leader.executor.told)
+            outcomes = await db.read(lambda conn: set(conn.execute(select(schema.attempts.c.outcome)).scalars()))
+            assert outcomes == {"ok"}
+        assert former.discarded == []  # it is the new leader's
+        assert not {spec.attempt_id for spec in encodes} & set(former.executor.told)
+
+
+async def test_what_was_adopted_and_nobody_wants_any_more_is_ended(db: Database) -> None:
+    async with engine(db, HandExecutor(stuck, outlives=True), holder="one") as former:
+        job = await former.submit()
+        await former.executor.until(lambda: former.has_started(3))
+        encodes = [spec for spec in former.executor.started if spec.stage == "encode"]
+        await db.write(taken_over)
+        await db.write(jobs.cancel, toys.ORG, job.id)
+        elsewhere = [Adopted(spec, "local", 1) for spec in encodes]
+        async with engine(db, HandExecutor(elsewhere=elsewhere), holder="two") as leader:
+            await leader.executor.until(lambda: len(leader.executor.cancelled) == len(encodes))
+            assert sorted(leader.executor.cancelled) == sorted(spec.attempt_id for spec in encodes)
 
 
 async def test_a_server_that_is_started_again_leads_at_once(db: Database) -> None:

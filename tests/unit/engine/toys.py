@@ -19,7 +19,17 @@ from vidcompute.media.facts import AudioFacts, SourceFacts
 from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode
 from vidcompute.pipeline.spec import JobSpec, MediaSpec
 from vidcompute.pipeline.stage import Cost
-from vidcompute.ports.executor import AttemptEvent, AttemptSpec, Finished, LogLine, Needs, NodeInfo, Outcome, Progress
+from vidcompute.ports.executor import (
+    Adopted,
+    AttemptEvent,
+    AttemptSpec,
+    Finished,
+    LogLine,
+    Needs,
+    NodeInfo,
+    Outcome,
+    Progress,
+)
 from vidcompute.services import assets, jobs, tasks
 from vidcompute.services.jobs import Job, Placement, RetryPolicy
 from vidcompute.services.tasks import Terms
@@ -188,6 +198,10 @@ class HandExecutor:
     closed_after_s: float | None = None
     written: dict[str, bytes] = field(default_factory=dict)
     live: dict[str, AttemptSpec] = field(default_factory=dict)
+    elsewhere: list[Adopted] = field(default_factory=list)
+    epochs: list[int] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    outlives: bool = False
     _events: "asyncio.Queue[AttemptEvent]" = field(default_factory=asyncio.Queue)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -240,6 +254,24 @@ class HandExecutor:
     async def nodes(self) -> list[NodeInfo]:
         """One node."""
         return [NodeInfo("local", self.cpu, 2**33)]
+
+    async def adopt(self, epoch: int) -> list[Adopted]:
+        """What `elsewhere` has: attempts that another leader started."""
+        self.epochs.append(epoch)
+        self.live |= {adopted.spec.attempt_id: adopted.spec for adopted in self.elsewhere}
+        return self.elsewhere
+
+    async def let_go(self) -> None:
+        """End what lives; where it `outlives` this, only here."""
+        for attempt_id in list(self.live):
+            if self.outlives:
+                self.end(Finished(attempt_id, Outcome.LOST))
+            else:
+                await self.cancel(attempt_id)
+
+    async def collected(self, attempt_id: str) -> None:
+        """Remember it."""
+        self.told.append(attempt_id)
 
     async def close(self, grace_s: float) -> None:
         """End what still lives."""

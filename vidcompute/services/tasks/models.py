@@ -58,6 +58,19 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Placed:
+    """An attempt that has not ended: where it is, and the oldest job that wants it (None: none does any more)."""
+
+    id: str
+    organization_id: str
+    node: str
+    stage: str
+    label: str
+    job_id: str | None
+    created_ms: int
+
+
+@dataclass(frozen=True)
 class Artifact:
     """A stored output: the files below `storage_prefix`, and what its stage said of them."""
 

@@ -11,7 +11,7 @@ from vidcompute.db.schema import artifacts as artifacts_table
 from vidcompute.errors import not_found
 from vidcompute.ports.executor import Needs, Outcome
 from vidcompute.services.states import LIVE_TASKS, UNBLOCK, TaskStatus
-from vidcompute.services.tasks.models import Artifact, Attempt, ReadyTask
+from vidcompute.services.tasks.models import Artifact, Attempt, Placed, ReadyTask
 from vidcompute.services.tasks.moves import batches, update_where
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -248,6 +248,24 @@ def live_attempts(conn: Connection) -> list[AnyRow]:
         .where(attempts.c.outcome.is_(None))
     )
     return list(conn.execute(query))
+
+
+def placed(conn: Connection) -> list[Placed]:
+    """What is on the nodes now, oldest first."""
+    job = (
+        select(func.min(interests.c.job_id))
+        .where(interests.c.task_id == tasks.c.id, interests.c.active)
+        .correlate(tasks)
+        .scalar_subquery()
+    )
+    own = [attempts.c.id, attempts.c.organization_id, attempts.c.node, attempts.c.created_ms]
+    query = (
+        select(*own, tasks.c.stage, tasks.c.label, job.label("job_id"))
+        .join_from(attempts, tasks, tasks.c.id == attempts.c.task_id)
+        .where(attempts.c.outcome.is_(None))
+        .order_by(attempts.c.created_ms)
+    )
+    return [Placed(**row._mapping) for row in conn.execute(query)]
 
 
 def attempts_of(conn: Connection, task_ids: Iterable[str]) -> dict[str, list[Attempt]]:

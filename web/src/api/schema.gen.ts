@@ -240,6 +240,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the nodes
+         * @description The machines that can run attempts now, with what runs there. Other organizations' attempts are only counted.
+         */
+        get: operations["list_nodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -1381,6 +1401,67 @@ export interface components {
              * @description Which rendition; the highest H.264 one when left out.
              */
             height?: number | null;
+        };
+        /**
+         * Node
+         * @description A machine that runs attempts.
+         */
+        Node: {
+            /** Name */
+            name: string;
+            /**
+             * Cpu
+             * @description Cores that attempts may fill.
+             */
+            cpu: number;
+            /** Memory Bytes */
+            memory_bytes: number;
+            /** Gpu Memory Bytes */
+            gpu_memory_bytes: number;
+            /**
+             * Running
+             * @description How many attempts run there, whoever wants them.
+             */
+            running: number;
+            /** Attempts */
+            attempts: components["schemas"]["NodeAttempt"][];
+        };
+        /**
+         * NodeAttempt
+         * @description What runs on a node for the caller's organization.
+         */
+        NodeAttempt: {
+            /**
+             * Id
+             * @description The attempt's identifier.
+             */
+            id: string;
+            /**
+             * Job Id
+             * @description The oldest job that wants it.
+             */
+            job_id: string;
+            /** Stage */
+            stage: string;
+            /**
+             * Label
+             * @description Which part of the stage, such as "encode/3".
+             */
+            label: string;
+            /**
+             * Since
+             * Format: date-time
+             * @description When it was placed there.
+             */
+            since: string;
+        };
+        /**
+         * NodeList
+         * @description All nodes that answer now.
+         */
+        NodeList: {
+            /** Items */
+            items: components["schemas"]["Node"][];
         };
         /**
          * Output
@@ -2990,6 +3071,44 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_nodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeList"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,164 @@
+"""What only executors over a cluster do: attempts outlive who started them, are adopted, and former leaders refused."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.contract.test_executor import SOURCE, on_cluster
+from tests.fixtures.attempts import Events, alive, attempt, eventually, source
+from tests.fixtures.cluster import RayCluster, descendants
+from vidcompute.adapters.executor_ray import RayExecutor
+from vidcompute.adapters.storage_folder import FolderStorage
+from vidcompute.errors import VidComputeError
+from vidcompute.ports.executor import Outcome
+
+
+@asynccontextmanager
+async def server(cluster: RayCluster, folder: Path) -> AsyncIterator[tuple[RayExecutor, Events]]:
+    """An executor as a server has one; in the same folder they are servers of one installation."""
+    executor = on_cluster(cluster, folder)
+    await executor.open()
+    events = Events()
+    collecting = asyncio.create_task(events.collect(executor.events()))
+    try:
+        yield executor, events
+    finally:
+        await executor.let_go()
+        await executor.close(0)
+        collecting.cancel()
+        await asyncio.gather(collecting, return_exceptions=True)
+
+
+async def put_source(folder: Path) -> None:
+    (folder / "incoming").write_bytes(b"some media")
+    await FolderStorage(folder / "storage").put(SOURCE, folder / "incoming")
+
+
+def bridge_of(executor: RayExecutor) -> int:
+    (pid,) = [pid for pid in descendants(os.getpid()) if is_bridge(pid, executor)]
+    return pid
+
+
+def is_bridge(pid: int, executor: RayExecutor) -> bool:
+    with contextlib.suppress(OSError):
+        line = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return executor._argv[-1].encode() in line
+    return False
+
+
+async def test_the_next_leader_adopts_what_runs_and_the_former_can_do_nothing(
+    ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    await put_source(tmp_path)
+    async with server(ray_cluster, tmp_path) as (former, heard), server(ray_cluster, tmp_path) as (leader, events):
+        assert await former.adopt(1) == []
+        spec = attempt("lasting")
+        (node,) = await former.nodes()
+        await former.start(spec)
+        pids = await heard.pids(spec.attempt_id)
+
+        (adopted,) = await leader.adopt(2)
+        assert adopted.spec == spec
+        assert adopted.node == node.name
+        assert adopted.since_ms > 0
+        with pytest.raises(VidComputeError, match="epoch_over"):
+            await former.start(attempt(inputs=source(SOURCE)))
+        await former.cancel(spec.attempt_id)
+        assert len(alive(pids)) == 3
+        await former.let_go()
+        assert (await heard.finished(spec.attempt_id)).error_code == "leader_changed"
+        assert len(alive(pids)) == 3
+
+        await leader.cancel(spec.attempt_id)
+        assert (await events.finished(spec.attempt_id)).outcome is Outcome.CANCELLED
+        assert alive(pids) == []
+        await leader.collected(spec.attempt_id)
+        assert await leader.adopt(3) == []
+
+
+async def test_an_end_that_nobody_collected_is_told_to_the_next_leader(ray_cluster: RayCluster, tmp_path: Path) -> None:
+    await put_source(tmp_path)
+    spec = attempt(inputs=source(SOURCE))
+    async with server(ray_cluster, tmp_path) as (former, heard):
+        await former.adopt(1)
+        await former.start(spec)
+        told = await heard.finished(spec.attempt_id)
+    async with server(ray_cluster, tmp_path) as (leader, events):
+        (adopted,) = await leader.adopt(2)
+        assert adopted.spec.attempt_id == spec.attempt_id
+        assert await events.finished(spec.attempt_id) == told
+        await leader.collected(spec.attempt_id)
+        assert await leader.adopt(3) == []
+
+
+async def test_a_broken_line_to_the_cluster_costs_no_attempt(ray_cluster: RayCluster, tmp_path: Path) -> None:
+    async with server(ray_cluster, tmp_path) as (executor, events):
+        await executor.adopt(1)
+        spec = attempt("lasting")
+        await executor.start(spec)
+        pids = await events.pids(spec.attempt_id)
+        os.kill(bridge_of(executor), signal.SIGKILL)
+        await eventually(lambda: not executor._connected.is_set())
+        assert await executor.nodes() == []
+        await eventually(executor._connected.is_set)
+        assert len(alive(pids)) == 3
+        await executor.cancel(spec.attempt_id)
+        assert (await events.finished(spec.attempt_id)).outcome is Outcome.CANCELLED
+        assert alive(pids) == []
+
+
+async def test_a_killed_worker_loses_its_attempt_and_no_process_is_left(
+    ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    async with server(ray_cluster, tmp_path) as (executor, events):
+        await executor.adopt(1)
+        spec = attempt("lasting")
+        await executor.start(spec)
+        pids = await events.pids(spec.attempt_id)
+        os.kill(worker(ray_cluster, b"AttemptActor"), signal.SIGKILL)
+        finished = await events.finished(spec.attempt_id)
+        assert (finished.outcome, finished.error_code) == (Outcome.LOST, "node_lost")
+        await eventually(lambda: not alive(pids))
+
+
+async def test_a_killed_agent_loses_its_attempts_and_work_goes_on(ray_cluster: RayCluster, tmp_path: Path) -> None:
+    await put_source(tmp_path)
+    async with server(ray_cluster, tmp_path) as (executor, events):
+        await executor.adopt(1)
+        spec = attempt("lasting")
+        await executor.start(spec)
+        pids = await events.pids(spec.attempt_id)
+        os.kill(agent_above(pids[0]), signal.SIGKILL)
+        finished = await events.finished(spec.attempt_id)
+        assert (finished.outcome, finished.error_code) == (Outcome.LOST, "agent_lost")
+        await eventually(lambda: not alive(pids))
+
+        again = attempt(inputs=source(SOURCE))
+        await executor.start(again)
+        assert (await events.finished(again.attempt_id)).outcome is Outcome.OK
+
+
+def worker(cluster: RayCluster, name: bytes) -> int:
+    """The newest process of the cluster's head that is an actor of this class."""
+    found = [pid for pid in cluster.nodes["head"].processes() if name in title(pid)]
+    return max(found, key=lambda pid: Path(f"/proc/{pid}").stat().st_ctime)
+
+
+def title(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def agent_above(pid: int) -> int:
+    """The agent whose runner the attempt's process came from."""
+    for _ in range(2):
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return pid

@@ -1,0 +1,225 @@
+"""Two Ray nodes, and the deaths of each part of the whole: work goes on, and nothing that lives is done again."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.driving import Driver, Json
+from tests.faults.test_kill import Work, _assert_whole
+from tests.fixtures.attempts import alive
+from tests.fixtures.clips import ClipMaker
+from tests.fixtures.cluster import RayCluster, free_port, is_alive
+from tests.fixtures.platform import Server
+from tests.fixtures.waiting import wait_until
+from vidcompute.media.run import capture
+
+GOES_ON_S = 15.0
+RENDITIONS: list[Json] = [{"height": 180}, {"height": 144}]
+WORK = Work(32, "320x180", 60, RENDITIONS, ["audio-0", "h264-144", "h264-180"], 0.0)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One attempt as the database has it."""
+
+    id: str
+    label: str
+    number: int
+    node: str
+    started: bool
+    outcome: str | None
+
+
+def tried(server: Server) -> list[Tried]:
+    """Every attempt so far, first to last."""
+    with contextlib.closing(sqlite3.connect(server.data_dir / "vidcompute.db", timeout=10)) as database:
+        rows = database.execute(
+            "SELECT attempts.id, label, number, node, attempts.started_ms IS NOT NULL, outcome FROM attempts"
+            " JOIN tasks ON tasks.id = task_id ORDER BY attempts.created_ms"
+        ).fetchall()
+    return [Tried(row[0], row[1], row[2], row[3], bool(row[4]), row[5]) for row in rows]
+
+
+def encoding(server: Server, node: str = "") -> list[Tried]:
+    """The chunks that are at work on a node whose name begins so."""
+    return [
+        one
+        for one in tried(server)
+        if one.label.startswith("encode/") and one.outcome is None and one.started and one.node.startswith(node)
+    ]
+
+
+def processes_of(attempt_id: str) -> set[int]:
+    """The processes that work below an attempt's folder: its ffmpeg among them."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if attempt_id.encode() in (entry / "cmdline").read_bytes():
+                    found.add(int(entry.name))
+    return found
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[RayCluster]:
+    """A head with one core; tests add nodes."""
+    made = RayCluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        yield made.start(cpus=1)
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def platform(cluster: RayCluster, tmp_path: Path) -> Iterator[Callable[[], Server]]:
+    """Starts a server over the cluster; after a kill, the next one with the same data and the same address."""
+    data = tmp_path / "data"
+    data.mkdir()
+    environment = {**cluster.environment(), "VIDCOMPUTE_PORT": str(free_port())}
+    started: list[Server] = []
+
+    def start() -> Server:
+        started.append(Server(data, environment).start(timeout_s=90))
+        return started[-1]
+
+    yield start
+    for server in started:
+        if server.process is not None and server.process.poll() is None:
+            server.stop()
+
+
+def test_a_killed_server_costs_no_attempt(cluster: RayCluster, platform: Callable[[], Server], clip: ClipMaker) -> None:
+    server = platform()
+    driver = Driver(server)
+    source = WORK.source(clip)
+    job_id = driver.submit(source, **WORK.spec)["id"]
+    (chunk, *_) = wait_until(lambda: encoding(server), timeout_s=60, what="an encode")
+    pids = wait_until(lambda: processes_of(chunk.id), what="its ffmpeg")
+    driver.close()
+    server.kill()
+    assert alive(pids) == sorted(pids)
+
+    server = platform()
+    driver = Driver(server)
+    job = driver.done(job_id)
+    assert {(one.number, one.outcome) for one in tried(server)} == {(1, "ok")}
+    _assert_whole(driver, job, WORK, source)
+    driver.close()
+
+
+def test_a_killed_node_costs_its_own_chunks_alone(
+    cluster: RayCluster, platform: Callable[[], Server], clip: ClipMaker
+) -> None:
+    node = cluster.join("second", cpus=1)
+    server = platform()
+    driver = Driver(server)
+    source = WORK.source(clip)
+    job_id = driver.submit(source, **WORK.spec)["id"]
+    both = wait_until(
+        lambda: encoding(server, "head") and encoding(server, "second"), timeout_s=60, what="an encode on each node"
+    )
+    assert {one["name"].partition("-")[0] for one in driver.get("/api/v1/nodes").json()["items"]} == {"head", "second"}
+    below = node.kill()
+
+    def goes_on() -> bool:
+        lost = {one.label for one in tried(server) if one.outcome == "lost"}
+        return {one.label for one in both} <= lost and all(
+            any(one.label == label and one.number == 2 and one.started for one in tried(server)) for label in lost
+        )
+
+    wait_until(goes_on, timeout_s=GOES_ON_S + WORK.seconds, what="a second attempt at what was lost")
+    wait_until(lambda: not any(map(is_alive, below)), timeout_s=GOES_ON_S, what="the end of the node's processes")
+    job = driver.done(job_id)
+    for one in tried(server):
+        if one.outcome != "ok":
+            assert (one.outcome, one.node.partition("-")[0]) == ("lost", "second")
+    again = {one.label for one in tried(server) if one.number > 1}
+    assert again == {one.label for one in tried(server) if one.outcome == "lost"}
+    _assert_whole(driver, job, WORK, source)
+    driver.close()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_kill_of_all_and_restart_of_all(tmp_path: Path, clip: ClipMaker) -> None:
+    made = RayCluster(tmp_path / "ray").start(cpus=1)
+    data = tmp_path / "data"
+    data.mkdir()
+    port = {"VIDCOMPUTE_PORT": str(free_port())}
+    server = Server(data, {**made.environment(), **port}).start(timeout_s=90)
+    source = WORK.source(clip)
+    driver = Driver(server)
+    job_id = driver.submit(source, **WORK.spec)["id"]
+    wait_until(lambda: encoding(server), timeout_s=60, what="an encode")
+    driver.close()
+    server.kill()
+    below = made.nodes["head"].kill()
+    wait_until(lambda: not any(map(is_alive, below)), timeout_s=30, what="the end of every process")
+    made.nodes.clear()
+
+    made.start(cpus=1)
+    server.start(timeout_s=90)
+    try:
+        driver = Driver(server)
+        _assert_whole(driver, driver.done(job_id), WORK, source)
+        done_before = {one.label for one in tried(server) if one.outcome == "ok" and one.number == 1}
+        assert not done_before & {one.label for one in tried(server) if one.number > 1}
+        driver.close()
+    finally:
+        server.stop()
+        made.stop()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_a_leader_that_slept_can_neither_write_nor_start(
+    cluster: RayCluster, tmp_path: Path, clip: ClipMaker, postgres_url: str
+) -> None:
+    ports = [free_port(), free_port()]
+    common = {
+        **cluster.environment(),
+        "VIDCOMPUTE_DATABASE_URL": postgres_url,
+        "VIDCOMPUTE_STORAGE_DIR": str(tmp_path / "storage"),
+        "VIDCOMPUTE_NODE_URLS": ",".join(f"http://127.0.0.1:{port}" for port in ports),
+    }
+    servers = []
+    for number, port in enumerate(ports):
+        (tmp_path / f"data{number}").mkdir()
+        made = Server(tmp_path / f"data{number}", {**common, "VIDCOMPUTE_PORT": str(port)})
+        servers.append(made.start(timeout_s=90))
+    leader, standby = servers
+    assert leader.process is not None
+    source = WORK.source(clip)
+    driver = Driver(leader)
+    job_id = driver.submit(source, **WORK.spec)["id"]
+    driver.until(job_id, "an encode at work", lambda job: _at_work(job, "encode"))
+    driver.close()
+    stopped = [leader.process.pid, *_bridges(leader.process.pid)]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    other = Driver(standby)
+    wait_until(lambda: '"event": "leads"' in standby.log_text(), timeout_s=30, what="another leader")
+    for pid in stopped:
+        os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: "lost_the_lead" in leader.log_text(), timeout_s=30, what="the former leader's insight")
+    job = other.done(job_id)
+    assert all(stage["attempts"] == stage["tasks"] for stage in job["stages"]), job["stages"]
+    _assert_whole(other, job, WORK, source)
+    other.close()
+    for server in servers:
+        server.stop()
+
+
+def _at_work(job: Json, name: str) -> bool:
+    return any(stage["name"] == name and stage["status"] == "running" for stage in job["stages"])
+
+
+def _bridges(pid: int) -> list[int]:
+    listing = capture(["/bin/sh", "-c", f"cat /proc/{pid}/task/*/children"])
+    return [int(word) for word in listing.split() if b"_ray_bridge" in Path(f"/proc/{word}/cmdline").read_bytes()]
