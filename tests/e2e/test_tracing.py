@@ -38,6 +38,8 @@ def test_a_trace_leads_from_the_request_to_every_attempt(tmp_path: Path, short: 
     (request,) = collector.named("POST /api/v1/jobs")
     assert (request.trace, request.parent) == (CALLER[3:35], CALLER[36:52])
     assert request.attributes["http.response.status_code"] == 201
+    logged = [line for line in driver.server.log_text().splitlines() if request.trace in line]
+    assert any(request.attributes["vidcompute.request.id"] in line for line in logged)
     (whole,) = collector.named("job")
     assert _within(whole, request)
     assert whole.attributes["vidcompute.job.id"] == job["id"]

@@ -39,7 +39,7 @@ def pair(
 @pytest.fixture(scope="module")
 def source(clip: ClipMaker) -> Path:
     """It keeps a core busy for a while: longer than everything that is looked at takes."""
-    return clip("slow-25", ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=25", *X264])
+    return clip("slow-40", ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=40", *X264])
 
 
 class Listener:

@@ -49,7 +49,7 @@ class Around:
         visit = _Visit(scope, send, request_id)
         trace = self._traced.begin(scope) if self._traced else None
         self._metrics.http_in_flight.inc()
-        with logs.bound(request_id=request_id):
+        with logs.bound(request_id=request_id, **({"trace_id": trace.id} if trace else {})):
             try:
                 await self._answer(scope, receive, visit)
             finally:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from vidcompute import logs
-from vidcompute.api.deps import Deps
+from vidcompute.api.deps import Check, Deps
 from vidcompute.api.metrics import Metrics
 from vidcompute.db import outbox
 from vidcompute.db.engine import Database
@@ -47,7 +47,7 @@ class Meter:
         await self._sample_database()
         await self._sample_dispatcher()
         for name, check in self._deps.lesser_checks.items():
-            self._metrics.degraded.labels(name).set(int(await check() is not None))
+            self._metrics.degraded.labels(name).set(int(await _is_away(check)))
 
     async def _sample_database(self) -> None:
         at_ms = now_ms()
@@ -96,6 +96,13 @@ class Meter:
                 self._metrics.take(event, queued_ms)
             except (KeyError, TypeError):
                 _log.exception("event_not_counted", event_type=event.type, seq=event.seq)
+
+
+async def _is_away(check: Check) -> bool:
+    try:
+        return await check() is not None
+    except Exception:  # as readiness has it: a check that breaks tells that something is wrong
+        return True
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,11 @@ class _Visit:
     parent: str | None
     start_ms: float
 
+    @property
+    def id(self) -> str:
+        """Of the trace, for log lines."""
+        return self.context.split("-")[1]
+
     def end(self, scope: Scope, status: int, request_id: str) -> None:
         """The answer is out."""
         route = getattr(scope.get("route"), "path", "unmatched")

@@ -124,12 +124,15 @@ async def test_scrapes_at_one_time_share_one_look_and_parts_that_are_away_are_to
         await asyncio.to_thread(looks.count, 1)  # it takes a moment
         return "Redis is away"
 
-    app = create_app(replace(platform.deps, lesser_checks={"redis": redis}))
+    async def broken() -> str | None:
+        raise RuntimeError("It broke.")
+
+    app = create_app(replace(platform.deps, lesser_checks={"redis": redis, "other": broken}))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
         told = await asyncio.gather(*(metrics_of(client) for _ in range(5)))
         assert len(looks) < 5
         assert {sample(text_, 'vidcompute_degraded{part="redis"}') for text_ in told} == {1}
-        await metrics_of(client)
+        assert sample(await metrics_of(client), 'vidcompute_degraded{part="other"}') == 1
         assert len(looks) == 2
 
 
