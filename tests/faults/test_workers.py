@@ -46,6 +46,9 @@ def test_a_worker_that_is_killed_each_time_takes_its_task_to_the_dead_letters(cl
         error = driver.job(job_id)["error"]
         assert error["code"] == "attempt_lost"
         assert "3 attempts were lost" in error["detail"]
+        keys = [key for stage in driver.job(job_id)["stages"] for key in stage["logs_keys"]]
+        logs = [driver.server.data_dir / "storage" / key for key in keys]
+        assert sum("attempt_lost" in log.read_text() for log in logs) >= 3  # up to its death, and why
         dead = driver.http.get("/api/v1/jobs", params={"dead": True}).json()["items"]
         assert [job["id"] for job in dead] == [job_id]
         shown = vidctl("dead", data_dir=driver.server.data_dir)
