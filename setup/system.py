@@ -52,6 +52,7 @@ NEEDED = (
         "OpenStack Swift, the S3 server of the tests",
         Path("/usr/lib/python3/dist-packages/swift/__init__.py"),
     ),
+    Package("openssl", ("openssl",), "the key of the tests' Google service account"),
 )
 _PROMETHEUS = Package("prometheus", ("promtool",), "promtool, which checks /metrics")
 

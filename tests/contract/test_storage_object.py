@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import resource
 import time
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +22,8 @@ from tests.fixtures.waiting import wait_until
 from vidcompute.adapters.s3_uploads import UploadsInParts
 from vidcompute.adapters.storage_object import ObjectPlace, ObjectStorage
 from vidcompute.errors import Kind, VidComputeError
+from vidcompute.settings import Settings
+from vidcompute.wiring.storage import begin, readiness
 
 LARGE_BYTES = 20 * 2**20  # three parts
 
@@ -219,3 +223,41 @@ async def test_uploads_that_nobody_finished_are_ended(
     assert unfinished() == 1  # what is not below our prefix is not ours
     await put(s3, tmp_path, "k", b"bytes")
     assert await content(s3, "k") == b"bytes"
+
+
+async def test_a_server_begins_without_its_store_and_not_with_a_wrong_one(
+    swift_server: SwiftServer, swift_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in swift_server.settings(f"s3://{swift_bucket}").items():
+        monkeypatch.setenv(name, value)
+    warnings: list[str] = []
+
+    def warn(event: str, *, detail: str) -> None:
+        warnings.append(f"{event}: {detail}")
+
+    storage = await begin(Settings(data_dir=tmp_path / "right"), warn)
+    assert await readiness(storage)() is None
+    assert warnings == []
+    monkeypatch.setenv("VIDCOMPUTE_STORAGE_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(VidComputeError, match="storage_refused"):
+        await begin(Settings(data_dir=tmp_path / "wrong"), warn)
+    monkeypatch.setenv("VIDCOMPUTE_STORAGE_ENDPOINT", "http://127.0.0.1:9")
+    storage = await begin(Settings(data_dir=tmp_path / "down"), warn)
+    assert "can't be used for now" in warnings[0]
+    assert "can't be used for now" in str(await readiness(storage)())
+
+
+async def test_objects_of_any_size_pass_in_constant_memory(s3: ObjectStorage, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    size_bytes = 160 * 2**20
+    with source.open("wb") as file:
+        file.truncate(size_bytes)
+    tracemalloc.start()
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    await s3.put("large", source)
+    assert sum([len(piece) async for piece in s3.read("large")]) == size_bytes
+    await s3.fetch("large", tmp_path / "to")
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 16 * 2**20
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 120 * 1024

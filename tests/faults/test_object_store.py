@@ -26,7 +26,7 @@ def driver(swift_server: SwiftServer, swift_bucket: str, tmp_path: Path) -> Gene
 
 
 def encoding(driver: Driver, clip: ClipMaker) -> str:
-    source = clip("numbered-outlives-s3", [*picture("640x360", seconds="40"), *tone("40"), *X264])
+    source = clip("numbered-outlives-s3", [*picture("640x360", seconds="24"), *tone("24"), *X264])
     job = driver.submit(source, renditions=[{"height": 360}, {"height": 240}])
     driver.until(
         job["id"], "the encode", lambda j: ("encode", "running") in [(s["name"], s["status"]) for s in j["stages"]]
