@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from vidcompute import logs
-from vidcompute.adapters.s3_uploads import UploadsInParts
 from vidcompute.adapters.storage_object import ObjectStorage
 from vidcompute.services import housekeeping
 from vidcompute.wiring import storage as storages
@@ -25,6 +24,8 @@ async def collect(settings: "Settings", db: "Database", storage: "SwitchedStorag
     ended = 0
     for part in storage.parts():
         if isinstance(part, ObjectStorage):
+            from vidcompute.adapters.s3_uploads import UploadsInParts  # with an HTTP client, which few servers need
+
             ended += await UploadsInParts(part.place, part.credentials()).end(before)
     collected = await housekeeping.collect(db, storage, before_ms=int(before.timestamp() * 1000))
     log.info("storage_collected", seen=collected.seen, removed=collected.removed, uploads_ended=ended)
