@@ -16,6 +16,7 @@ from tests.e2e.streams import assert_whole, breaches, by_type, steady, track
 from tests.e2e.watch_probe import wait_for_time
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.command import vidctl
+from tests.fixtures.gcs import GoogleServer
 from tests.fixtures.swift import SwiftServer
 from tests.fixtures.waiting import wait_until
 from vidcompute.media.hls_check.parse import parse
@@ -71,6 +72,21 @@ def test_a_job_is_done_on_s3(driver: Driver, clip: ClipMaker, swift_server: Swif
     for asset_id in {job["asset"]["id"], again["asset"]["id"]}:
         assert driver.http.delete(f"/api/v1/assets/{asset_id}").status_code == 204
     assert swift_server.keys(url) == []
+
+
+def test_a_job_is_done_on_gcs(google_server: GoogleServer, clip: ClipMaker, tmp_path: Path) -> None:
+    bucket = google_server.make_bucket()
+    settings = {
+        "VIDCOMPUTE_STORAGE_URL": f"gs://{bucket}/library",
+        "VIDCOMPUTE_STORAGE_ENDPOINT": google_server.endpoint,
+        "VIDCOMPUTE_STORAGE_SERVICE_ACCOUNT": str(google_server.account_file),
+    }
+    with running(tmp_path / "data", **settings) as driver:
+        job = driver.done(driver.submit(clip("mpeg2_mp3_144p15_2s"), renditions=[{"height": 144}])["id"])
+        assert breaches(driver, job["asset"]["playback_id"]) == []
+        assert google_server.buckets[bucket]
+        assert driver.http.delete(f"/api/v1/assets/{job['asset']['id']}").status_code == 204
+        assert not google_server.buckets[bucket]
 
 
 def test_segments_come_from_the_store_by_signed_addresses(
