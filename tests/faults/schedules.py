@@ -173,10 +173,22 @@ def _made_again(story: Story) -> None:
         story.go_on(promise)
 
 
-def _dead_letters(story: Story) -> None:
-    promise = story.sure(story.chance.choice(("poison", "broken", "empty", "flaky")))
+def _tried_again(story: Story, *fates: str) -> None:
+    promise = story.sure(story.chance.choice(fates or ("poison", "broken", "empty", "flaky")))
     story.wait(promise, ended=True)
     story.go_on(promise)
+
+
+def _dead_letters(story: Story) -> None:
+    _tried_again(story, "poison", "broken")
+
+
+def _postponed(story: Story) -> None:
+    _tried_again(story, "flaky")
+
+
+def _lost(story: Story) -> None:
+    _tried_again(story, "lossy")
 
 
 def _drained(story: Story) -> None:
@@ -198,14 +210,24 @@ def _deleted(story: Story) -> None:
     story.ask("delete", again=False, asset_id=promise.asset_id)
 
 
+def _clocks_set(story: Story) -> None:
+    promise = story.sure(story.chance.choice(("flaky", "lossy", "slow")))
+    if story.chance.random() < 0.5:
+        story.wait(promise, ended=False)
+    for _ in range(story.chance.randint(1, 3)):
+        story.ask("set_clock", again=False, by_s=story.chance.uniform(-7200, 7200))
+        story.submit(story.chance.choice(("flaky", "good")))
+
+
 TALES: tuple[Callable[[Story], None], ...] = (
     _many,
     _changed_minds,
     _made_again,
-    _dead_letters,
+    _tried_again,
     _drained,
     _shown,
     _deleted,
+    _clocks_set,
 )
 _TALES_OF = {
     "task.abandon": _changed_minds,
@@ -214,7 +236,8 @@ _TALES_OF = {
     "task.revive_waiting": _made_again,
     "task.hand_back": _drained,
     "task.exhaust": _dead_letters,
-    "task.postpone": _dead_letters,
+    "task.postpone": _postponed,
+    "task.lose": _lost,
     "job.fail": _dead_letters,
     "job.cancel": _changed_minds,
     "job.requeue": _changed_minds,

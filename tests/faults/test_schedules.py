@@ -13,7 +13,7 @@ from tests.fixtures.postgresql import PostgresServer
 from vidcompute.db.engine import Database
 
 ROUNDS = 11  # of the long suite, on each database: every point is aimed at in each
-_MORE_TRIES = 5  # at a point that a history came by without reaching it
+_MORE_TRIES = 9  # at a point that a history came by without reaching it
 _SEED = os.environ.get("SEED")  # of a history to be lived through again, and nothing else
 _TIMES = 20  # so often, for its requests and kills are the same each time, and the kernel's choices are not
 

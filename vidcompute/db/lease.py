@@ -41,7 +41,9 @@ def take(conn: Connection, name: str, holder: str, lease_ms: int) -> Lease:
         conn.execute(insert(leases).values(name=name, holder=holder, epoch=1, expires_ms=at + lease_ms))
         return Lease(1)
     if row.holder != holder and row.expires_ms > at:
-        return Lease(None, row.expires_ms - at)
+        if row.expires_ms > at + lease_ms:  # nobody holds it for so long: the clock was set back
+            conn.execute(update(leases).where(leases.c.name == name).values(expires_ms=at + lease_ms))
+        return Lease(None, min(row.expires_ms - at, lease_ms))
     epoch = row.epoch + 1
     fresh = {"holder": holder, "epoch": epoch, "expires_ms": at + lease_ms}
     conn.execute(update(leases).where(leases.c.name == name).values(fresh))

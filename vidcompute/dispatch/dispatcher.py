@@ -17,6 +17,7 @@ from vidcompute.db.engine import Database
 from vidcompute.db.lease import LeaseLostError
 from vidcompute.db.outbox import now_ms
 from vidcompute.dispatch import planning
+from vidcompute.dispatch.clock import Clock
 from vidcompute.dispatch.leading import Leading
 from vidcompute.dispatch.lost_logs import KeepLog, keep_heard
 from vidcompute.dispatch.placement import Busy, place
@@ -119,6 +120,7 @@ class Dispatcher:
         self._idle = asyncio.Event()
         self._wakeups = db.subscribe()
         self._turn = ""  # the organization that was served last
+        self._clock = Clock()
         self._reasons: dict[str, str] = {}  # why tasks wait, as of the last round
         self._told: dict[str, str] = {}  # and as the database has it
 
@@ -231,6 +233,10 @@ class Dispatcher:
                 await asyncio.sleep(1.0)
 
     async def _schedule(self) -> None:
+        back_ms = self._clock.set_back_ms()
+        if back_ms:
+            log.warning("clock_set_back", back_ms=back_ms)
+            await self._lead.write(jobs.set_back, back_ms)
         at_ms = now_ms()
         view = await self._db.read(_look, list(self._running), at_ms, self._policy, self._turn)
         self._stop_disowned(view)

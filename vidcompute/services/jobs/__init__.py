@@ -9,6 +9,7 @@ from vidcompute.services.jobs.attempts import (
     place,
     record_progress,
     record_reasons,
+    set_back,
     start,
 )
 from vidcompute.services.jobs.models import (
@@ -78,6 +79,7 @@ __all__ = [
     "record_reasons",
     "requeue_dead",
     "retry",
+    "set_back",
     "source_of_asset",
     "start",
     "submit",

@@ -172,6 +172,12 @@ def record_reasons(conn: Connection, reasons: Mapping[str, str]) -> None:
         conn.execute(_WAITS, {"of_id": task_id, "to_waits_for": reason})
 
 
+def set_back(conn: Connection, back_ms: int) -> None:
+    """The clock was set back: tasks that wait to be tried again wait no longer for it."""
+    later = update(tasks).where(READY, tasks.c.ready_ms > now_ms())
+    conn.execute(later.values(ready_ms=tasks.c.ready_ms - back_ms))
+
+
 def finish(conn: Connection, result: Finished, policy: RetryPolicy, *, draining: bool = False) -> Recorded:
     """Record how an attempt ended, and all that follows from it, in one transaction.
 
@@ -320,6 +326,9 @@ def adopt(conn: Connection, policy: RetryPolicy, alive: Collection[str] = ()) ->
     gone = [row for row in live_attempts(conn) if row.id not in alive]
     at_once = RetryPolicy(policy.max_attempts, policy.max_losses, base_s=0.0, cap_s=0.0)
     detail = "The server was stopped while the attempt ran."
+    longest_ms = round(1000 * max(1.5 * policy.cap_s, policy.longest_asked_s))
+    stuck = update(tasks).where(READY, tasks.c.ready_ms > now_ms() + longest_ms)  # the clock was set back meanwhile
+    conn.execute(stuck.values(ready_ms=now_ms()))
     for row in gone:
         finish(conn, Finished(row.id, Outcome.LOST, error_code="server_stopped", error_detail=detail), at_once)
     return len(gone)

@@ -225,9 +225,11 @@ def events_of_job(
     table = schema.events
     mine = select(interests.c.task_id).where(interests.c.job_id == job_id)
     about = or_(table.c.subject_id.in_([job.id, job.asset_id]), table.c.subject_id.in_(mine))
+    first = select(func.min(table.c.seq)).where(table.c.subject_id == job.id).scalar_subquery()
+    beginning = and_(table.c.subject_id == job.asset_id, table.c.type == "asset.created")
     query = (
         select(table)
-        .where(table.c.seq > after_seq, about, table.c.created_ms >= job.created_ms)
+        .where(table.c.seq > after_seq, about, or_(table.c.seq >= first, beginning))
         .order_by(table.c.seq)
         .limit(limit)
     )
