@@ -19,7 +19,7 @@ async def rates(request: pytest.FixtureRequest) -> AsyncGenerator[Rates]:
     if request.param == "memory":
         yield MemoryRates()
         return
-    made = RedisRates(request.getfixturevalue("redis_server").url, alone=_Nobody())
+    made = RedisRates(request.getfixturevalue("redis_server").url, alone=_Nobody(), answer_s=10.0)
     yield made
     await made.close()
 
@@ -65,7 +65,7 @@ async def test_many_at_once_get_no_more_than_there_is(rates: Rates) -> None:
 
 
 async def test_servers_share_a_limit_over_redis_and_buckets_go_away(redis_server: RedisServer) -> None:
-    one, two = (RedisRates(redis_server.url, MemoryRates()) for _ in range(2))
+    one, two = (RedisRates(redis_server.url, MemoryRates(), answer_s=10.0) for _ in range(2))
     taken = [await member.take("a", SLOW) for member in (one, two, one, two)]
     assert [found.allowed for found in taken] == [True, True, True, False]
     await one.take("b", Allowance(5, 10.0))

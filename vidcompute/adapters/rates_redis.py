@@ -33,12 +33,19 @@ return {allowed, string.format('%.6f', tokens)}
 
 
 class RedisRates:
-    """Implements `ports.rates.Rates`. `alone` counts while Redis is away."""
+    """Implements `ports.rates.Rates`. `alone` counts while Redis is away: when it has not answered in `answer_s`."""
 
     def __init__(
-        self, url: str, alone: Rates, *, prefix: str = "", clock_s: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        alone: Rates,
+        *,
+        prefix: str = "",
+        answer_s: float = _ANSWER_S,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client = Redis.from_url(url, socket_connect_timeout=_ANSWER_S, socket_timeout=_ANSWER_S)
+        self._client = Redis.from_url(url, socket_connect_timeout=answer_s, socket_timeout=answer_s)
+        self._answer_s = answer_s
         self._take = self._client.register_script(_TAKE)
         self._prefix = f"{prefix}vidcompute:rate:"
         self._alone = alone
@@ -49,7 +56,7 @@ class RedisRates:
         """See `Rates.take`."""
         if self._clock_s() >= self._again_s:
             try:
-                async with asyncio.timeout(_ANSWER_S):
+                async with asyncio.timeout(self._answer_s):
                     found: Any = await self._take(
                         keys=[self._prefix + name], args=[allowance.burst, allowance.per_s, cost]
                     )

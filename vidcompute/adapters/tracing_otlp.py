@@ -41,6 +41,7 @@ class OtlpTracing:
         self._client = httpx2.AsyncClient(timeout=_TIMEOUT_S, headers=_headers(headers))
         self._waiting: deque[Span] = deque(maxlen=_KEPT)
         self._some = asyncio.Event()
+        self._closing = asyncio.Event()
         self.fails = 0  # tries in a row that the collector did not take
         self._sending = asyncio.create_task(self._send(), name="tracing")
 
@@ -60,8 +61,12 @@ class OtlpTracing:
         while True:
             await self._some.wait()
             self._some.clear()
-            await asyncio.sleep(min(_EVERY_S * 2**self.fails, _LONGEST_WAIT_S))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(_EVERY_S * 2**self.fails, _LONGEST_WAIT_S)):
+                    await self._closing.wait()
             await self._flush()
+            if self._closing.is_set():
+                return
 
     async def _flush(self) -> None:
         """Send all that waits, as long as it is taken."""
@@ -77,9 +82,6 @@ class OtlpTracing:
                 self.fails = min(self.fails + 1, 10)
                 self._put_back(batch)
                 return
-            except asyncio.CancelledError:
-                self._put_back(batch)
-                raise
             if answer.status_code >= 400:  # it will not take them another time either
                 _log.warning("spans_refused", status=answer.status_code, spans=len(batch))
             self.fails = 0
@@ -110,12 +112,11 @@ class OtlpTracing:
 
     async def close(self) -> None:
         """See `Tracing.close`."""
-        self._sending.cancel()
+        self._closing.set()
+        self._some.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
-                await asyncio.gather(self._sending, return_exceptions=True)
-                if not self.fails:
-                    await self._flush()
+                await self._sending  # what is on its way is not sent twice
         await self._client.aclose()
 
 
