@@ -124,23 +124,28 @@ def test_a_killed_node_costs_its_own_chunks_alone(
     both = wait_until(
         lambda: encoding(server, "head") and encoding(server, "second"), timeout_s=60, what="an encode on each node"
     )
-    assert {one["name"].partition("-")[0] for one in driver.get("/api/v1/nodes").json()["items"]} == {"head", "second"}
+    assert {one["name"].partition("-")[0] for one in driver.http.get("/api/v1/nodes").json()["items"]} == {
+        "head",
+        "second",
+    }
     below = node.kill()
+    chunks = {one.label for one in both}
 
-    def goes_on() -> bool:
-        lost = {one.label for one in tried(server) if one.outcome == "lost"}
-        return {one.label for one in both} <= lost and all(
-            any(one.label == label and one.number == 2 and one.started for one in tried(server)) for label in lost
-        )
+    def lost() -> bool:
+        return chunks <= {one.label for one in tried(server) if one.outcome == "lost"}
 
-    wait_until(goes_on, timeout_s=GOES_ON_S + WORK.seconds, what="a second attempt at what was lost")
+    def again() -> bool:
+        return chunks <= {one.label for one in tried(server) if one.number == 2 and one.started}
+
+    wait_until(lost, timeout_s=GOES_ON_S, what="word of the loss")
+    wait_until(again, timeout_s=GOES_ON_S + WORK.seconds, what="second attempts, once the other node has room")
     wait_until(lambda: not any(map(is_alive, below)), timeout_s=GOES_ON_S, what="the end of the node's processes")
     job = driver.done(job_id)
     for one in tried(server):
         if one.outcome != "ok":
             assert (one.outcome, one.node.partition("-")[0]) == ("lost", "second")
-    again = {one.label for one in tried(server) if one.number > 1}
-    assert again == {one.label for one in tried(server) if one.outcome == "lost"}
+    repeated = {one.label for one in tried(server) if one.number > 1}
+    assert repeated == {one.label for one in tried(server) if one.outcome == "lost"}
     _assert_whole(driver, job, WORK, source)
     driver.close()
 
@@ -156,14 +161,15 @@ def test_kill_of_all_and_restart_of_all(tmp_path: Path, clip: ClipMaker) -> None
     source = WORK.source(clip)
     driver = Driver(server)
     job_id = driver.submit(source, **WORK.spec)["id"]
-    wait_until(lambda: encoding(server), timeout_s=60, what="an encode")
+    (chunk, *_) = wait_until(lambda: encoding(server), timeout_s=60, what="an encode")
+    pids = wait_until(lambda: processes_of(chunk.id), what="its ffmpeg")
     driver.close()
     server.kill()
     below = made.nodes["head"].kill()
-    wait_until(lambda: not any(map(is_alive, below)), timeout_s=30, what="the end of every process")
-    made.nodes.clear()
+    wait_until(lambda: not alive(pids), timeout_s=GOES_ON_S, what="the end of what was at work")
 
-    made.start(cpus=1)
+    made.start(cpus=1)  # what Ray's own helpers left of the last one goes with this
+    wait_until(lambda: not any(map(is_alive, below)), timeout_s=GOES_ON_S, what="the end of every process")
     server.start(timeout_s=90)
     try:
         driver = Driver(server)

@@ -25,6 +25,12 @@ async def list_nodes(caller: Caller, deps: Given) -> schemas.NodeList:
                 cpu=node.cpu,
                 memory_bytes=node.memory_bytes,
                 gpu_memory_bytes=node.gpu_memory_bytes,
+                gpus=[gpu.name for gpu in node.gpus],
+                encoders=list(node.encoders),
+                decoders=list(node.decoders),
+                simulated=node.simulated,
+                cache_bytes=node.cache_bytes,
+                cache_max_bytes=node.cache_max_bytes,
                 running=sum(attempt.node == node.name for attempt in placed),
                 attempts=[
                     _attempt(attempt)

@@ -312,6 +312,19 @@ class Node(_Wire):
     """Cores that attempts may fill."""
     memory_bytes: int
     gpu_memory_bytes: int
+    """Of its largest GPU."""
+    gpus: list[str]
+    """What its GPUs are called."""
+    encoders: list[str]
+    """Hardware encoders that were seen to work."""
+    decoders: list[str]
+    """Hardware decoders that were seen to work."""
+    simulated: bool
+    """Whether it is only declared, in nodes.toml."""
+    cache_bytes: int
+    """What its cache of inputs holds."""
+    cache_max_bytes: int
+    """About what that may hold; 0 where there is no cache."""
     running: int
     """How many attempts run there, whoever wants them."""
     attempts: list[NodeAttempt]

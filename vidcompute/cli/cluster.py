@@ -82,12 +82,13 @@ def nodes(session: Session) -> int | None:
             node["name"],
             f"{node['cpu']:g}",
             _gigabytes(node["memory_bytes"]),
-            _gigabytes(node["gpu_memory_bytes"]),
+            ", ".join(node["gpus"]) or "-",
+            _gigabytes(node["cache_bytes"]),
             ", ".join(_running(attempt) for attempt in node["attempts"]) or "idle",
         )
         for node in found["items"]
     ]
-    session.output.table(("node", "cores", "memory", "GPU memory", "runs"), rows)
+    session.output.table(("node", "cores", "memory", "GPUs", "cache", "runs"), rows)
     return None
 
 

@@ -280,6 +280,12 @@ class Node(TypedDict):
     cpu: float
     memory_bytes: int
     gpu_memory_bytes: int
+    gpus: list[str]
+    encoders: list[str]
+    decoders: list[str]
+    simulated: bool
+    cache_bytes: int
+    cache_max_bytes: int
     running: int
     attempts: list[NodeAttempt]
 

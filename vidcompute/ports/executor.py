@@ -50,6 +50,8 @@ class NodeInfo:
     decoders: tuple[str, ...] = ()
     holds: tuple[str, ...] = ()
     simulated: bool = False
+    cache_bytes: int = 0  # what its cache of inputs holds
+    cache_max_bytes: int = 0  # what that may hold; 0 where there is none
 
     @property
     def gpu_memory_bytes(self) -> int:

@@ -25,6 +25,7 @@ from vidcompute.ports.executor import AttemptEvent, AttemptSpec, Finished
 NODE_VARIABLE = "VIDCOMPUTE_NODE"  # what `vidctl cluster` tells the node about itself, as JSON
 _LONGEST_LINE_BYTES = 64 * 2**20
 _IDLE_S = 900.0
+_WEIGH_S = 10.0
 
 
 def machine() -> str:
@@ -47,6 +48,7 @@ class NodeAgent:
         self._own: dict[str, Any] = json.loads(os.environ.get(NODE_VARIABLE) or "{}") | dict(config.get("node") or {})
         self._epoch = 0
         self._heard_s = time.monotonic()
+        self._cache_bytes = 0
         self._beginning = asyncio.Lock()
         self._executor: LocalExecutor | None = None
         self._lock: BinaryIO | None = None
@@ -64,8 +66,9 @@ class NodeAgent:
                 await self._begin()
         assert self._executor is not None, "it has begun"
         (info,) = await self._executor.nodes()
-        if self._own.get("cores") == 0:
-            info = replace(info, cpu=0.0)
+        cpu = 0.0 if self._own.get("cores") == 0 else info.cpu
+        limit = int(self._own.get("cache_bytes", 0))
+        info = replace(info, cpu=cpu, cache_bytes=self._cache_bytes, cache_max_bytes=limit)
         return {
             "node": node_to_json(info),
             "version": self._config.get("version"),
@@ -94,7 +97,7 @@ class NodeAgent:
         # A short path: the kernel allows a socket's name 107 bytes.
         self._socket = str(Path(tempfile.mkdtemp(prefix="vidcompute-")) / "agent")
         self._server = await asyncio.start_unix_server(self._serve, self._socket, limit=_LONGEST_LINE_BYTES)
-        works = (self._pass_on(executor), self._end_when_idle(), executor.discover())
+        works = (self._pass_on(executor), self._end_when_idle(), executor.discover(), self._weigh(folder / "cache"))
         self._tasks = [asyncio.create_task(work) for work in works]
         self._executor = executor
 
@@ -114,6 +117,12 @@ class NodeAgent:
             listening = self._told.get(event.attempt_id)
             if listening is not None:
                 listening.put_nowait(event)
+
+    async def _weigh(self, cache: Path) -> None:
+        """Know about how much the cache holds."""
+        while True:
+            self._cache_bytes = await asyncio.to_thread(_size_of, cache)
+            await asyncio.sleep(_WEIGH_S)
 
     async def _end_when_idle(self) -> None:
         import ray
@@ -204,6 +213,15 @@ class NodeAgent:
 
 def _line(message: Mapping[str, Any]) -> bytes:
     return json.dumps(message).encode() + b"\n"
+
+
+def _size_of(folder: Path) -> int:
+    """Bytes of all files below a folder, as far as they stay there."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def _remove_unclaimed(folder: Path) -> None:

@@ -1416,8 +1416,41 @@ export interface components {
             cpu: number;
             /** Memory Bytes */
             memory_bytes: number;
-            /** Gpu Memory Bytes */
+            /**
+             * Gpu Memory Bytes
+             * @description Of its largest GPU.
+             */
             gpu_memory_bytes: number;
+            /**
+             * Gpus
+             * @description What its GPUs are called.
+             */
+            gpus: string[];
+            /**
+             * Encoders
+             * @description Hardware encoders that were seen to work.
+             */
+            encoders: string[];
+            /**
+             * Decoders
+             * @description Hardware decoders that were seen to work.
+             */
+            decoders: string[];
+            /**
+             * Simulated
+             * @description Whether it is only declared, in nodes.toml.
+             */
+            simulated: boolean;
+            /**
+             * Cache Bytes
+             * @description What its cache of inputs holds.
+             */
+            cache_bytes: number;
+            /**
+             * Cache Max Bytes
+             * @description About what that may hold; 0 where there is no cache.
+             */
+            cache_max_bytes: number;
             /**
              * Running
              * @description How many attempts run there, whoever wants them.
