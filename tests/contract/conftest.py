@@ -16,12 +16,9 @@ _OWN = frozenset(
         "test_cancel_ends_every_process_within_two_seconds",
         "test_what_an_attempt_writes_is_read_before_it_ends",
         "test_hold_stops_background_attempts_alone",
-        "test_a_killed_attempt_is_lost",
         "test_a_lost_node_loses_its_attempts_and_work_goes_on",
         "test_many_attempts_at_once_each_end_once",
-        "test_large_facts_pass",
         "test_close_waits_for_the_grace_and_ends_the_rest",
-        "test_a_stage_cannot_leave_its_sandbox",
     }
 )
 

@@ -164,12 +164,12 @@ def test_own_limits_can_be_read_and_children_started(places: dict[str, Path]) ->
 
 def test_memory_file_size_and_files_are_limited(places: dict[str, Path]) -> None:
     write = places["write"]
-    limits = Limits(memory_bytes=512 * 2**20, file_bytes=2**20, open_files=64)
+    limits = Limits(memory_bytes=2**31, file_bytes=2**20, open_files=64)
     told = refusals(
         Sandbox(read=(), write=(write,), limits=limits),
         {
             "some memory": lambda: bytearray(64 * 2**20),
-            "much memory": lambda: bytearray(2**30),
+            "much memory": lambda: bytearray(2**32),
             "small file": lambda: (write / "small").write_bytes(bytes(2**20)),
             "large file": lambda: (write / "large").write_bytes(bytes(2**20 + 1)),
             "many files": lambda: [os.open(os.devnull, os.O_RDONLY) for _ in range(80)],
