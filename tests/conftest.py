@@ -9,6 +9,7 @@
 - `google_server`: Google Cloud Storage as its XML interface is documented.
 - `way_to_swift`: a way to the S3 server that breaks on demand.
 - `ray_cluster`: a real Ray cluster of one node.
+- `PROFILE=cluster` in the environment: all platforms run on PostgreSQL, S3 and Ray.
 - `browser`, `page`: Chromium, driven by Playwright.
 - sockets: none in tests/unit and tests/house, loopback alone elsewhere.
 """
@@ -34,6 +35,7 @@ pytest_plugins = [
     "tests.fixtures.gcs",
     "tests.fixtures.faulty",
     "tests.fixtures.cluster",
+    "tests.fixtures.profile",
 ]
 
 # Tools that `make test` unpacked where it could not, or should not, install them (promtool).

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,12 +110,11 @@ def test_tls_names_the_host_and_trusts_nobody_unknown(fetcher: HttpFetcher, goal
         port = listener.getsockname()[1]
 
         def shake() -> None:
-            for _ in range(2):
-                connection, _ = listener.accept()
-                try:
-                    context.wrap_socket(connection, server_side=True).close()
-                except OSError:
-                    connection.close()
+            with suppress(OSError):  # the listener is closed when the client has had enough
+                while True:
+                    connection, _ = listener.accept()
+                    with suppress(OSError), connection:
+                        context.wrap_socket(connection, server_side=True).close()
 
         thread = threading.Thread(target=shake, daemon=True)
         thread.start()
