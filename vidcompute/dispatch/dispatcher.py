@@ -9,6 +9,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -115,7 +116,7 @@ class Dispatcher:
         self._progress: dict[str, Progress] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._always: list[asyncio.Task[None]] = []
-        self._errands: set[asyncio.Task[None]] = set()
+        self._errands: set[asyncio.Future[object]] = set()
         self._draining = False
         self._idle = asyncio.Event()
         self._wakeups = db.subscribe()
@@ -182,7 +183,7 @@ class Dispatcher:
                 await self._idle.wait()
         except TimeoutError:
             log.warning("attempts_without_an_end", attempts=sorted(self._running))
-        every = (*self._loops, *self._always, *self._errands)
+        every: list[asyncio.Future[Any]] = [*self._loops, *self._always, *self._errands]
         for task in every:
             task.cancel()
         await asyncio.gather(*every, return_exceptions=True)
@@ -409,16 +410,14 @@ class Dispatcher:
 
     def _errand(self, work: Awaitable[object]) -> None:
         """Do something beside the loops; an error in it is logged."""
+        errand = asyncio.ensure_future(work)
+        self._errands.add(errand)
+        errand.add_done_callback(self._errand_done)
 
-        async def run() -> None:
-            try:
-                await work
-            except Exception:
-                log.exception("errand_failed")
-
-        task = asyncio.create_task(run())
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+    def _errand_done(self, errand: "asyncio.Future[object]") -> None:
+        self._errands.discard(errand)
+        if not errand.cancelled() and (error := errand.exception()) is not None:
+            log.error("errand_failed", exc_info=error)
 
     def _check_idle(self) -> None:
         if self._running:
