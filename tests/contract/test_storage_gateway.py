@@ -9,9 +9,11 @@ import pytest
 
 from tests.contract.gateway import Gateway, gateway_here
 from tests.contract.site import FILM, serving
+from tests.fixtures import swift
 from tests.fixtures.cluster import free_port
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.adapters.storage_gateway import GatewayStorage
+from vidcompute.adapters.storage_object import ObjectPlace, ObjectStorage
 from vidcompute.errors import VidComputeError
 
 
@@ -71,3 +73,27 @@ async def test_an_absence_has_an_end(tmp_path: Path) -> None:
     storage = GatewayStorage([f"http://127.0.0.1:{free_port()}"], "t", patience_s=0.0, pause=lambda _s: None)
     with pytest.raises(VidComputeError, match="storage_unavailable"):
         await storage.stat("k")
+
+
+async def test_with_a_bucket_the_bytes_go_past_the_server(
+    swift_server: swift.SwiftServer, swift_bucket: str, tmp_path: Path
+) -> None:
+    keys = {"access_key_id": swift.KEY, "secret_access_key": swift.SECRET}
+    place = ObjectPlace("s3", swift_bucket, "library", swift_server.endpoint, swift.REGION)
+    bucket = ObjectStorage(place, lambda: keys)
+    node = gateway_here().storage(tmp_path, ObjectStorage(place, lambda: keys))
+    tree = tmp_path / "tree"
+    (tree / "video").mkdir(parents=True)
+    data = os.urandom(700_000)
+    (tree / "video" / "0.m4s").write_bytes(data)
+    (tree / "init.mp4").write_bytes(b"init")
+    await node.put_tree("made", tree)
+    assert not (tmp_path / "arriving").exists()
+    assert sorted((o.key, o.size_bytes) for o in await bucket.list("made")) == [
+        ("made/init.mp4", 4),
+        ("made/video/0.m4s", 700_000),
+    ]
+    assert (await node.fetch("made/video/0.m4s", tmp_path / "to")).read_bytes() == data
+    assert b"".join([piece async for piece in node.read("made/video/0.m4s", 5, 300_005)]) == data[5:300_005]
+    with pytest.raises(VidComputeError, match="object_not_found"):
+        await node.fetch("made/nothing", tmp_path / "to")
