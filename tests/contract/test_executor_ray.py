@@ -162,3 +162,21 @@ def agent_above(pid: int) -> int:
     for _ in range(2):
         pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     return pid
+
+
+async def test_installations_share_a_node_and_do_not_see_each_other(ray_cluster: RayCluster, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    (tmp_path / "shared").mkdir()
+    for folder in (first, second):
+        folder.mkdir()
+        (folder / "work").symlink_to(tmp_path / "shared", target_is_directory=True)  # one node, one folder
+    async with server(ray_cluster, first) as (one, heard), server(ray_cluster, second) as (other, _):
+        assert len(await one.nodes()) == len(await other.nodes()) == 1
+        await one.adopt(1)
+        spec = attempt("lasting")
+        await one.start(spec)
+        await heard.pids(spec.attempt_id)
+        assert await other.adopt(7) == []
+        await one.cancel(spec.attempt_id)
+        assert (await heard.finished(spec.attempt_id)).outcome is Outcome.CANCELLED
+        await one.collected(spec.attempt_id)

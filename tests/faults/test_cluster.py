@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.driving import Driver, Json
-from tests.faults.test_kill import Work, _assert_whole
+from tests.faults.test_kill import SHORT, _assert_whole
 from tests.fixtures.attempts import alive
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.cluster import RayCluster, free_port, is_alive
@@ -20,8 +20,6 @@ from tests.fixtures.waiting import wait_until
 from vidcompute.media.run import capture
 
 GOES_ON_S = 15.0
-RENDITIONS: list[Json] = [{"height": 180}, {"height": 144}]
-WORK = Work(32, "320x180", 60, RENDITIONS, ["audio-0", "h264-144", "h264-180"], 0.0)
 
 
 @dataclass(frozen=True)
@@ -97,8 +95,8 @@ def platform(cluster: RayCluster, tmp_path: Path) -> Iterator[Callable[[], Serve
 def test_a_killed_server_costs_no_attempt(cluster: RayCluster, platform: Callable[[], Server], clip: ClipMaker) -> None:
     server = platform()
     driver = Driver(server)
-    source = WORK.source(clip)
-    job_id = driver.submit(source, **WORK.spec)["id"]
+    source = SHORT.source(clip)
+    job_id = driver.submit(source, **SHORT.spec)["id"]
     (chunk, *_) = wait_until(lambda: encoding(server), timeout_s=60, what="an encode")
     pids = wait_until(lambda: processes_of(chunk.id), what="its ffmpeg")
     driver.close()
@@ -109,7 +107,7 @@ def test_a_killed_server_costs_no_attempt(cluster: RayCluster, platform: Callabl
     driver = Driver(server)
     job = driver.done(job_id)
     assert {(one.number, one.outcome) for one in tried(server)} == {(1, "ok")}
-    _assert_whole(driver, job, WORK, source)
+    _assert_whole(driver, job, SHORT, source)
     driver.close()
 
 
@@ -119,17 +117,15 @@ def test_a_killed_node_costs_its_own_chunks_alone(
     node = cluster.join("second", cpus=1)
     server = platform()
     driver = Driver(server)
-    source = WORK.source(clip)
-    job_id = driver.submit(source, **WORK.spec)["id"]
-    both = wait_until(
-        lambda: encoding(server, "head") and encoding(server, "second"), timeout_s=60, what="an encode on each node"
-    )
+    source = SHORT.source(clip)
+    job_id = driver.submit(source, **SHORT.spec)["id"]
+    there = wait_until(lambda: encoding(server, "second"), timeout_s=90, what="an encode on the second node")
     assert {one["name"].partition("-")[0] for one in driver.http.get("/api/v1/nodes").json()["items"]} == {
         "head",
         "second",
     }
     below = node.kill()
-    chunks = {one.label for one in both}
+    chunks = {one.label for one in there}
 
     def lost() -> bool:
         return chunks <= {one.label for one in tried(server) if one.outcome == "lost"}
@@ -138,15 +134,16 @@ def test_a_killed_node_costs_its_own_chunks_alone(
         return chunks <= {one.label for one in tried(server) if one.number == 2 and one.started}
 
     wait_until(lost, timeout_s=GOES_ON_S, what="word of the loss")
-    wait_until(again, timeout_s=GOES_ON_S + WORK.seconds, what="second attempts, once the other node has room")
+    wait_until(again, timeout_s=GOES_ON_S + SHORT.seconds, what="second attempts, once the other node has room")
     wait_until(lambda: not any(map(is_alive, below)), timeout_s=GOES_ON_S, what="the end of the node's processes")
     job = driver.done(job_id)
+    assert {one.node.partition("-")[0] for one in tried(server)} == {"head", "second"}
     for one in tried(server):
         if one.outcome != "ok":
             assert (one.outcome, one.node.partition("-")[0]) == ("lost", "second")
     repeated = {one.label for one in tried(server) if one.number > 1}
     assert repeated == {one.label for one in tried(server) if one.outcome == "lost"}
-    _assert_whole(driver, job, WORK, source)
+    _assert_whole(driver, job, SHORT, source)
     driver.close()
 
 
@@ -158,9 +155,9 @@ def test_kill_of_all_and_restart_of_all(tmp_path: Path, clip: ClipMaker) -> None
     data.mkdir()
     port = {"VIDCOMPUTE_PORT": str(free_port())}
     server = Server(data, {**made.environment(), **port}).start(timeout_s=90)
-    source = WORK.source(clip)
+    source = SHORT.source(clip)
     driver = Driver(server)
-    job_id = driver.submit(source, **WORK.spec)["id"]
+    job_id = driver.submit(source, **SHORT.spec)["id"]
     (chunk, *_) = wait_until(lambda: encoding(server), timeout_s=60, what="an encode")
     pids = wait_until(lambda: processes_of(chunk.id), what="its ffmpeg")
     driver.close()
@@ -173,7 +170,7 @@ def test_kill_of_all_and_restart_of_all(tmp_path: Path, clip: ClipMaker) -> None
     server.start(timeout_s=90)
     try:
         driver = Driver(server)
-        _assert_whole(driver, driver.done(job_id), WORK, source)
+        _assert_whole(driver, driver.done(job_id), SHORT, source)
         done_before = {one.label for one in tried(server) if one.outcome == "ok" and one.number == 1}
         assert not done_before & {one.label for one in tried(server) if one.number > 1}
         driver.close()
@@ -201,9 +198,9 @@ def test_a_leader_that_slept_can_neither_write_nor_start(
         servers.append(made.start(timeout_s=90))
     leader, standby = servers
     assert leader.process is not None
-    source = WORK.source(clip)
+    source = SHORT.source(clip)
     driver = Driver(leader)
-    job_id = driver.submit(source, **WORK.spec)["id"]
+    job_id = driver.submit(source, **SHORT.spec)["id"]
     driver.until(job_id, "an encode at work", lambda job: _at_work(job, "encode"))
     driver.close()
     stopped = [leader.process.pid, *_bridges(leader.process.pid)]
@@ -216,7 +213,7 @@ def test_a_leader_that_slept_can_neither_write_nor_start(
     wait_until(lambda: "lost_the_lead" in leader.log_text(), timeout_s=30, what="the former leader's insight")
     job = other.done(job_id)
     assert all(stage["attempts"] == stage["tasks"] for stage in job["stages"]), job["stages"]
-    _assert_whole(other, job, WORK, source)
+    _assert_whole(other, job, SHORT, source)
     other.close()
     for server in servers:
         server.stop()

@@ -11,8 +11,9 @@ import json
 import logging
 import os
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from vidcompute.adapters.ray_cluster.agents import agent_of
@@ -28,6 +29,7 @@ _LOOK_S = 1.0
 _HELLO_S = 30.0
 _ACCEPT_S = 120.0
 _ANSWER_S = 5.0
+_MISSES = 3  # Ray says whether a node lives; a busy one may not answer at once
 _PREFIX = "attempt:"
 
 Json = dict[str, Any]
@@ -48,6 +50,7 @@ class _Node:
 
     about: Json
     agent: Any
+    misses: int = 0
 
 
 class Bridge:
@@ -118,12 +121,15 @@ class Bridge:
             self._tell({"event": "nodes", "nodes": now})
 
     async def _meet(self, node_id: str) -> _Node | None:
+        known = self._nodes.get(node_id)
         try:
-            known = self._nodes.get(node_id)
             agent = known.agent if known else agent_of(node_id, self._config.namespace, self._config.agent)
             about = await asyncio.wait_for(agent.hello.remote(self._epoch), _HELLO_S if known is None else _ANSWER_S)
-        except Exception:  # it has just gone, or is too busy to say that it is there: the next look tells
-            return None
+        except Exception as problem:  # it has just gone, or is too busy to say that it is there: the next looks tell
+            if known is None:
+                sys.stderr.write(f"bridge: node {node_id[:8]} does not answer: {problem!r}\n"[:500])
+                return None
+            return replace(known, misses=known.misses + 1) if known.misses < _MISSES else None
         return _Node({**about, "id": node_id}, agent)
 
     def _id_of(self, name: str) -> str:

@@ -103,7 +103,7 @@ class NodeAgent:
 
     def _claim(self, work_root: Path) -> Path:
         """The folder of attempts on this node; those of nodes that have gone are removed."""
-        mine = work_root / self._node_id[:16]
+        mine = work_root / f"{self._node_id[:8]}-{os.getpid()}"  # several installations may share a node
         mine.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = (mine / ".lock").open("wb")
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -227,7 +227,7 @@ def _size_of(folder: Path) -> int:
 def _remove_unclaimed(folder: Path) -> None:
     """Remove a node's folder unless that node lives."""
     try:
-        with (folder / ".lock").open("wb") as lock:
+        with (folder / ".lock").open("r+b") as lock:  # what has none is not ours
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
     except OSError:
