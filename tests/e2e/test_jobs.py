@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable, Generator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,8 @@ def test_priorities_are_honoured(driver: Driver, endless: Path, clip: ClipMaker)
         jobs[priority] = driver.submit(source, **SMALL, priority=priority)["id"]
         driver.until(jobs[priority], "its encode's turn", lambda j: _stage(j, "encode")["status"] == "ready")
     driver.http.delete(f"/api/v1/jobs/{blocking['id']}").raise_for_status()
-    started = {p: _stage(driver.done(job_id), "encode")["started_at"] for p, job_id in jobs.items()}
+    told = {p: _stage(driver.done(job_id), "encode")["started_at"] for p, job_id in jobs.items()}
+    started = {p: datetime.fromisoformat(at) for p, at in told.items()}
     assert started["high"] < started["normal"] < started["low"]
 
 

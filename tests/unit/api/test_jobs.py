@@ -3,6 +3,7 @@
 import asyncio
 import io
 import zipfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ async def test_a_job_tells_of_its_stages(client: httpx2.AsyncClient, platform: P
         0,
         "ready",
     )
-    assert last["ended_at"] > last["created_at"]
+    assert datetime.fromisoformat(last["ended_at"]) > datetime.fromisoformat(last["created_at"])
     hls = next(o for o in last["outputs"] if o["type"] == "hls")
     assert (hls["ready"], hls["size_bytes"]) == (True, 40)
     listed = (await client.get(f"{ASSETS}/{job['asset_id']}/outputs")).json()["items"]
