@@ -217,6 +217,12 @@ class Machine(RuleBasedStateMachine):
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestMachine.settings = settings(max_examples=30, stateful_step_count=40, suppress_health_check=list(HealthCheck))
+
+
+class MachineForLong(Machine):
+    """The same, ten times as often."""
+
+
+TestMachineForLong = pytest.mark.long(MachineForLong.TestCase)
+TestMachineForLong.settings = settings(TestMachine.settings, max_examples=300)
