@@ -73,7 +73,7 @@ class RefusedError(Exception):
 
 
 class Incarnation:
-    """The test's side. Ends with `stop`, by its doom, or by `kill`."""
+    """The test's side. Ends with `stop`, by its doom, or by `close`."""
 
     def __init__(self, place: Place, *, doom: Doom | None = None, seed: int = 0, holder: str = "one") -> None:
         ours, theirs = socket.socketpair()
@@ -109,15 +109,11 @@ class Incarnation:
         """Send it a signal."""
         os.kill(self.pid, number)
 
-    def kill(self) -> None:
-        """SIGKILL, and wait."""
+    def close(self) -> None:
+        """Leave no process behind: SIGKILL, and wait."""
         if self.status is None:
             self.signal(signal.SIGKILL)
             self._reap()
-
-    def close(self) -> None:
-        """Leave no process behind."""
-        self.kill()
 
     def stop(self) -> None:
         """Ask it to shut down, and wait; GoneError where its doom came first."""
@@ -203,13 +199,12 @@ class _Platform:
         await self._db.write(accounts.ensure_local, self._place.folder)
         await self._dispatcher.start()
         reader, writer = await asyncio.open_connection(sock=connection)
-        grace_s = 0.0
         while line := await reader.readline():
             op, arguments = json.loads(line)
             if op == "stop":
                 break
             writer.write(json.dumps(await self._answer(op, arguments)).encode() + b"\n")
-        await self._dispatcher.stop(grace_s)
+        await self._dispatcher.stop(0.0)
         await self._db.close()
         writer.write(b'{"ok": null}\n')
         await writer.drain()

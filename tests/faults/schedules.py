@@ -142,7 +142,7 @@ class Story:
     def abandon(self) -> None:
         """Leave no process behind."""
         if self._incarnation is not None:
-            self._incarnation.kill()
+            self._incarnation.close()
 
 
 def _many(story: Story) -> None:

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
+from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.db.engine import Database
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import LOCAL_ORGANIZATION
 from vidcompute.media.digest import TreeDigest
-from vidcompute.ports.storage import ObjectInfo
 from vidcompute.services import accounts, assets, uploads
 from vidcompute.services.assets import Source
 from vidcompute.services.uploads import receiver as receiver_module
@@ -132,45 +132,7 @@ async def test_a_line_that_is_cut_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-class Shelf:
-    """A folder as storage, with just what storing an upload needs."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    async def put(self, key: str, source: Path) -> ObjectInfo:
-        goal = self.root / key
-        goal.parent.mkdir(parents=True, exist_ok=True)
-        source.rename(goal)
-        return ObjectInfo(key, goal.stat().st_size, "1")
-
-    async def delete_prefix(self, prefix: str) -> int:
-        (self.root / prefix).unlink()
-        return 1
-
-    async def put_tree(self, prefix: str, source: Path) -> list[ObjectInfo]:
-        raise NotImplementedError
-
-    async def stat(self, key: str) -> ObjectInfo:
-        raise NotImplementedError
-
-    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        yield (self.root / key).read_bytes()[start:end]
-
-    async def fetch(self, key: str, destination: Path) -> Path:
-        raise NotImplementedError
-
-    def local_path(self, key: str) -> Path | None:
-        return self.root / key
-
-    async def sign(self, key: str, method: str, expires_s: int) -> str | None:
-        raise NotImplementedError
-
-    async def list(self, prefix: str) -> list[ObjectInfo]:
-        raise NotImplementedError
-
-
-def files(shelf: Shelf) -> list[Path]:
+def files(shelf: FolderStorage) -> list[Path]:
     return [path for path in shelf.root.rglob("*") if path.is_file()]
 
 
@@ -183,19 +145,21 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
+def shelf(tmp_path: Path) -> FolderStorage:
     (tmp_path / "objects").mkdir()
-    return Shelf(tmp_path / "objects")
+    return FolderStorage(tmp_path / "objects")
 
 
-async def upload(db: Database, shelf: Shelf, folder: Path, data: bytes, name: str = "a.mp4") -> Source:
+async def upload(db: Database, shelf: FolderStorage, folder: Path, data: bytes, name: str = "a.mp4") -> Source:
     async with uploads.receiving(folder, max_bytes=2**30) as receiver:
         await receiver.write(data)
         got = await receiver.finish()
         return await uploads.store(db, shelf, uploads.Upload(LOCAL_ORGANIZATION, got, name), lambda _c, source: source)
 
 
-async def test_a_stored_upload_is_a_source_and_moved_into_place(db: Database, shelf: Shelf, tmp_path: Path) -> None:
+async def test_a_stored_upload_is_a_source_and_moved_into_place(
+    db: Database, shelf: FolderStorage, tmp_path: Path
+) -> None:
     source = await upload(db, shelf, tmp_path / "in", MP4)
     assert (source.digest, source.size_bytes, source.name) == (digest_of(MP4), len(MP4), "a.mp4")
     assert (shelf.root / source.storage_key).read_bytes() == MP4
@@ -204,7 +168,7 @@ async def test_a_stored_upload_is_a_source_and_moved_into_place(db: Database, sh
     assert list((tmp_path / "in").iterdir()) == []
 
 
-async def test_the_same_bytes_are_stored_once(db: Database, shelf: Shelf, tmp_path: Path) -> None:
+async def test_the_same_bytes_are_stored_once(db: Database, shelf: FolderStorage, tmp_path: Path) -> None:
     first = await upload(db, shelf, tmp_path / "in", MP4, "a.mp4")
     second = await upload(db, shelf, tmp_path / "in", MP4, "b.mp4")
     assert second.id != first.id
@@ -213,7 +177,7 @@ async def test_the_same_bytes_are_stored_once(db: Database, shelf: Shelf, tmp_pa
     assert list((tmp_path / "in").iterdir()) == []
 
 
-async def test_nothing_stays_where_the_job_is_refused(db: Database, shelf: Shelf, tmp_path: Path) -> None:
+async def test_nothing_stays_where_the_job_is_refused(db: Database, shelf: FolderStorage, tmp_path: Path) -> None:
     def refuse(_conn: Connection, source: Source) -> None:
         raise VidComputeError(Kind.CONFLICT, "no", source.name)
 

@@ -122,6 +122,7 @@ class Dispatcher:
         self._wakeups = db.subscribe()
         self._turn = ""  # the organization that was served last
         self._clock = Clock()
+        self._back_ms = 0  # by which it was set back, and no row has heard of it
         self._reasons: dict[str, str] = {}  # why tasks wait, as of the last round
         self._told: dict[str, str] = {}  # and as the database has it
 
@@ -234,10 +235,11 @@ class Dispatcher:
                 await asyncio.sleep(1.0)
 
     async def _schedule(self) -> None:
-        back_ms = self._clock.set_back_ms()
-        if back_ms:
-            log.warning("clock_set_back", back_ms=back_ms)
-            await self._lead.write(jobs.set_back, back_ms)
+        self._back_ms += self._clock.set_back_ms()
+        if self._back_ms:
+            log.warning("clock_set_back", back_ms=self._back_ms)
+            await self._lead.write(jobs.set_back, self._back_ms)
+            self._back_ms = 0
         at_ms = now_ms()
         view = await self._db.read(_look, list(self._running), at_ms, self._policy, self._turn)
         self._stop_disowned(view)
@@ -398,10 +400,11 @@ class Dispatcher:
         if self._progress:
             latest, self._progress = self._progress, {}
             await self._lead.write(jobs.record_progress, latest)
-        news = dict(self._reasons.items() - self._told.items())
+        reasons = self._reasons
+        news = dict(reasons.items() - self._told.items())
         if news:
-            self._told = self._reasons
             await self._lead.write(jobs.record_reasons, news)
+        self._told = reasons
 
     async def _keep_time(self) -> None:
         await keep_time(self._db, self._lead, self._timers)

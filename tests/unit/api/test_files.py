@@ -12,54 +12,22 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import Response
 
+from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.api import files, problems
-from vidcompute.errors import not_found
-from vidcompute.ports.storage import ObjectInfo
 
 BIG = bytes(range(256)) * 4096  # 1 MiB: more than one piece
 PLAYLIST = "#EXTM3U\n" + "#EXTINF:4.000,\n0.m4s\n" * 100
 
 
-class Shelf:
-    """A folder as storage; a remote one answers only to stat and read."""
+class Shelf(FolderStorage):
+    """A folder as storage; a remote one has no paths."""
 
     def __init__(self, root: Path, *, remote: bool) -> None:
-        self.root = root
+        super().__init__(root)
         self.remote = remote
-        self.closed = 0
 
     def local_path(self, key: str) -> Path | None:
-        return None if self.remote else self.root / key
-
-    async def stat(self, key: str) -> ObjectInfo:
-        path = self.root / key
-        if not path.is_file():
-            raise not_found("object", key)
-        return ObjectInfo(key, path.stat().st_size, "abc123")
-
-    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        data = (self.root / key).read_bytes()[start:end]
-        for at in range(0, len(data), 100_000):
-            yield data[at : at + 100_000]
-
-    async def put(self, key: str, source: Path) -> ObjectInfo:
-        source.rename(self.root / key)
-        return await self.stat(key)
-
-    async def put_tree(self, prefix: str, source: Path) -> list[ObjectInfo]:
-        raise NotImplementedError
-
-    async def fetch(self, key: str, destination: Path) -> Path:
-        raise NotImplementedError
-
-    async def sign(self, key: str, method: str, expires_s: int) -> str | None:
-        raise NotImplementedError
-
-    async def list(self, prefix: str) -> list[ObjectInfo]:
-        raise NotImplementedError
-
-    async def delete_prefix(self, prefix: str) -> int:
-        raise NotImplementedError
+        return None if self.remote else super().local_path(key)
 
 
 @pytest.fixture(params=["local", "remote"])
