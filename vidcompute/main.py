@@ -90,12 +90,12 @@ class Platform:
 async def build(settings: "Settings", url: str) -> Platform:
     """Open and wire every part; `url` is where the server is reached. The data folder is made and migrated."""
     from vidcompute.api.app import create_app
-    from vidcompute.api.deps import Build, Deps, Limits
+    from vidcompute.api.deps import Build, Deps
     from vidcompute.db.engine import Database
     from vidcompute.media import ffmpeg
     from vidcompute.services import accounts
     from vidcompute.services.playback import Opening
-    from vidcompute.wiring import cluster, dispatching, sharing, tracing
+    from vidcompute.wiring import cluster, dispatching, guarding, sharing, tracing
     from vidcompute.wiring import storage as storages
     from vidcompute.wiring.delivery import delivery
 
@@ -122,7 +122,7 @@ async def build(settings: "Settings", url: str) -> Platform:
         incoming=data / "incoming",
         base_url=settings.base_url.rstrip("/") if settings.base_url else url,
         hub=hub,
-        limits=Limits(max_upload_bytes=settings.max_upload_bytes, max_json_bytes=settings.max_json_bytes),
+        limits=guarding.limits(settings),
         build=Build(version(), commit(), ffmpeg.version(program)),
         cors_origins=settings.cors_origins,
         delivery=delivery(settings),

@@ -155,6 +155,10 @@ class Settings(BaseSettings):
 
     event_retention_s: Annotated[int, Field(ge=3600)] = 7 * 24 * 3600
     """How long events are kept for streams that resume."""
+    audit_retention_s: Annotated[int, Field(ge=3600)] = 400 * 24 * 3600
+    """How long the audit log is kept."""
+    max_api_keys: Annotated[int, Field(ge=1)] = 200
+    """Most living API keys of one organization."""
 
     delivery: Literal["api", "redirect"] = "api"
     """Who sends segments, images and files: this server, or after a redirect the bucket (signed) or a CDN."""

@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from vidcompute.api import (
     assets,
+    audit,
     docs,
     events,
     frames,
@@ -18,6 +19,7 @@ from vidcompute.api import (
     health,
     joblogs,
     jobs,
+    keys,
     nodes,
     openapi,
     pictures,
@@ -26,6 +28,7 @@ from vidcompute.api import (
     submit,
     watch,
 )
+from vidcompute.api.auth import Uses, guard, unlisted
 from vidcompute.api.deps import Build, Deps
 from vidcompute.api.metrics import Metrics
 from vidcompute.api.middleware import Around
@@ -33,7 +36,7 @@ from vidcompute.api.sampling import Meter
 from vidcompute.api.tracing import Traced
 from vidcompute.api.viewing import Viewing
 
-_OWN = (
+_GUARDED = (
     submit.router,
     jobs.router,
     frames.router,
@@ -41,11 +44,12 @@ _OWN = (
     joblogs.router,
     assets.router,
     nodes.router,
+    keys.router,
+    audit.router,
     health.router,
-    docs.router,
-    gateway.router,
 )
-_PUBLIC = (streams.router, pictures.router, watch.router)
+_PUBLIC = (streams.router, pictures.router, watch.router)  # nobody is asked: a segment costs no look-up
+_APART = (docs.router, gateway.router)  # no part of the API: pages about it, and what nodes have tokens for
 
 
 class Application(FastAPI):
@@ -67,6 +71,8 @@ def create_app(
     traced: Traced | None = None,
 ) -> "Application":
     """The application over these parts. `viewing` is what the public routes need; `routers` are further routes."""
+    if missing := unlisted(_GUARDED):
+        raise RuntimeError(f"services/accounts/access.py says for nobody that they may: {', '.join(missing)}")
     kept = metrics or Metrics()
     kept.build.labels(deps.build.version, deps.build.ffmpeg).set(1)
     app = Application(
@@ -83,7 +89,10 @@ def create_app(
     app.state.viewing = viewing
     app.state.metrics = kept
     app.state.meter = Meter(kept, deps)
-    for router in (*_OWN, *_PUBLIC, *routers):
+    app.state.uses = Uses()
+    for router in _GUARDED:
+        app.include_router(router, dependencies=[Depends(guard)])
+    for router in (*_PUBLIC, *_APART, *routers):
         app.include_router(router)
     problems.install(app)
     if deps.cors_origins:
@@ -112,6 +121,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await started.wait()
     yield
     following.cancel()
+    await app.state.uses.close()
     await asyncio.gather(following, return_exceptions=True)
 
 

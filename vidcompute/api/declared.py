@@ -6,9 +6,11 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 
 from vidcompute.api import schemas
+from vidcompute.api.account_schemas import KEY_ID
 from vidcompute.api.problems import Problem
 
 JobId = Annotated[str, Path(description="A job's identifier.", examples=[schemas.JOB_ID], max_length=100)]
+KeyId = Annotated[str, Path(description="An API key's identifier.", examples=[KEY_ID], max_length=100)]
 AssetId = Annotated[str, Path(description="An asset's identifier.", examples=[schemas.ASSET_ID], max_length=100)]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many items to send at most.")]
 Cursor = Annotated[
@@ -18,6 +20,7 @@ Cursor = Annotated[
 _MEANINGS = {
     400: "The request can't be read.",
     401: "The API key is missing or wrong.",
+    403: "The API key, or the role, is not enough for this.",
     404: "There is nothing with this identifier, or it is not yours.",
     409: "The state of things does not allow it.",
     413: "The body is too large; `max_bytes` says what may be sent.",

@@ -22,10 +22,11 @@ Check = Callable[[], Awaitable[str | None]]
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes in bytes."""
+    """Sizes in bytes, and how many living API keys an organization may have."""
 
     max_upload_bytes: int = 64 * 2**30
     max_json_bytes: int = 4 * 2**20
+    max_api_keys: int = 200
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     response_class=Response,
     responses=problems(401, 404, 416, 422, 503, own={**_ANSWERS, **ELSEWHERE}),
 )
-@router.head("/jobs/{job_id}/frames.zip", include_in_schema=False)
+@router.head("/jobs/{job_id}/frames.zip", operation_id="download_frames", include_in_schema=False)
 async def download_frames(
     request: Request,
     job_id: JobId,

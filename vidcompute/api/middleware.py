@@ -15,6 +15,7 @@ from vidcompute.api.files import PREFLIGHT_HEADERS
 from vidcompute.api.metrics import Metrics
 from vidcompute.api.problems import internal_error, problem_response
 from vidcompute.api.tracing import Traced
+from vidcompute.db import acting
 from vidcompute.ids import new_id
 
 _log = logs.get(__name__)
@@ -49,7 +50,7 @@ class Around:
         visit = _Visit(scope, send, request_id)
         trace = self._traced.begin(scope) if self._traced else None
         self._metrics.http_in_flight.inc()
-        with logs.bound(request_id=request_id, **({"trace_id": trace.id} if trace else {})):
+        with acting.nobody(), logs.bound(request_id=request_id, **({"trace_id": trace.id} if trace else {})):
             try:
                 await self._answer(scope, receive, visit)
             finally:

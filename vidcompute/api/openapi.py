@@ -9,9 +9,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from vidcompute.api.account_schemas import KeyRotation, KeyWish
 from vidcompute.api.problems import MEDIA_TYPE, Problem
 from vidcompute.api.schemas import EXAMPLES, Asset, AssetChanges, Job, Resumption
 from vidcompute.pipeline.spec import JobOptions, JobSpec
+from vidcompute.services.accounts import OPERATIONS, Entry, Rule, Scope
 
 TITLE = "VidCompute"
 SUMMARY = "Self-hosted video infrastructure: a video goes in, adaptive streams, images and frames come out."
@@ -19,7 +21,7 @@ DESCRIPTION = """\
 Submit a video by file or URL, watch it within seconds, and read what became of it.
 
 - **Keys.** Everything below `/api/v1` wants an API key: `Authorization: Bearer <key>`, or HTTP Basic with the key's id
-  as the user and the key as the password.
+  as the user and the key as the password. `x-scope` says which scope an operation asks for.
 - **Errors** are problem details (RFC 9457) with a stable `code`; `problems` names wrong fields by JSON pointer.
 - **Lists** have `items` and `next_cursor`; give the latter as `cursor` for what follows.
 - **Repeating.** A POST with an `Idempotency-Key` is carried out once, however often it is sent.
@@ -28,6 +30,7 @@ Submit a video by file or URL, watch it within seconds, and read what became of 
 TAGS = [
     {"name": "jobs", "description": "Requests: submit, follow, cancel, try again."},
     {"name": "assets", "description": "Videos and everything derived from them."},
+    {"name": "access", "description": "API keys, what they may do, and who did what."},
     {"name": "playback", "description": "Streams and images, open to everybody who has the playback ID."},
     {"name": "watching", "description": "The page with the player, and what it asks for."},
     {"name": "platform", "description": "Health, metrics and versions."},
@@ -90,9 +93,9 @@ def document(app: FastAPI) -> dict[str, Any]:
     components = made.setdefault("components", {})
     components["securitySchemes"] = _SCHEMES
     _add_bodies(components.setdefault("schemas", {}))
-    for path, item in made["paths"].items():
+    for item in made["paths"].values():
         for operation in item.values():
-            _complete(operation, keyed=path.startswith("/api/"))
+            _complete(operation, OPERATIONS.get(operation["operationId"], Entry.PUBLIC))
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
     for model in (Asset, Job):  # put in here, for FastAPI drops the nulls of examples
@@ -103,7 +106,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 def _add_bodies(schemas: dict[str, Any]) -> None:
     """Bodies that our handlers read themselves."""
-    models = (JobSpec, JobOptions, AssetChanges, Resumption, Problem)
+    models = (JobSpec, JobOptions, AssetChanges, Resumption, Problem, KeyWish, KeyRotation)
     _, found = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )
@@ -111,14 +114,16 @@ def _add_bodies(schemas: dict[str, Any]) -> None:
         schemas.setdefault(name, schema)
 
 
-def _complete(operation: dict[str, Any], *, keyed: bool) -> None:
+def _complete(operation: dict[str, Any], rule: Rule) -> None:
     answers = operation["responses"]
-    if keyed:
-        operation["security"] = _SECURITY
-    else:
-        operation.setdefault("security", [])
+    operation["security"] = [] if rule is Entry.PUBLIC else _SECURITY
+    if isinstance(rule, Scope):
+        operation["x-scope"] = rule.value
+        answers.setdefault("403", {"description": f"The key, or the role, does not have the scope `{rule.value}`."})
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status, answer in answers.items():
+        if status == "403":
+            answer.setdefault("content", problem)
         reference = answer.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
         if reference.endswith(("/Problem", "/HTTPValidationError")):
             answer["content"] = problem

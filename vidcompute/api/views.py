@@ -21,11 +21,12 @@ _MEDIA_STAGES = frozenset({"encode", "remux", "audio", "package"})
 
 
 def at(time_ms: int | None) -> datetime | None:
-    """Unix milliseconds as a time of day in UTC."""
+    """Unix milliseconds as a time of day in UTC; None for None."""
     return None if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC)
 
 
-def _when(time_ms: int) -> datetime:
+def when(time_ms: int) -> datetime:
+    """Unix milliseconds as a time of day in UTC."""
     return datetime.fromtimestamp(time_ms / 1000, UTC)
 
 
@@ -62,8 +63,8 @@ def asset_view(asset: Asset, base_url: str) -> schemas.Asset:
         frame_rate=asset.frame_rate,
         facts=None if asset.facts is None else dict(asset.facts),
         error=_failure(asset.error_code, asset.error_detail),
-        created_at=_when(asset.created_ms),
-        updated_at=_when(asset.updated_ms),
+        created_at=when(asset.created_ms),
+        updated_at=when(asset.updated_ms),
         urls=links(base_url, asset.playback_id),
     )
 

@@ -71,6 +71,39 @@ class Audio(TypedDict):
     type: NotRequired[Literal["audio"]]
 
 
+class AuditEntry(TypedDict):
+    """Something that somebody did."""
+
+    id: str
+    at: str
+    action: str
+    subject_id: str
+    actor_kind: Literal["key", "person"]
+    actor_id: str
+    actor: str
+    address: str
+    request_id: str
+    data: dict[str, Any]
+
+
+class AuditPage(TypedDict):
+    """Some entries of the audit log, newest first."""
+
+    items: list[AuditEntry]
+    next_cursor: str | None
+
+
+class Caller(TypedDict):
+    """Who a request was made by, and what they may do."""
+
+    organization_id: str | None
+    key_id: str | None
+    person_id: str | None
+    name: str
+    role: Role | None
+    scopes: list[Scope]
+
+
 Codec: TypeAlias = "Literal['h264', 'hevc', 'av1']"
 
 
@@ -237,6 +270,42 @@ class JobSummary(TypedDict):
     urls: Links
 
 
+class Key(TypedDict):
+    """An API key, without its secret."""
+
+    id: str
+    name: str
+    prefix: str
+    scopes: list[str]
+    replaces: str | None
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+    revoked_at: str | None
+
+
+class KeyPage(TypedDict):
+    """Some keys, newest first."""
+
+    items: list[Key]
+    next_cursor: str | None
+
+
+class KeyRotation(TypedDict):
+    """How a key is replaced by a new one."""
+
+    overlap_s: NotRequired[int]
+    expires_at: NotRequired[str | None]
+
+
+class KeyWish(TypedDict):
+    """What an API key is made with."""
+
+    name: str
+    scopes: list[Scope | Literal["*"]]
+    expires_at: NotRequired[str | None]
+
+
 class Links(TypedDict):
     """Where an asset can be watched."""
 
@@ -271,6 +340,21 @@ class Mp4(TypedDict):
 
     type: NotRequired[Literal["mp4"]]
     height: NotRequired[int | None]
+
+
+class NewKey(TypedDict):
+    """An API key with its secret, which is shown this once."""
+
+    id: str
+    name: str
+    prefix: str
+    scopes: list[str]
+    replaces: str | None
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+    revoked_at: str | None
+    secret: str
 
 
 class Node(TypedDict):
@@ -432,6 +516,11 @@ class Resumption(TypedDict):
     """From where a job goes on. Left out, it runs again what failed or was cancelled, and nothing else."""
 
     resume_from: NotRequired[str | None]
+
+
+Role: TypeAlias = "Literal['viewer', 'editor', 'admin', 'owner']"
+
+Scope: TypeAlias = "Literal['assets:read', 'assets:write', 'audit:read', 'jobs:read', 'jobs:write', 'keys:read', 'keys:write', 'nodes:read']"
 
 
 class Stage(TypedDict):
@@ -737,6 +826,86 @@ class Client:
     def list_nodes(self) -> NodeList:
         """List the nodes"""
         return cast("NodeList", self._send("GET", "/api/v1/nodes").json())
+
+    def get_caller(self) -> Caller:
+        """Who am I?"""
+        return cast("Caller", self._send("GET", "/api/v1/caller").json())
+
+    def list_keys(self, *, limit: int | None = None, cursor: str | None = None, dead: bool | None = None) -> KeyPage:
+        """List API keys"""
+        return cast(
+            "KeyPage", self._send("GET", "/api/v1/keys", params={"limit": limit, "cursor": cursor, "dead": dead}).json()
+        )
+
+    def create_key(self, body: KeyWish) -> NewKey:
+        """Make an API key"""
+        return cast("NewKey", self._send("POST", "/api/v1/keys", json=body).json())
+
+    def get_key(self, key_id: str) -> Key:
+        """Read an API key"""
+        return cast("Key", self._send("GET", f"/api/v1/keys/{_quote(str(key_id), safe='')}").json())
+
+    def revoke_key(self, key_id: str) -> Key:
+        """Revoke an API key"""
+        return cast("Key", self._send("DELETE", f"/api/v1/keys/{_quote(str(key_id), safe='')}").json())
+
+    def rotate_key(self, key_id: str, body: KeyRotation) -> NewKey:
+        """Replace an API key"""
+        return cast(
+            "NewKey", self._send("POST", f"/api/v1/keys/{_quote(str(key_id), safe='')}/rotate", json=body).json()
+        )
+
+    def list_audit_entries(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        action: str | None = None,
+        actor_id: str | None = None,
+        subject_id: str | None = None,
+        created_from: str | None = None,
+        created_to: str | None = None,
+    ) -> AuditPage:
+        """Who did what?"""
+        return cast(
+            "AuditPage",
+            self._send(
+                "GET",
+                "/api/v1/audit",
+                params={
+                    "limit": limit,
+                    "cursor": cursor,
+                    "action": action,
+                    "actor_id": actor_id,
+                    "subject_id": subject_id,
+                    "created_from": created_from,
+                    "created_to": created_to,
+                },
+            ).json(),
+        )
+
+    def export_audit_log(
+        self,
+        *,
+        format: Literal["ndjson", "csv"] | None = None,
+        action: str | None = None,
+        actor_id: str | None = None,
+        subject_id: str | None = None,
+        created_from: str | None = None,
+        created_to: str | None = None,
+    ) -> Iterator[bytes]:
+        """Export the audit log"""
+        return self._bytes(
+            "/api/v1/audit/export",
+            params={
+                "format": format,
+                "action": action,
+                "actor_id": actor_id,
+                "subject_id": subject_id,
+                "created_from": created_from,
+                "created_to": created_to,
+            },
+        )
 
     def get_health(self) -> Health:
         """Is it alive?"""

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from vidcompute import failpoints
-from vidcompute.db import lease, postgresql, sqlite
+from vidcompute.db import acting, lease, postgresql, sqlite
 from vidcompute.db.dialect import Dialect
 from vidcompute.db.migrate import migrate
 from vidcompute.db.outbox import CROSSED, EMITTED
@@ -72,15 +72,17 @@ class _Raised:
 
 @dataclass
 class _Write:
-    """A step that waits for the writer, who waits for it, and what came of it."""
+    """A step that waits for the writer, who waits for it, whom it is done for, and what came of it."""
 
     step: Callable[[Connection], Any]
     result: "asyncio.Future[Any]"
+    actor: acting.Actor | None
     outcome: Any = None
 
 
 def _run(connection: Connection, waiting: _Write, *, alone: bool) -> None:
     """Run one step; where it shares the transaction, its error undoes it alone."""
+    acting.bind(connection, waiting.actor)
     if alone:
         waiting.outcome = waiting.step(connection)
         return
@@ -130,7 +132,8 @@ class Database:
         is waited for once.
         """
         self._loop = asyncio.get_running_loop()
-        waiting = _Write(lambda connection: step(connection, *args, **kwargs), self._loop.create_future())
+        future = self._loop.create_future()
+        waiting = _Write(lambda connection: step(connection, *args, **kwargs), future, acting.current())
         self._waiting.append(waiting)
         self._write_threads.submit(self._write_some)
         return cast(T, await waiting.result)

@@ -8,11 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select
 
 from vidcompute import failpoints
+from vidcompute.db import acting
 from vidcompute.db.schema import events
 
 _NEW = insert(events)
 EMITTED = "vidcompute_emitted"  # set on the connection: the engine wakes subscribers after the commit
 CROSSED = "vidcompute_crossed"  # and the arrows that this transaction takes, for the failpoints after the commit
+_OWN_STEPS = "task."  # the platform's steps: what follows from a deed, and is none
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,9 @@ def emit(conn: Connection, organization_id: str, type_: str, subject_id: str, da
 
 
 def emit_all(conn: Connection, new: Iterable[NewEvent]) -> None:
-    """Record events in the running transaction, in order."""
+    """Record events in the running transaction, in order; what somebody did stands in the audit log as well."""
     at = now_ms()
+    new = list(new)
     rows = [
         {
             "organization_id": e.organization_id,
@@ -63,6 +66,9 @@ def emit_all(conn: Connection, new: Iterable[NewEvent]) -> None:
     if rows:
         conn.execute(_NEW, rows)
         wake(conn)
+        if acting.of(conn) is not None:
+            deeds = [event for event in new if not event.type.startswith(_OWN_STEPS)]
+            acting.record(conn, [acting.Deed(e.organization_id, e.type, e.subject_id, e.data) for e in deeds], at)
 
 
 def wake(conn: Connection) -> None:

@@ -76,8 +76,13 @@ api_keys = Table(
     Column("name", String(200), nullable=False),
     Column("prefix", String(16), nullable=False),  # shown to people, so that they know which key it is
     Column("digest", String(64), nullable=False, unique=True),  # SHA-256 of the whole key, in hexadecimal
+    Column("scopes", Document, nullable=False),  # what it may do: a list of words, or ["*"]
+    Column("replaces", String(40)),  # the key that it was made for by rotation
     _created(),
+    Column("expires_ms", Milliseconds),
+    Column("used_ms", Milliseconds),  # within some minutes
     Column("revoked_ms", Milliseconds),
+    Index("ix_api_keys_organization_id", "organization_id", "id"),
 )
 
 sources = Table(
@@ -284,6 +289,25 @@ events = Table(
     _created(),
     Index("ix_events_subject", "subject_id", "seq"),
     sqlite_autoincrement=True,  # numbers are never used again, so that Last-Event-ID stays true
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    Column("organization_id", ForeignKey("organizations.id")),  # nothing: what a person did to their own account
+    Column("action", String(60), nullable=False),  # an event's type
+    Column("subject_id", String(40), nullable=False),
+    Column("data", Document, nullable=False),
+    Column("actor_kind", String(16), nullable=False),
+    Column("actor_id", String(40), nullable=False),
+    Column("actor", String(320), nullable=False),  # as people know it: a key's prefix, an e-mail address
+    Column("request_id", String(128), nullable=False),
+    Column("address", String(64), nullable=False),
+    _created(),
+    _one_of("actor_kind", "key", "person"),
+    Index("ix_audit_newest", "organization_id", "id"),
+    Index("ix_audit_created_ms", "created_ms"),
 )
 
 leases = Table(

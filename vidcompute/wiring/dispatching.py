@@ -9,7 +9,7 @@ from vidcompute.dispatch.lost_logs import keeper
 from vidcompute.dispatch.planning import Planner
 from vidcompute.dispatch.timers import Timer
 from vidcompute.ports.executor import Executor
-from vidcompute.services import idempotency, jobs
+from vidcompute.services import audit, idempotency, jobs
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.settings import Settings
 from vidcompute.wiring.housekeeping import collect
@@ -47,8 +47,10 @@ def dispatcher(
 
 def _timers(settings: Settings, db: Database, storage: SwitchedStorage) -> list[Timer]:
     kept_ms = settings.event_retention_s * 1000
+    audited_ms = settings.audit_retention_s * 1000
     return [
         Timer("events", _HOURLY, lambda conn: outbox.prune(conn, outbox.now_ms() - kept_ms)),
         Timer("idempotency", _HOURLY, idempotency.purge),
+        Timer("audit", _HOURLY, lambda conn: audit.prune(conn, outbox.now_ms() - audited_ms)),
         Timer("storage", _HOURLY, errand=lambda: collect(settings, db, storage)),
     ]

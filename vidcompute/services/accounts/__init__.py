@@ -1,5 +1,45 @@
-"""Organizations and API keys."""
+"""Organizations, API keys, and who may do what."""
 
-from vidcompute.services.accounts.service import Principal, authenticate, ensure_local
+from vidcompute.services.accounts.access import (
+    ALL,
+    INSTALLATION,
+    OPERATIONS,
+    ROLES,
+    Entry,
+    Role,
+    Rule,
+    Scope,
+    require,
+    scopes_of,
+    scopes_of_key,
+)
+from vidcompute.services.accounts.keys import authenticate, create_key, note_use, revoke_key, rotate_key, unknown_key
+from vidcompute.services.accounts.models import ApiKey, NewKey, Principal
+from vidcompute.services.accounts.queries import get_key, list_keys
+from vidcompute.services.accounts.service import ensure_local
 
-__all__ = ["Principal", "authenticate", "ensure_local"]
+__all__ = [
+    "ALL",
+    "INSTALLATION",
+    "OPERATIONS",
+    "ROLES",
+    "ApiKey",
+    "Entry",
+    "NewKey",
+    "Principal",
+    "Role",
+    "Rule",
+    "Scope",
+    "authenticate",
+    "create_key",
+    "ensure_local",
+    "get_key",
+    "list_keys",
+    "note_use",
+    "require",
+    "revoke_key",
+    "rotate_key",
+    "scopes_of",
+    "scopes_of_key",
+    "unknown_key",
+]

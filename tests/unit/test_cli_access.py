@@ -1,0 +1,79 @@
+"""`vidctl keys`, `whoami` and `audit` against a server that is a function."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tests.fixtures.vidctl import answering, local, vidctl
+from vidcompute.cli.exit_codes import ExitCode
+
+KEY = "key_01kq3v8a4rj0t5w6x7y8z9abcg"
+AT = "2026-11-21T10:00:00Z"
+
+
+def key(**changes: Any) -> dict[str, Any]:
+    made = {"id": KEY, "name": "shop", "prefix": "vck_AbCdEfGh", "scopes": ["jobs:read"], "replaces": None}
+    times = {"created_at": AT, "expires_at": None, "last_used_at": None, "revoked_at": None}
+    return {**made, **times, **changes}
+
+
+def test_keys_are_listed_with_what_they_may_do() -> None:
+    page = {"items": [key(), key(revoked_at=AT)], "next_cursor": None}
+    told = vidctl("keys", "list", "--dead", parts=local(answering(**{"GET /api/v1/keys": page})))
+    first, second = told.stdout.splitlines()
+    assert first.split("\t")[:4] == [KEY, "vck_AbCdEfGh", "shop", "jobs:read"]
+    assert "revoked" in second
+
+
+def test_a_new_key_goes_alone_into_a_pipe() -> None:
+    asked: list[Any] = []
+
+    def made(request: httpx2.Request) -> Any:
+        asked.append(json.loads(request.content))
+        return httpx2.Response(201, json=key(secret="vck_secret"))
+
+    routes = {"POST /api/v1/keys": made, f"POST /api/v1/keys/{KEY}/rotate": made}
+    parts = local(answering(**routes))
+    scopes = ("--scope", "jobs:read", "--scope", "assets:write")
+    told = vidctl("keys", "create", "shop", *scopes, "--expires-in-days", "7", parts=parts)
+    assert told.stdout == "vck_secret\n"
+    assert vidctl("keys", "rotate", KEY, "--overlap-s", "60", parts=parts).stdout == "vck_secret\n"
+    assert asked[0]["scopes"] == ["jobs:read", "assets:write"]
+    assert asked[0]["expires_at"]
+    assert asked[1] == {"overlap_s": 60}
+    assert json.loads(vidctl("keys", "create", "x", *scopes, "--json", parts=parts).stdout)["secret"] == "vck_secret"
+
+
+def test_a_key_is_revoked_by_its_id() -> None:
+    parts = local(answering(**{f"DELETE /api/v1/keys/{KEY}": key(revoked_at=AT)}))
+    assert vidctl("keys", "revoke", KEY, parts=parts).stdout == f"{KEY} revoked\n"
+    assert vidctl("keys", "revoke", "../jobs", parts=local()).exit_code == ExitCode.NOT_FOUND
+
+
+def test_whoami() -> None:
+    me = {"name": "vck_AbCdEfGh", "key_id": KEY, "person_id": None, "organization_id": "org_1", "role": None}
+    parts = local(answering(**{"GET /api/v1/caller": {**me, "scopes": ["assets:read", "jobs:read"]}}))
+    told = vidctl("whoami", parts=parts).stdout
+    assert f"key_id\t{KEY}\n" in told
+    assert "scopes\tassets:read jobs:read\n" in told
+
+
+def test_the_audit_log_is_listed_and_saved(tmp_path: Path) -> None:
+    entry = {"at": AT, "actor": "vck_AbCdEfGh", "action": "job.created", "subject_id": "job_1", "address": "192.0.2.1"}
+    asked: list[str] = []
+
+    def export(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.query.decode())
+        return httpx2.Response(200, text="at,actor\n")
+
+    page = {"items": [entry], "next_cursor": None}
+    parts = local(answering(**{"GET /api/v1/audit": page, "GET /api/v1/audit/export": export}))
+    assert vidctl("audit", parts=parts).stdout.split("\t")[1:] == [
+        *("vck_AbCdEfGh", "job.created", "job_1", "192.0.2.1\n"),
+    ]
+    target = tmp_path / "audit.csv"
+    assert vidctl("audit", "--action", "job.created", "--export", str(target), parts=parts).exit_code == 0
+    assert target.read_text() == "at,actor\n"
+    assert asked == ["action=job.created&format=csv"]

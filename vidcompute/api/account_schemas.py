@@ -1,0 +1,122 @@
+"""What the API sends and takes about API keys and the audit log: wire models."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from vidcompute.services.accounts import Role, Scope
+
+KEY_ID = "key_01kq3v8a4rj0t5w6x7y8z9abcg"
+ORGANIZATION_ID = "org_01kq3v8a4rj0t5w6x7y8z9abch"
+
+DAY_S = 24 * 3600
+ScopeWord = Scope | Literal["*"]
+
+
+class _Sent(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
+
+
+class _Taken(BaseModel):
+    """What is not named is refused: nobody sets by chance what is not theirs to set."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class Caller(_Sent):
+    """Who a request was made by, and what they may do."""
+
+    organization_id: str | None
+    """The organization that is worked in; null for a person who is in none."""
+    key_id: str | None
+    person_id: str | None
+    name: str
+    """What people know them by: how the key begins, or an e-mail address."""
+    role: Role | None
+    """A person's role in the organization; null for a key."""
+    scopes: list[Scope]
+
+
+class Key(_Sent):
+    """An API key, without its secret."""
+
+    id: str
+    name: str
+    prefix: str
+    """How the secret begins."""
+    scopes: list[str]
+    """What it may do; `*` for everything."""
+    replaces: str | None
+    """The key that it was made for by rotation."""
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    """Within some minutes; null where it never was."""
+    revoked_at: datetime | None
+
+
+class NewKey(Key):
+    """An API key with its secret, which is shown this once."""
+
+    secret: str
+
+
+class KeyPage(_Sent):
+    """Some keys, newest first."""
+
+    items: list[Key]
+    next_cursor: str | None
+    """Give it as `cursor` for what follows; null at the end."""
+
+
+class KeyWish(_Taken):
+    """What an API key is made with."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"name": "shop", "scopes": ["assets:read", "jobs:write"]}})
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    """What people call it."""
+    scopes: Annotated[list[ScopeWord], Field(min_length=1, max_length=100)]
+    """What it may do: never more than its maker. `*` for everything."""
+    expires_at: AwareDatetime | None = None
+    """When it ends; left out, it does not."""
+
+
+class KeyRotation(_Taken):
+    """How a key is replaced by a new one."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"overlap_s": 3600}})
+
+    overlap_s: Annotated[int, Field(ge=0, le=90 * DAY_S)] = DAY_S
+    """How long the old one goes on."""
+    expires_at: AwareDatetime | None = None
+    """When the new one ends; left out, it does not."""
+
+
+class AuditEntry(_Sent):
+    """Something that somebody did."""
+
+    id: str
+    at: datetime
+    action: str
+    """An event's type, such as `asset.deleted`."""
+    subject_id: str
+    """What it was done to."""
+    actor_kind: Literal["key", "person"]
+    actor_id: str
+    actor: str
+    """What people know them by: how the key begins, or an e-mail address."""
+    address: str
+    """Where the request came from."""
+    request_id: str
+    data: dict[str, Any]
+    """The event's data."""
+
+
+class AuditPage(_Sent):
+    """Some entries of the audit log, newest first."""
+
+    items: list[AuditEntry]
+    next_cursor: str | None
+    """Give it as `cursor` for what follows; null at the end."""

@@ -1,0 +1,144 @@
+"""Who may do what. Two tables decide: what each role may do, and what each operation of the API asks for.
+
+An operation is named by its `operation_id`. One that stands in no row is open to nobody, and the server does not start
+with it. The guard, the OpenAPI document and the tests read these tables and nothing else.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from vidcompute.errors import Kind, VidComputeError
+from vidcompute.ids import LOCAL_ORGANIZATION
+
+
+class Role(StrEnum):
+    """What a member is in an organization; each may do what those before it may."""
+
+    VIEWER = "viewer"
+    EDITOR = "editor"
+    ADMIN = "admin"
+    OWNER = "owner"
+
+    @property
+    def rank(self) -> int:
+        """Its place among them: 0 for the least."""
+        return tuple(Role).index(self)
+
+
+class Scope(StrEnum):
+    """What an API key may be made for: to read, or to change, one kind of thing."""
+
+    ASSETS_READ = "assets:read"
+    ASSETS_WRITE = "assets:write"
+    AUDIT_READ = "audit:read"
+    JOBS_READ = "jobs:read"
+    JOBS_WRITE = "jobs:write"
+    KEYS_READ = "keys:read"
+    KEYS_WRITE = "keys:write"
+    NODES_READ = "nodes:read"
+
+
+class Entry(StrEnum):
+    """What an operation asks for that belongs to no scope."""
+
+    PUBLIC = "public"  # nothing: whoever reaches the port may
+    SIGNED_IN = "signed_in"  # to be somebody, by whatever key or session
+    PERSON = "person"  # to be a person: no key will do
+
+
+Rule = Scope | Entry
+ALL = "*"  # in the row of a key: every scope that there is, and that there will be
+
+_VIEWER = frozenset({Scope.ASSETS_READ, Scope.JOBS_READ, Scope.NODES_READ})
+_EDITOR = _VIEWER | {Scope.ASSETS_WRITE, Scope.JOBS_WRITE}
+_ADMIN = _EDITOR | {Scope.AUDIT_READ, Scope.KEYS_READ, Scope.KEYS_WRITE}
+
+ROLES: Mapping[Role, frozenset[Scope]] = {
+    Role.VIEWER: _VIEWER,
+    Role.EDITOR: _EDITOR,
+    Role.ADMIN: _ADMIN,
+    Role.OWNER: _ADMIN,
+}
+
+# What concerns the whole installation is for those alone who run it: the local organization.
+INSTALLATION: frozenset[Scope] = frozenset()
+
+OPERATIONS: Mapping[str, Rule] = {
+    # assets
+    "list_assets": Scope.ASSETS_READ,
+    "get_asset": Scope.ASSETS_READ,
+    "list_outputs": Scope.ASSETS_READ,
+    "update_asset": Scope.ASSETS_WRITE,
+    "delete_asset": Scope.ASSETS_WRITE,
+    # audit log
+    "list_audit_entries": Scope.AUDIT_READ,
+    "export_audit_log": Scope.AUDIT_READ,
+    # jobs
+    "list_jobs": Scope.JOBS_READ,
+    "get_job": Scope.JOBS_READ,
+    "get_job_plan": Scope.JOBS_READ,
+    "get_job_logs": Scope.JOBS_READ,
+    "follow_job": Scope.JOBS_READ,
+    "download_frames": Scope.JOBS_READ,
+    "submit_job": Scope.JOBS_WRITE,
+    "cancel_job": Scope.JOBS_WRITE,
+    "retry_job": Scope.JOBS_WRITE,
+    "requeue_dead_jobs": Scope.JOBS_WRITE,
+    # keys
+    "list_keys": Scope.KEYS_READ,
+    "get_key": Scope.KEYS_READ,
+    "create_key": Scope.KEYS_WRITE,
+    "rotate_key": Scope.KEYS_WRITE,
+    "revoke_key": Scope.KEYS_WRITE,
+    # the platform
+    "list_nodes": Scope.NODES_READ,
+    "get_caller": Entry.SIGNED_IN,
+    "get_version": Entry.SIGNED_IN,
+    "list_states": Entry.SIGNED_IN,
+    "get_health": Entry.PUBLIC,
+    "get_readiness": Entry.PUBLIC,
+    "get_metrics": Entry.PUBLIC,
+    # streams, images and pages: their addresses hold a playback ID
+    "get_hls_stream": Entry.PUBLIC,
+    "get_dash_stream": Entry.PUBLIC,
+    "get_mp4": Entry.PUBLIC,
+    "get_m4a": Entry.PUBLIC,
+    "get_manifest": Entry.PUBLIC,
+    "get_media_playlist": Entry.PUBLIC,
+    "get_iframe_playlist": Entry.PUBLIC,
+    "get_segment": Entry.PUBLIC,
+    "get_thumbnail": Entry.PUBLIC,
+    "get_preview": Entry.PUBLIC,
+    "get_storyboard_file": Entry.PUBLIC,
+    "get_watch_page": Entry.PUBLIC,
+    "get_embed_page": Entry.PUBLIC,
+    "get_watch_state": Entry.PUBLIC,
+    "follow_watch_state": Entry.PUBLIC,
+    "get_oembed": Entry.PUBLIC,
+}
+
+
+def scopes_of(role: Role, organization_id: str) -> frozenset[Scope]:
+    """What a member with this role may do in this organization."""
+    runs_it = role is Role.OWNER and organization_id == LOCAL_ORGANIZATION
+    return ROLES[role] | INSTALLATION if runs_it else ROLES[role]
+
+
+def scopes_of_key(words: Iterable[str], organization_id: str) -> frozenset[Scope]:
+    """What a key with these words in its row may do; a word that no scope has any more opens nothing."""
+    found = set(words)
+    if ALL in found:
+        return scopes_of(Role.OWNER, organization_id)
+    return frozenset(scope for scope in Scope if scope.value in found)
+
+
+def require(rule: Rule | None, scopes: frozenset[Scope], *, person: bool) -> None:
+    """Let pass who may, else `scope_missing`, `person_required` or `operation_unlisted` (kind forbidden)."""
+    if rule is Entry.PERSON and not person:
+        detail = "This is for people: log in. A key can't do it."
+        raise VidComputeError(Kind.FORBIDDEN, "person_required", detail)
+    if isinstance(rule, Scope) and rule not in scopes:
+        detail = f"This needs the scope {rule.value}, which this key, or your role, does not have."
+        raise VidComputeError(Kind.FORBIDDEN, "scope_missing", detail, extra={"scope": rule.value})
+    if rule is None:
+        raise VidComputeError(Kind.FORBIDDEN, "operation_unlisted", "This is open to nobody.")
