@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from vidcompute.dispatch.planning import Planner
     from vidcompute.ports.executor import Executor, NodeInfo
     from vidcompute.ports.fetcher import FetchLimits
-    from vidcompute.ports.rates import Rates
     from vidcompute.services.jobs.live import ProgressHub
     from vidcompute.services.playback import Opening
     from vidcompute.settings import Explained, Settings
@@ -95,7 +94,7 @@ async def build(settings: "Settings", url: str) -> Platform:
     from vidcompute.media import ffmpeg
     from vidcompute.services import accounts
     from vidcompute.services.playback import Opening
-    from vidcompute.wiring import cluster, dispatching, guarding, sharing, tracing
+    from vidcompute.wiring import cluster, dispatching, guarding, sharing, tracing, viewing
     from vidcompute.wiring import storage as storages
     from vidcompute.wiring.delivery import delivery
 
@@ -115,12 +114,13 @@ async def build(settings: "Settings", url: str) -> Platform:
     planner = _planner(settings, ffmpeg.build_id(program))
     dispatcher = dispatching.dispatcher(settings, db, executor, planner, hub=hub, storage=storage)
     closing = asyncio.Event()
+    base_url = settings.base_url.rstrip("/") if settings.base_url else url
     deps = Deps(
         db=db,
         storage=storage,
         executor=executor,
         incoming=data / "incoming",
-        base_url=settings.base_url.rstrip("/") if settings.base_url else url,
+        base_url=base_url,
         hub=hub,
         limits=guarding.limits(settings),
         build=Build(version(), commit(), ffmpeg.version(program)),
@@ -131,11 +131,11 @@ async def build(settings: "Settings", url: str) -> Platform:
         lesser_checks=both.checks,
         dispatch_state=dispatcher.state,
     )
-    viewing = _viewing(settings, db, storage, (executor, interactive), both.rates)
-    opening = Opening(db, viewing.playback, lambda: dispatcher.leads)
-    app = create_app(deps, viewing=viewing, traced=traces.traced if traces else None)
+    seen = viewing.viewing(settings, db, storage, (executor, interactive), rates=both.rates, base_url=base_url)
+    opening = Opening(db, seen.playback, lambda: dispatcher.leads)
+    app = create_app(deps, viewing=seen, traced=traces.traced if traces else None)
     return Platform(
-        settings, db, storage, executor, interactive, dispatcher, hub, viewing, opening, app, closing, both, traces
+        settings, db, storage, executor, interactive, dispatcher, hub, seen, opening, app, closing, both, traces
     )
 
 
@@ -144,31 +144,6 @@ async def _opened(local: "LocalExecutor") -> "LocalExecutor":
     for missing in local.missing:
         _log().warning("sandbox_incomplete", detail=missing)
     return local
-
-
-def _viewing(
-    settings: "Settings",
-    db: "Database",
-    storage: "SwitchedStorage",
-    executors: "tuple[Executor, LocalExecutor]",
-    rates: "Rates",
-) -> "Viewing":
-    from vidcompute.api.viewing import Viewing
-    from vidcompute.services.playback import Makers, Playback, Thumbnails
-
-    placing, local = executors
-    makers = Makers(placing, local, settings.data_dir / "fast", rates=rates)
-    return Viewing(
-        playback=Playback(db, storage, makers),
-        thumbnails=Thumbnails(
-            local,
-            settings.data_dir / "thumbnails",
-            at_once=settings.interactive_limit,
-            cache_bytes=settings.image_cache_bytes,
-        ),
-        pages=Path(__file__).parent / "pages",
-        embed_sites=settings.embed_sites,
-    )
 
 
 def _executor(settings: "Settings", program: Path) -> "LocalExecutor":

@@ -173,6 +173,8 @@ class Settings(BaseSettings):
     """Origins whose pages may call the API ("*" for all). Streams and images are open to every origin."""
     embed_sites: Texts = ("*",)
     """Sites that may embed the watch page by iframe ("*" for all)."""
+    password_pass_s: Annotated[int, Field(ge=60)] = 12 * 3600
+    """How long a viewer who typed a video's password is not asked again."""
     image_cache_bytes: Annotated[int, Field(ge=0)] = 2**30
     """Room for thumbnails that were made by URL."""
 

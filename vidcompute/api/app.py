@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from vidcompute.api import (
+    admission,
     assets,
     audit,
     docs,
@@ -34,7 +35,7 @@ from vidcompute.api.metrics import Metrics
 from vidcompute.api.middleware import Around
 from vidcompute.api.sampling import Meter
 from vidcompute.api.tracing import Traced
-from vidcompute.api.viewing import Viewing
+from vidcompute.api.viewing import ExchangedError, Viewing, send_on
 
 _GUARDED = (
     submit.router,
@@ -43,12 +44,13 @@ _GUARDED = (
     events.router,
     joblogs.router,
     assets.router,
+    admission.router,
     nodes.router,
     keys.router,
     audit.router,
     health.router,
 )
-_PUBLIC = (streams.router, pictures.router, watch.router)  # nobody is asked: a segment costs no look-up
+_PUBLIC = (streams.router, pictures.router, watch.router, admission.public_router)  # nobody is asked: a segment costs no look-up
 _APART = (docs.router, gateway.router)  # no part of the API: pages about it, and what nodes have tokens for
 
 
@@ -95,6 +97,7 @@ def create_app(
     for router in (*_PUBLIC, *_APART, *routers):
         app.include_router(router)
     problems.install(app)
+    app.add_exception_handler(ExchangedError, send_on)
     if deps.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -1,5 +1,6 @@
 """Assets: list, read, change, delete, and what each has."""
 
+import asyncio
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Query
@@ -12,7 +13,7 @@ from vidcompute.api.body import parse, read_limited
 from vidcompute.api.declared import AssetId, Cursor, Limit, problems
 from vidcompute.api.deps import Given
 from vidcompute.api.views import asset_outputs, asset_view
-from vidcompute.services import assets
+from vidcompute.services import admission, assets
 from vidcompute.services.assets import Changes
 from vidcompute.services.states import AssetStatus
 
@@ -54,10 +55,13 @@ async def get_asset(asset_id: AssetId, caller: Caller, deps: Given) -> schemas.A
     },
 )
 async def update_asset(request: Request, asset_id: AssetId, caller: Caller, deps: Given) -> schemas.Asset:
-    """Change the title, the passthrough text or the metadata; what is left out stays."""
+    """Change the title, the passthrough text, the metadata or who may watch; what is left out stays."""
     wanted = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.AssetChanges)
-    changes = cast(Changes, wanted.model_dump(exclude_unset=True))
-    return asset_view(await deps.db.write(assets.change, caller.organization_id, asset_id, changes), deps.base_url)
+    changes = wanted.model_dump(exclude_unset=True)
+    if "password" in changes:
+        changes["password_digest"] = await asyncio.to_thread(admission.digest, changes.pop("password"))
+    changed = await deps.db.write(assets.change, caller.organization_id, asset_id, cast(Changes, changes))
+    return asset_view(changed, deps.base_url)
 
 
 @router.delete(

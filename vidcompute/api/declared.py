@@ -27,6 +27,7 @@ _MEANINGS = {
     415: "This content type, or this kind of file, is not taken.",
     416: "The range lies outside the file.",
     422: "Fields are wrong; `problems` names each.",
+    429: "Too often; `Retry-After` says when to try again.",
     503: "Not now; try again later.",
     507: "The server's disk is full.",
 }

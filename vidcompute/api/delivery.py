@@ -15,13 +15,15 @@ ELSEWHERE: Final[Mapping[int | str, dict[str, Any]]] = {
     307: {"description": "Where the bytes are, when the store or a CDN delivers them."}
 }
 
+_PRIVATE_S = 60  # how long an address opens what isn't for everybody
+
 
 @dataclass(frozen=True)
 class Delivery:
     """How stored files go out. With `redirect`, the store delivers them by addresses that are good for `life_s`.
 
     `cdn_url` stands for the store's own address then: a CDN whose origin is the place where objects lie, and which may
-    read there. Texts come from us always: what they name is relative to us.
+    read there; what isn't for everybody never comes by it. Texts come from us always: what they name is relative to us.
     """
 
     redirect: bool = False
@@ -41,10 +43,11 @@ class Delivery:
     ) -> Response:
         """The object `key` as `file_response` gives it, or the way to it."""
         if self.redirect and request.method == "GET" and not is_text(media_type):
-            address = await self._address(storage, key)
+            is_private = cache_control.startswith("private")
+            address = await (storage.sign(key, "GET", _PRIVATE_S) if is_private else self._address(storage, key))
             if address is not None:
-                scope = "private" if cache_control.startswith("private") else "public"
-                kept = f"{scope}, max-age={self.life_s // 2}"  # whoever keeps it still gets in with it
+                # Whoever keeps it still gets in with it.
+                kept = "no-store" if is_private else f"public, max-age={self.life_s // 2}"
                 return RedirectResponse(address, 307, {**CORS_HEADERS, "Cache-Control": kept})
         return await file_response(request, storage, key, media_type, cache_control, download_name=download_name)
 

@@ -20,7 +20,8 @@ from vidcompute.ids import new_id
 
 _log = logs.get(__name__)
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_PUBLIC = ("/stream/", "/image/", "/oembed", "/watch/")
+_PUBLIC = ("/stream/", "/image/", "/oembed", "/watch/", "/embed/")
+_PASS = re.compile(r"~[A-Za-z0-9_~-]+")
 _GONE = 499  # the client went away before there was an answer
 _QUIET = frozenset({"/health", "/ready", "/metrics"})
 
@@ -79,7 +80,10 @@ class Around:
         self._metrics.http_requests.labels(scope["method"], route, str(status)).inc()
         if not visit.streams:
             self._metrics.http_duration_s.labels(scope["method"], route).observe(duration_s)
-        told = {"method": scope["method"], "path": scope["path"], "status": status}
+        told = {"method": scope["method"], "path": _without_pass(scope["path"]), "status": status}
+        viewer_id = scope.get("state", {}).get("viewer_id")
+        if viewer_id is not None:
+            told["viewer_id"] = viewer_id
         line = _log.debug if scope["path"] in _QUIET else _log.info
         line("request", **told, duration_ms=round(duration_s * 1000, 1), sent_bytes=visit.sent_bytes)
 
@@ -110,6 +114,11 @@ class _Visit:
         elif message["type"] == "http.response.body":
             self.sent_bytes += len(message.get("body", b""))
         await self._send(message)
+
+
+def _without_pass(path: str) -> str:
+    """A path as it may be logged: what lets a viewer in is left out."""
+    return _PASS.sub("~", path) if path.startswith(_PUBLIC) else path
 
 
 def _request_id(scope: Scope) -> str:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from vidcompute.api import admission
 from vidcompute.api.account_schemas import KeyRotation, KeyWish
 from vidcompute.api.problems import MEDIA_TYPE, Problem
 from vidcompute.api.schemas import EXAMPLES, Asset, AssetChanges, Job, Resumption
@@ -106,7 +107,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 def _add_bodies(schemas: dict[str, Any]) -> None:
     """Bodies that our handlers read themselves."""
-    models = (JobSpec, JobOptions, AssetChanges, Resumption, Problem, KeyWish, KeyRotation)
+    models = (JobSpec, JobOptions, AssetChanges, Resumption, Problem, KeyWish, KeyRotation, *admission.BODIES)
     _, found = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )

@@ -13,7 +13,7 @@ from vidcompute.api.declared import problems
 from vidcompute.api.delivery import ELSEWHERE
 from vidcompute.api.deps import Given
 from vidcompute.api.files import CORS_HEADERS
-from vidcompute.api.viewing import PlaybackId, Seen, public
+from vidcompute.api.viewing import Seen, VisitingPictures, VisitingStoryboard, public
 from vidcompute.errors import not_found
 from vidcompute.pipeline.stages import poster, preview
 from vidcompute.services.playback import Presentation, Wanted
@@ -62,7 +62,7 @@ Side = Annotated[int | None, Query(ge=16, le=3840, description="Pixels.")]
 )
 async def thumbnail(
     request: Request,
-    playback_id: PlaybackId,
+    visit: VisitingPictures,
     suffix: Suffix,
     seen: Seen,
     given: Given,
@@ -73,15 +73,15 @@ async def thumbnail(
     fit: Fit = Fit.PRESERVE,
 ) -> Response:
     """The frame on screen at `time`; without any parameter the poster."""
-    view = await seen.playback.view(playback_id)
+    view = await seen.playback.view(visit.playback_id)
     wanted = Wanted(time, width, height, fit.value, _FORMATS[suffix.value])
     if wanted.is_poster or view.facts is None or view.facts.video is None:
         key = _made(view, "poster", poster.FILE_NAME)
         if key is not None:
-            return await given.delivery.file(request, given.storage, key, "image/jpeg", _KEEP)
+            return await given.delivery.file(request, given.storage, key, "image/jpeg", visit.kept(_KEEP))
     path = await seen.thumbnails.picture(view, await seen.playback.source(view.snapshot), wanted)
     data = await run_in_threadpool(path.read_bytes)
-    return Response(data, 200, {**CORS_HEADERS, "Cache-Control": _KEEP}, _TYPES[suffix.value])
+    return Response(data, 200, {**CORS_HEADERS, "Cache-Control": visit.kept(_KEEP)}, _TYPES[suffix.value])
 
 
 @public(
@@ -92,12 +92,12 @@ async def thumbnail(
     summary="Short moving preview",
     responses=problems(404, own=ELSEWHERE),
 )
-async def moving_preview(request: Request, playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
+async def moving_preview(request: Request, visit: VisitingPictures, seen: Seen, given: Given) -> Response:
     """An animated WebP of some of the video's moments, where the job asked for it."""
-    key = _made(await seen.playback.view(playback_id), "preview", preview.FILE_NAME)
+    key = _made(await seen.playback.view(visit.playback_id), "preview", preview.FILE_NAME)
     if key is None:
-        raise not_found("preview", playback_id)
-    return await given.delivery.file(request, given.storage, key, "image/webp", _KEEP)
+        raise not_found("preview", visit.playback_id)
+    return await given.delivery.file(request, given.storage, key, "image/webp", visit.kept(_KEEP))
 
 
 @public(
@@ -108,13 +108,15 @@ async def moving_preview(request: Request, playback_id: PlaybackId, seen: Seen, 
     summary="Storyboard: storyboard.vtt, storyboard.json and their sheets",
     responses=problems(404, own=ELSEWHERE),
 )
-async def storyboard(request: Request, playback_id: PlaybackId, file_name: str, seen: Seen, given: Given) -> Response:
+async def storyboard(
+    request: Request, visit: VisitingStoryboard, file_name: str, *, seen: Seen, given: Given
+) -> Response:
     """Small pictures of the whole video for the seek bar, where the job asked for them."""
     media_type = _STORYBOARD_FILES.get(file_name) or ("image/jpeg" if _SHEET.fullmatch(file_name) else None)
-    key = _made(await seen.playback.view(playback_id), "storyboard", file_name) if media_type else None
+    key = _made(await seen.playback.view(visit.playback_id), "storyboard", file_name) if media_type else None
     if key is None or media_type is None:
         raise not_found("file", file_name[:80])
-    return await given.delivery.file(request, given.storage, key, media_type, _KEEP)
+    return await given.delivery.file(request, given.storage, key, media_type, visit.kept(_KEEP))
 
 
 def _made(view: Presentation, node_id: str, file_name: str) -> str | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vidcompute.pipeline.spec import JobSpec, Priority
+from vidcompute.pipeline.spec import JobSpec, PlaybackPolicy, Priority
 from vidcompute.services.states import AssetStatus, JobStatus, TaskStatus
 
 JOB_ID = "job_01kq3v8a4rj0t5w6x7y8z9abcd"
@@ -128,6 +128,8 @@ class Asset(_Wire):
     """Your own keys and values."""
     playback_id: str
     """The public handle of its streams and images."""
+    playback_policy: PlaybackPolicy
+    """Who may watch: everybody with the address, whoever has a token, or whoever knows the password."""
     job_id: str | None
     """The job that is at work on it, or was last."""
     source_id: str | None
@@ -234,6 +236,10 @@ class AssetChanges(BaseModel):
     passthrough: Annotated[str, Field(max_length=4096)] | None = None
     metadata: Annotated[dict[str, str], Field(max_length=50)] = Field(default_factory=dict)
     """Replaces all keys and values."""
+    playback_policy: PlaybackPolicy = PlaybackPolicy.PUBLIC
+    """Who may watch. `password` needs one."""
+    password: Annotated[str, Field(min_length=4, max_length=200)] = ""
+    """What viewers are asked for; those who were let in with another one are asked again."""
 
 
 class PlanStep(_Wire):
@@ -395,6 +401,7 @@ _ASSET: dict[str, Any] = {
     "passthrough": "order-17",
     "metadata": {"album": "2026"},
     "playback_id": PLAYBACK_ID,
+    "playback_policy": "public",
     "job_id": JOB_ID,
     "source_id": "src_01kq3v8a4rj0t5w6x7y8z9abcf",
     "duration_ms": 600_000,

@@ -9,7 +9,7 @@ from vidcompute.api.declared import problems
 from vidcompute.api.delivery import ELSEWHERE
 from vidcompute.api.deps import Given
 from vidcompute.api.files import CORS_HEADERS, IMMUTABLE, NO_STORE, body_response
-from vidcompute.api.viewing import PlaybackId, Seen, TrackName, Viewing, public
+from vidcompute.api.viewing import Seen, TrackName, Viewing, Visit, Visiting, public
 from vidcompute.errors import not_found
 from vidcompute.media.tracks import INIT_NAME
 from vidcompute.pipeline.stages import audio_file, mp4
@@ -23,8 +23,8 @@ DASH_TYPE = "application/dash+xml"
 _GROWING, _SETTLED = "no-cache", "public, max-age=30"
 
 
-async def _settled(seen: Viewing, playback_id: str) -> str:
-    return _SETTLED if (await seen.playback.view(playback_id)).complete else _GROWING
+async def _settled(seen: Viewing, visit: Visit) -> str:
+    return visit.kept(_SETTLED if (await seen.playback.view(visit.playback_id)).complete else _GROWING)
 
 
 @public(
@@ -35,10 +35,10 @@ async def _settled(seen: Viewing, playback_id: str) -> str:
     summary="HLS multivariant playlist",
     responses=problems(404, 503),
 )
-async def multivariant(request: Request, playback_id: PlaybackId, seen: Seen, *, planned: bool = False) -> Response:
+async def multivariant(request: Request, visit: Visiting, seen: Seen, *, planned: bool = False) -> Response:
     """The playlist that players open. With `planned`, it names renditions that are still being made, too."""
-    text = await seen.playback.multivariant(playback_id, planned=planned)
-    return await body_response(request, text, HLS_TYPE, await _settled(seen, playback_id))
+    text = await seen.playback.multivariant(visit.playback_id, visit.handle, planned=planned)
+    return await body_response(request, text, HLS_TYPE, await _settled(seen, visit))
 
 
 @public(
@@ -49,9 +49,10 @@ async def multivariant(request: Request, playback_id: PlaybackId, seen: Seen, *,
     summary="DASH manifest",
     responses=problems(404),
 )
-async def dash(request: Request, playback_id: PlaybackId, seen: Seen) -> Response:
+async def dash(request: Request, visit: Visiting, seen: Seen) -> Response:
     """The same segments for DASH players, once every rendition is complete."""
-    return await body_response(request, await seen.playback.dash(playback_id), DASH_TYPE, _SETTLED)
+    text = await seen.playback.dash(visit.playback_id, visit.handle)
+    return await body_response(request, text, DASH_TYPE, visit.kept(_SETTLED))
 
 
 @public(
@@ -63,12 +64,15 @@ async def dash(request: Request, playback_id: PlaybackId, seen: Seen) -> Respons
     responses=problems(404, 416, own=ELSEWHERE),
 )
 async def progressive(
-    request: Request, playback_id: PlaybackId, seen: Seen, given: Given, height: int | None = None
+    request: Request, visit: Visiting, seen: Seen, given: Given, height: int | None = None
 ) -> Response:
     """The whole video as one file, where the job asked for it; `height` chooses among several."""
-    view = await seen.playback.view(playback_id)
+    view = await seen.playback.view(visit.playback_id)
     key = _artifact_file(view, mp4.ProgressiveMp4.name, mp4.FILE_NAME, None if height is None else f"mp4/{height}")
-    return await given.delivery.file(request, given.storage, key, "video/mp4", download_name=_file_name(view, ".mp4"))
+    name = _file_name(view, ".mp4")
+    return await given.delivery.file(
+        request, given.storage, key, "video/mp4", visit.kept(IMMUTABLE), download_name=name
+    )
 
 
 @public(
@@ -79,11 +83,14 @@ async def progressive(
     summary="The sound alone",
     responses=problems(404, 416, own=ELSEWHERE),
 )
-async def sound(request: Request, playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
+async def sound(request: Request, visit: Visiting, seen: Seen, given: Given) -> Response:
     """The sound as one file, where the job asked for it."""
-    view = await seen.playback.view(playback_id)
+    view = await seen.playback.view(visit.playback_id)
     key = _artifact_file(view, audio_file.AudioFile.name, audio_file.FILE_NAME)
-    return await given.delivery.file(request, given.storage, key, "audio/mp4", download_name=_file_name(view, ".m4a"))
+    name = _file_name(view, ".m4a")
+    return await given.delivery.file(
+        request, given.storage, key, "audio/mp4", visit.kept(IMMUTABLE), download_name=name
+    )
 
 
 @public(
@@ -94,9 +101,10 @@ async def sound(request: Request, playback_id: PlaybackId, seen: Seen, given: Gi
     summary="All outputs with sizes, bit rates, codecs and digests",
     responses=problems(404),
 )
-async def manifest(request: Request, playback_id: PlaybackId, seen: Seen) -> Response:
+async def manifest(request: Request, visit: Visiting, seen: Seen) -> Response:
     """What was made of the source, once every rendition is complete."""
-    return await body_response(request, await seen.playback.manifest(playback_id), "application/json", _SETTLED)
+    text = await seen.playback.manifest(visit.playback_id, visit.handle)
+    return await body_response(request, text, "application/json", visit.kept(_SETTLED))
 
 
 @public(
@@ -107,10 +115,10 @@ async def manifest(request: Request, playback_id: PlaybackId, seen: Seen) -> Res
     summary="HLS media playlist",
     responses=problems(404, 503),
 )
-async def media_playlist(request: Request, playback_id: PlaybackId, track: TrackName, seen: Seen) -> Response:
+async def media_playlist(request: Request, visit: Visiting, track: TrackName, seen: Seen) -> Response:
     """The playlist of one track: its whole timeline, from the first second on."""
-    text = await seen.playback.media_playlist(playback_id, track)
-    return await body_response(request, text, HLS_TYPE, await _settled(seen, playback_id))
+    text = await seen.playback.media_playlist(visit.playback_id, track)
+    return await body_response(request, text, HLS_TYPE, await _settled(seen, visit))
 
 
 @public(
@@ -121,10 +129,10 @@ async def media_playlist(request: Request, playback_id: PlaybackId, track: Track
     summary="HLS I-frame playlist",
     responses=problems(404),
 )
-async def iframe_playlist(request: Request, playback_id: PlaybackId, track: TrackName, seen: Seen) -> Response:
+async def iframe_playlist(request: Request, visit: Visiting, track: TrackName, seen: Seen) -> Response:
     """The key frames of one rendition, for fast winding."""
-    text = await seen.playback.iframe_playlist(playback_id, track)
-    return await body_response(request, text, HLS_TYPE, _SETTLED)
+    text = await seen.playback.iframe_playlist(visit.playback_id, track)
+    return await body_response(request, text, HLS_TYPE, visit.kept(_SETTLED))
 
 
 @public(
@@ -136,14 +144,14 @@ async def iframe_playlist(request: Request, playback_id: PlaybackId, track: Trac
     responses=problems(404, 416, 503, own=ELSEWHERE),
 )
 async def segment(
-    request: Request, playback_id: PlaybackId, track: TrackName, file_name: str, *, seen: Seen, given: Given
+    request: Request, visit: Visiting, track: TrackName, file_name: str, *, seen: Seen, given: Given
 ) -> Response:
     """`init.mp4`, or `0.m4s` and so on. A request for what isn't made yet waits until it is."""
     media_type = "audio/mp4" if track.startswith("audio-") else "video/mp4"
     media_type = media_type if file_name == INIT_NAME else media_type.replace("mp4", "iso.segment")
-    found = await seen.playback.file(playback_id, track, file_name)
+    found = await seen.playback.file(visit.playback_id, track, file_name)
     if found.key is not None:
-        return await given.delivery.file(request, given.storage, found.key, media_type, IMMUTABLE)
+        return await given.delivery.file(request, given.storage, found.key, media_type, visit.kept(IMMUTABLE))
     if found.path is None:
         raise not_found("segment", file_name)
     # Bytes of the fast rung: the ladder's take their place under the same URL, so nobody may keep them.

@@ -1,22 +1,36 @@
-"""What the public routes of playback are given, and how they are declared."""
+"""What the public routes of playback are given, how they are declared, and whom they let in.
 
-from collections.abc import Callable
+An asset's address holds its playback ID, or `id~pass` for a viewer who was let in. Who comes with `?token=` is sent to
+the same address with a pass in the token's place: what a playlist or a storyboard names lies beside it, and is covered.
+"""
+
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends
 from fastapi import Path as PathParameter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from vidcompute.api.declared import Responses
+from vidcompute.api.files import CORS_HEADERS
+from vidcompute.pipeline.spec import PlaybackPolicy
+from vidcompute.services.admission import Audience, Door, Visitor
 from vidcompute.services.playback import Playback, Thumbnails
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
-PlaybackId = Annotated[
-    str, PathParameter(description="A playback ID.", max_length=100, examples=["0123456789abcdefghjkmnpq"])
+Handle = Annotated[
+    str,
+    PathParameter(
+        alias="playback_id",
+        description="A playback ID, with `~` and a pass after it where viewers were let in.",
+        max_length=2200,
+        examples=["0123456789abcdefghjkmnpq"],
+    ),
 ]
 TrackName = Annotated[str, PathParameter(description="A track's name.", max_length=40, examples=["h264-720"])]
 
@@ -27,6 +41,7 @@ class Viewing:
 
     playback: Playback
     thumbnails: Thumbnails
+    door: Door
     pages: Path
     embed_sites: tuple[str, ...] = ("*",)
 
@@ -36,6 +51,77 @@ def _viewing(request: Request) -> Viewing:
 
 
 Seen = Annotated[Viewing, Depends(_viewing)]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A viewer who was let in: `handle` is what addresses that are meant for them alone begin with."""
+
+    playback_id: str
+    handle: str
+    is_private: bool
+
+    def kept(self, cache_control: str) -> str:
+        """A Cache-Control for this viewer: what isn't for everybody is kept by nobody but them, and not for long."""
+        return "private, max-age=60" if self.is_private and "max-age" in cache_control else cache_control
+
+
+class ExchangedError(Exception):
+    """A token became a pass: the request is to be made again at `location`, relative to where it was made."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+        self.location = location
+
+
+async def send_on(_: Request, error: Exception) -> Response:
+    """The response that sends a viewer on to the address with their pass."""
+    if not isinstance(error, ExchangedError):
+        raise error
+    headers = {**CORS_HEADERS, "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
+    return RedirectResponse(error.location, 307, headers)
+
+
+async def let_in(request: Request, handle: str, seen: Viewing, audience: Audience) -> Visit:
+    """A viewer by what their address says; raises `playback_not_found`, or one of the errors of the door."""
+    playback_id, _, pass_ = handle.partition("~")
+    asset = (await seen.playback.view(playback_id)).snapshot.asset
+    if asset.playback_policy == PlaybackPolicy.PUBLIC:
+        return Visit(playback_id, playback_id, is_private=False)
+    token = request.query_params.get("token")
+    if token is not None:
+        pass_ = await seen.door.exchange(asset, token, visitor_of(request))
+        raise ExchangedError(_moved(request, handle, f"{playback_id}~{pass_}"))
+    given = await seen.door.check(asset, pass_, audience, visitor_of(request))
+    request.state.viewer_id = given.viewer_id
+    return Visit(playback_id, handle, is_private=True)
+
+
+def visitor_of(request: Request) -> Visitor:
+    """Where a request comes from."""
+    told = request.headers.get("referer") or request.headers.get("origin") or ""
+    return Visitor(request.client.host if request.client else "", urlsplit(told).hostname or "")
+
+
+def _moved(request: Request, handle: str, to: str) -> str:
+    """The request's address relative to itself, with another handle and without the token."""
+    _, _, after = request.url.path.partition(handle)
+    rest = after.split("/")
+    query = [(name, value) for name, value in parse_qsl(request.url.query, keep_blank_values=True) if name != "token"]
+    up = "../" * (len(rest) - 1) or "./"
+    return up + to + "/".join(map(quote, rest)) + (f"?{urlencode(query)}" if query else "")
+
+
+def _visiting(audience: Audience) -> Callable[..., Awaitable[Visit]]:
+    async def visit(request: Request, handle: Handle, seen: Seen) -> Visit:
+        return await let_in(request, handle, seen, audience)
+
+    return visit
+
+
+Visiting = Annotated[Visit, Depends(_visiting(Audience.VIDEO))]
+VisitingPictures = Annotated[Visit, Depends(_visiting(Audience.THUMBNAIL))]
+VisitingStoryboard = Annotated[Visit, Depends(_visiting(Audience.STORYBOARD))]
 
 
 def public(

@@ -35,8 +35,8 @@ def _failure(code: str | None, detail: str | None) -> schemas.Failure | None:
 
 
 def links(base_url: str, playback_id: str) -> schemas.Links:
-    """Where an asset can be watched."""
-    handle = quote(playback_id)
+    """Where an asset can be watched; `playback_id` may have a pass after it."""
+    handle = quote(playback_id, safe="~")
     return schemas.Links(
         watch=f"{base_url}/watch/{handle}",
         embed=f"{base_url}/embed/{handle}",
@@ -55,6 +55,7 @@ def asset_view(asset: Asset, base_url: str) -> schemas.Asset:
         passthrough=asset.passthrough,
         metadata=dict(asset.metadata),
         playback_id=asset.playback_id,
+        playback_policy=asset.playback_policy,
         job_id=asset.job_id,
         source_id=asset.source_id,
         duration_ms=asset.duration_ms,

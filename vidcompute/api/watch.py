@@ -10,15 +10,17 @@ from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from vidcompute.api import sse
 from vidcompute.api.declared import Responses, problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.files import CORS_HEADERS, IMMUTABLE
-from vidcompute.api.viewing import PlaybackId, Seen, Viewing, public
+from vidcompute.api.viewing import Handle, Seen, Viewing, Visit, Visiting, let_in, public
 from vidcompute.errors import Kind, VidComputeError, invalid, not_found
 from vidcompute.services import playback
+from vidcompute.services.admission import Audience
 from vidcompute.services.playback import Presentation
 
 router = APIRouter(tags=["watching"])
@@ -35,7 +37,11 @@ _POLICY = (
     "form-action 'none'; frame-ancestors {ancestors}"
 )
 
-_NOTHING = {"title": "No video here", "width": "16", "height": "9"}
+_SHAPE = {"width": "16", "height": "9"}
+_TOLD_BY_PAGE = {
+    Kind.NOT_FOUND: (404, {"title": "No video here", **_SHAPE}),
+    Kind.FORBIDDEN: (403, {"title": "Private video", **_SHAPE}),
+}
 _NO_VIDEO: Responses = {
     404: {
         "description": "There is no such video: the same page, which says so.",
@@ -52,9 +58,9 @@ _NO_VIDEO: Responses = {
     summary="Watch page",
     responses=_NO_VIDEO,
 )
-async def watch_page(playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
+async def watch_page(request: Request, handle: Handle, seen: Seen, given: Given) -> Response:
     """The page with the player; `start`, `autoplay`, `muted` and `loop` are read by the page itself."""
-    return await _page(seen, given, playback_id, ancestors="'self'")
+    return await _page(request, handle, ancestors="'self'", seen=seen, given=given)
 
 
 @public(
@@ -65,19 +71,21 @@ async def watch_page(playback_id: PlaybackId, seen: Seen, given: Given) -> Respo
     summary="Player alone",
     responses=_NO_VIDEO,
 )
-async def embed_page(playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
+async def embed_page(request: Request, handle: Handle, seen: Seen, given: Given) -> Response:
     """The player alone, for an iframe on the sites that the settings name."""
-    return await _page(seen, given, playback_id, ancestors=" ".join(seen.embed_sites) or "'none'")
+    ancestors = " ".join(seen.embed_sites) or "'none'"
+    return await _page(request, handle, ancestors=ancestors, seen=seen, given=given)
 
 
-async def _page(seen: Viewing, given: Deps, playback_id: str, *, ancestors: str) -> Response:
+async def _page(request: Request, handle: str, *, ancestors: str, seen: Viewing, given: Deps) -> Response:
     template = await run_in_threadpool(_template, seen.pages / "watch.html")
     try:
-        status, told = 200, _fields(await seen.playback.view(playback_id), given.base_url)
+        visit = await let_in(request, handle, seen, Audience.VIDEO)
+        status, told = 200, _fields(await seen.playback.view(visit.playback_id), visit.handle, given.base_url)
     except VidComputeError as error:
-        if error.kind is not Kind.NOT_FOUND:
+        if error.kind not in _TOLD_BY_PAGE:
             raise
-        status, told = 404, _NOTHING
+        status, told = _TOLD_BY_PAGE[error.kind]
     fields = {name: html.escape(value) for name, value in told.items()}
     text = re.sub(r"\{\{(\w+)\}\}", lambda found: fields.get(found.group(1), ""), template)
     stores = "".join(f" {origin}" for origin in await given.delivery.origins(given.storage))
@@ -93,9 +101,8 @@ def _template(path: Path) -> str:
         raise not_found("page", path.name) from None
 
 
-def _fields(view: Presentation, base_url: str) -> dict[str, str]:
+def _fields(view: Presentation, handle: str, base_url: str) -> dict[str, str]:
     asset = view.snapshot.asset
-    handle = quote(asset.playback_id)
     watch_url = f"{base_url}/watch/{handle}"
     return {
         "title": asset.title or "Video",
@@ -127,9 +134,9 @@ async def page_asset(file_name: str, seen: Seen) -> Response:
     summary="What the watch page shows",
     responses=problems(404),
 )
-async def watch_state(playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
+async def watch_state(visit: Visiting, seen: Seen, given: Given) -> Response:
     """Title, status, progress, and which tracks can be delivered now."""
-    return JSONResponse(await _state(seen, given, playback_id), headers={**CORS_HEADERS, "Cache-Control": "no-store"})
+    return JSONResponse(await _state(seen, given, visit), headers={**CORS_HEADERS, "Cache-Control": "no-store"})
 
 
 @router.get(
@@ -142,19 +149,19 @@ async def watch_state(playback_id: PlaybackId, seen: Seen, given: Given) -> Resp
         404, own={200: {"description": "Events.", "content": {sse.MEDIA_TYPE: {"schema": {"type": "string"}}}}}
     ),
 )
-async def watch_events(playback_id: PlaybackId, seen: Seen, given: Given) -> Response:
+async def watch_events(visit: Visiting, seen: Seen, given: Given) -> Response:
     """Events `state` with the same JSON as the state, at most one a second, until all is there."""
-    first = await _state(seen, given, playback_id)
-    return sse.EventStream(_follow(seen, given, playback_id, first))
+    first = await _state(seen, given, visit)
+    return sse.EventStream(_follow(seen, given, visit, first))
 
 
-async def _follow(seen: Viewing, given: Deps, playback_id: str, state: dict[str, Any]) -> AsyncGenerator[bytes]:
+async def _follow(seen: Viewing, given: Deps, visit: Visit, state: dict[str, Any]) -> AsyncGenerator[bytes]:
     with given.db.subscribe() as subscription:
         yield sse.event("state", state)
         quiet_s = 0.0
         while not given.closing.is_set():
             await subscription.wait(timeout_s=_FRESH_S)
-            now = await _state(seen, given, playback_id)
+            now = await _state(seen, given, visit)
             if now != state:
                 state, quiet_s = now, 0.0
                 yield sse.event("state", state)
@@ -165,10 +172,10 @@ async def _follow(seen: Viewing, given: Deps, playback_id: str, state: dict[str,
                 yield sse.HEARTBEAT
 
 
-async def _state(seen: Viewing, given: Deps, playback_id: str) -> dict[str, Any]:
-    view = await seen.playback.view(playback_id, fresh=True)
+async def _state(seen: Viewing, given: Deps, visit: Visit) -> dict[str, Any]:
+    view = await seen.playback.view(visit.playback_id, fresh=True)
     asset, job = view.snapshot.asset, view.snapshot.job
-    images = f"/image/{quote(asset.playback_id)}"
+    images = f"/image/{visit.handle}"
     told = None
     if job is not None and job.status in {"queued", "running"}:
         progress = await given.db.read(playback.progress, job, given.hub)
@@ -184,7 +191,7 @@ async def _state(seen: Viewing, given: Deps, playback_id: str) -> dict[str, Any]
         "height": asset.height,
         "has_video": video is not None or view.facts is None,
         "has_audio": bool(view.facts and view.facts.audio),
-        "stream_url": f"/stream/{quote(asset.playback_id)}.m3u8?planned=1" if view.playable else None,
+        "stream_url": f"/stream/{visit.handle}.m3u8?planned=1" if view.playable else None,
         "ready_tracks": view.ready_tracks,
         "complete": view.complete,
         "progress": told,
@@ -203,6 +210,7 @@ async def _state(seen: Viewing, given: Deps, playback_id: str) -> dict[str, Any]
     responses=problems(404, 422),
 )
 async def oembed(
+    request: Request,
     seen: Seen,
     given: Given,
     *,
@@ -217,9 +225,10 @@ async def oembed(
     found = re.fullmatch(r"/(?:watch|embed)/([^/]+)/?", urlsplit(url).path)
     if found is None or not url.startswith(given.base_url + "/"):
         raise not_found("watch_page", url[:200])
-    view = await seen.playback.view(found.group(1))
+    visit = await let_in(request, found.group(1), seen, Audience.VIDEO)
+    view = await seen.playback.view(visit.playback_id)
     width, height = _fitted(view, maxwidth, maxheight)
-    fields = _fields(view, given.base_url)
+    fields = _fields(view, visit.handle, given.base_url)
     frame = (
         f'<iframe src="{html.escape(fields["embed_url"])}" width="{width}" height="{height}" frameborder="0" '
         f'allow="autoplay; fullscreen; picture-in-picture" allowfullscreen title="{html.escape(fields["title"])}">'

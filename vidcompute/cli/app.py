@@ -2,7 +2,7 @@
 
 import typer
 
-from vidcompute.cli import assets, audit, checking, cluster, dead, frames, jobs, keys, machine, plan, run, submit
+from vidcompute.cli import assets, audit, checking, cluster, dead, frames, jobs, keys, machine, plan, run, signing, submit
 from vidcompute.cli.local import Local
 
 _HELP = """Self-hosted video infrastructure: a video goes in, streams, images and frames come out.
@@ -22,7 +22,7 @@ def create_app(local: Local) -> typer.Typer:
     def begin(context: typer.Context) -> None:
         context.obj = local
 
-    for part in (submit, frames, plan, checking, jobs, dead, assets, keys, audit, run, cluster, machine):
+    for part in (submit, frames, plan, checking, jobs, dead, assets, signing, keys, audit, run, cluster, machine):
         part.add_to(app)
     begin.__doc__ = _HELP
     return app

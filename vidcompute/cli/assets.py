@@ -72,7 +72,10 @@ def show(session: Session, asset_id: AssetArgument) -> int | None:
 
 
 def _described(asset: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
-    yield from ((name, asset[name]) for name in ("id", "status", "title", "passthrough", "job_id", "source_id"))
+    yield from (
+        (name, asset[name])
+        for name in ("id", "status", "title", "passthrough", "job_id", "source_id", "playback_id", "playback_policy")
+    )
     yield from (
         ("length", duration(asset["duration_ms"])),
         ("size", _shape(asset)),
@@ -93,15 +96,26 @@ def update(
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Replaces all keys and values. May be repeated.")
     ] = None,
+    policy: Annotated[
+        str | None, typer.Option(metavar="public|signed|password", help="Who may watch: all, by token, by password.")
+    ] = None,
+    password: Annotated[str | None, typer.Option(help="What viewers are asked for.")] = None,
+    ask: Annotated[bool, typer.Option("--ask-password", help="Type the password where nobody sees it.")] = False,
 ) -> int | None:
-    """Change an asset's title, passthrough text or metadata; what is not named stays."""
+    """Change an asset's title, passthrough text, metadata or who may watch it; what is not named stays."""
     changes: dict[str, Any] = {
         name: value or None for name, value in (("title", title), ("passthrough", passthrough)) if value is not None
     }
     if metadata:
         changes["metadata"] = dict(wishes.pair(text) for text in metadata)
+    if ask:
+        password = typer.prompt("Password", hide_input=True)
+    if password is not None:
+        changes["password"] = password
+    if policy or password is not None:
+        changes["playback_policy"] = policy or "password"
     if not changes:
-        raise typer.BadParameter("Say what to change: --title, --passthrough or --metadata.")
+        raise typer.BadParameter("Say what to change: --title, --passthrough, --metadata, --policy or --password.")
     asset = session.api.patch(path_of(asset_id), changes)
     session.output.json(asset)
     session.output.table(("", ""), _described(asset))

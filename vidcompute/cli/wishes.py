@@ -15,6 +15,7 @@ _LARGEST_SPEC_BYTES = 4 * 2**20
 _HEAD_BYTES = 512
 _BOM = b"\xef\xbb\xbf"
 _UNITS = {"k": 1_000, "m": 1_000_000}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,14 @@ def pair(text: str) -> tuple[str, str]:
     if not equals or not key:
         raise typer.BadParameter(f"{text!r} is no KEY=VALUE.")
     return key, value
+
+
+def seconds(text: str) -> int:
+    """A length of time as people write it: `90`, `90s`, `15m`, `6h`, `30d`."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _SECONDS else (text, "s")
+    if not number.isascii() or not number.isdigit():
+        raise typer.BadParameter(f"{text!r} is no length of time: write 90s, 15m, 6h or 30d.")
+    return int(number) * _SECONDS[unit]
 
 
 def media_spec(

@@ -85,6 +85,20 @@ api_keys = Table(
     Index("ix_api_keys_organization_id", "organization_id", "id"),
 )
 
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    _id(),
+    _organization(),
+    Column("name", String(200), nullable=False),
+    Column("algorithm", String(10), nullable=False),
+    Column("public_key", Document, nullable=False),  # a JSON Web Key; the private half is with its owner alone
+    _created(),
+    Column("revoked_ms", Milliseconds),
+    _one_of("algorithm", "RS256", "ES256", "EdDSA"),
+    Index("ix_signing_keys_organization_id", "organization_id", "id"),
+)
+
 sources = Table(
     "sources",
     metadata,
@@ -111,6 +125,8 @@ assets = Table(
     Column("source_id", ForeignKey("sources.id")),
     Column("job_id", String(40)),  # the job that is at work on it, or was last; no foreign key: the two name each other
     Column("playback_id", String(40), nullable=False, unique=True),
+    Column("playback_policy", String(16), nullable=False, server_default="public"),
+    Column("password_digest", String(200)),  # argon2id
     Column("facts", Document),
     Column("duration_ms", BigInteger),
     Column("width", Integer),

@@ -1,6 +1,6 @@
 """What a job asks for: the one definition that the API, the CLI, the recipes and the OpenAPI document share."""
 
-from enum import StrEnum
+from enum import StrEnum, auto
 from typing import Annotated, Any, Literal
 
 from pydantic import AnyHttpUrl, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -30,6 +30,14 @@ class HardwareEncoding(StrEnum):
     AUTO = "auto"  # where a node can
     OFF = "off"
     REQUIRED = "required"  # what no node can do is refused
+
+
+class PlaybackPolicy(StrEnum):
+    """Who may watch."""
+
+    PUBLIC = "public"  # everybody who has the address
+    SIGNED = "signed"  # with a token of the organization
+    PASSWORD = auto()
 
 
 class ImageFormat(StrEnum):
@@ -230,6 +238,8 @@ class JobOptions(MediaSpec):
     """Text of yours, given back unchanged with the asset and the job."""
     metadata: Annotated[dict[str, str], Field(max_length=50)] = Field(default_factory=dict)
     """Keys and values of yours, kept with the asset."""
+    playback_policy: Literal[PlaybackPolicy.PUBLIC, PlaybackPolicy.SIGNED] = PlaybackPolicy.PUBLIC
+    """Who may watch: everybody with the address, or whoever has a token. A password can be set afterwards."""
 
 
 class JobSpec(JobOptions):

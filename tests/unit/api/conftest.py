@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import httpx2
 import pytest
@@ -13,14 +13,21 @@ import structlog
 
 from tests.unit.engine import toys
 from vidcompute import logs
+from vidcompute.adapters.rates_memory import MemoryRates
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.api.app import Application, create_app
 from vidcompute.api.deps import Build, Deps, Limits
+from vidcompute.api.viewing import Viewing
 from vidcompute.db.engine import Database
 from vidcompute.ports.executor import AttemptSpec, Finished
 from vidcompute.services import accounts, jobs
+from vidcompute.services.admission import Door
+from vidcompute.services.playback import MakerLimits, Makers, Playback, Thumbnails
 
 MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(range(256)) * 8_000  # 2 MB
+PAGE = (
+    """<!doctype html><title>{{title}}</title><link href="{{oembed_url}}"><meta content="{{embed_url}}">{{nothing}}"""
+)
 URL = "https://example.com/films/clip.mp4"
 
 
@@ -74,8 +81,8 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.fixture
-async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
-    db = Database.open(f"sqlite:///{tmp_path / 'test.db'}")
+async def platform(tmp_path: Path, fresh_database: Callable[[Path], Database]) -> AsyncIterator[Platform]:
+    db = fresh_database(tmp_path)
     key_file = await db.write(accounts.ensure_local, tmp_path)
     storage = FolderStorage(tmp_path / "objects")
     executor = toys.HandExecutor()
@@ -106,6 +113,32 @@ async def client(platform: Platform) -> AsyncIterator[httpx2.AsyncClient]:
 @pytest.fixture
 async def stranger(platform: Platform) -> AsyncIterator[httpx2.AsyncClient]:
     """A client without a key."""
+    transport = httpx2.ASGITransport(platform.app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as made:
+        yield made
+
+
+@pytest.fixture
+def sites() -> tuple[str, ...]:
+    """Who may embed a video."""
+    return ("*",)
+
+
+@pytest.fixture
+async def viewer(platform: Platform, tmp_path: Path, sites: tuple[str, ...]) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client without a key, of an application that shows streams and pages."""
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "watch.html").write_text(PAGE)
+    nobody = cast(Any, None)  # nothing is made here
+    makers = Makers(nobody, nobody, tmp_path / "fast", rates=MemoryRates(), limits=MakerLimits(hold_s=0.05))
+    viewing = Viewing(
+        Playback(platform.deps.db, platform.storage, makers),
+        Thumbnails(nobody, tmp_path / "thumbnails", at_once=1, cache_bytes=0),
+        Door(platform.deps.db, MemoryRates(), own_site="video.test", password_pass_s=3600),
+        tmp_path / "pages",
+        sites,
+    )
+    platform.app.state.viewing = viewing
     transport = httpx2.ASGITransport(platform.app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as made:
         yield made

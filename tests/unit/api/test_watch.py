@@ -1,45 +1,15 @@
 """The watch page's frame: who may embed it, what oEmbed says of it, and the state that it follows."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
 
 import httpx2
 import pytest
 
-from tests.unit.api.conftest import URL, Platform
-from vidcompute.adapters.rates_memory import MemoryRates
-from vidcompute.api.app import create_app
-from vidcompute.api.viewing import Viewing
-from vidcompute.services.playback import Makers, Playback, Thumbnails
+from tests.unit.api.conftest import URL
 
 BASE = "https://video.test"
 TITLE = 'A "clip" & <b>more</b>'
-PAGE = (
-    """<!doctype html><title>{{title}}</title><link href="{{oembed_url}}"><meta content="{{embed_url}}">{{nothing}}"""
-)
-
-
-@pytest.fixture
-def sites() -> tuple[str, ...]:
-    return ("*",)
-
-
-@pytest.fixture
-async def viewer(platform: Platform, tmp_path: Path, sites: tuple[str, ...]) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client without a key, of an application that shows a page."""
-    (tmp_path / "pages").mkdir()
-    (tmp_path / "pages" / "watch.html").write_text(PAGE)
-    nobody = cast(Any, None)  # nothing is made here
-    makers = Makers(nobody, nobody, tmp_path / "fast", rates=MemoryRates())
-    playback = Playback(platform.deps.db, platform.storage, makers)
-    viewing = Viewing(
-        playback, Thumbnails(nobody, tmp_path / "thumbnails", at_once=1, cache_bytes=0), tmp_path / "pages", sites
-    )
-    transport = httpx2.ASGITransport(create_app(platform.deps, viewing=viewing))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as made:
-        yield made
 
 
 @pytest.fixture

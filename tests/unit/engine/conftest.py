@@ -1,6 +1,6 @@
 """Databases for tests of the engine."""
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -20,9 +20,9 @@ def conn() -> Generator[Connection]:
 
 
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncGenerator[Database]:
+async def db(tmp_path: Path, fresh_database: Callable[[Path], Database]) -> AsyncGenerator[Database]:
     """A fresh database in a file, with the built-in organization."""
-    database = Database.open(f"sqlite:///{tmp_path / 'test.db'}")
+    database = fresh_database(tmp_path)
     await database.write(accounts.ensure_local, tmp_path)
     yield database
     await database.close()

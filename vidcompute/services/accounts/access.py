@@ -36,6 +36,8 @@ class Scope(StrEnum):
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
     NODES_READ = "nodes:read"
+    SIGNING_READ = "signing:read"
+    SIGNING_WRITE = "signing:write"
 
 
 class Entry(StrEnum):
@@ -51,7 +53,13 @@ ALL = "*"  # in the row of a key: every scope that there is, and that there will
 
 _VIEWER = frozenset({Scope.ASSETS_READ, Scope.JOBS_READ, Scope.NODES_READ})
 _EDITOR = _VIEWER | {Scope.ASSETS_WRITE, Scope.JOBS_WRITE}
-_ADMIN = _EDITOR | {Scope.AUDIT_READ, Scope.KEYS_READ, Scope.KEYS_WRITE}
+_ADMIN = _EDITOR | {
+    Scope.AUDIT_READ,
+    Scope.KEYS_READ,
+    Scope.KEYS_WRITE,
+    Scope.SIGNING_READ,
+    Scope.SIGNING_WRITE,
+}
 
 ROLES: Mapping[Role, frozenset[Scope]] = {
     Role.VIEWER: _VIEWER,
@@ -70,6 +78,11 @@ OPERATIONS: Mapping[str, Rule] = {
     "list_outputs": Scope.ASSETS_READ,
     "update_asset": Scope.ASSETS_WRITE,
     "delete_asset": Scope.ASSETS_WRITE,
+    # who may watch
+    "sign_links": Scope.ASSETS_WRITE,
+    "list_signing_keys": Scope.SIGNING_READ,
+    "create_signing_key": Scope.SIGNING_WRITE,
+    "revoke_signing_key": Scope.SIGNING_WRITE,
     # audit log
     "list_audit_entries": Scope.AUDIT_READ,
     "export_audit_log": Scope.AUDIT_READ,
@@ -115,6 +128,7 @@ OPERATIONS: Mapping[str, Rule] = {
     "get_watch_state": Entry.PUBLIC,
     "follow_watch_state": Entry.PUBLIC,
     "get_oembed": Entry.PUBLIC,
+    "unlock_playback": Entry.PUBLIC,
 }
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vidcompute.pipeline.spec import PlaybackPolicy
+
 
 @dataclass(frozen=True)
 class Source:
@@ -31,6 +33,8 @@ class Asset:
     source_id: str | None
     job_id: str | None
     playback_id: str
+    playback_policy: PlaybackPolicy
+    password_digest: str | None
     facts: Mapping[str, Any] | None
     duration_ms: int | None
     width: int | None

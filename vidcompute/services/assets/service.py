@@ -11,9 +11,10 @@ from vidcompute import failpoints
 from vidcompute.db.engine import Database
 from vidcompute.db.outbox import crossed, emit, now_ms
 from vidcompute.db.schema import artifacts, assets, interests, jobs, sources, tasks
-from vidcompute.errors import VidComputeError
+from vidcompute.errors import VidComputeError, invalid
 from vidcompute.ids import new_id, new_playback_id
 from vidcompute.media.facts import SourceFacts
+from vidcompute.pipeline.spec import PlaybackPolicy
 from vidcompute.ports.storage import Storage
 from vidcompute.services import tasks as task_service
 from vidcompute.services.assets import queries
@@ -41,6 +42,7 @@ def create(
     passthrough: str | None = None,
     metadata: Mapping[str, str] | None = None,
     source_id: str | None = None,
+    playback_policy: PlaybackPolicy = PlaybackPolicy.PUBLIC,
 ) -> Asset:
     """A new asset, `preparing`."""
     at = now_ms()
@@ -54,6 +56,7 @@ def create(
         "metadata": dict(metadata or {}),
         "source_id": source_id,
         "playback_id": new_playback_id(),
+        "playback_policy": playback_policy,
         "created_ms": at,
         "updated_ms": at,
     }
@@ -69,15 +72,24 @@ class Changes(TypedDict, total=False):
     title: str | None
     passthrough: str | None
     metadata: Mapping[str, str]
+    playback_policy: PlaybackPolicy
+    password_digest: str
 
 
 def change(conn: Connection, organization_id: str, asset_id: str, changes: Changes) -> Asset:
-    """Change the user's own fields; metadata is replaced as a whole."""
-    queries.get(conn, organization_id, asset_id)
+    """Change the user's own fields; metadata is replaced as a whole.
+
+    Raises `password_missing` (invalid) where a password is to be asked for and there is none.
+    """
+    known = queries.get(conn, organization_id, asset_id)
+    policy = changes.get("playback_policy", known.playback_policy)
+    if policy == PlaybackPolicy.PASSWORD and not changes.get("password_digest", known.password_digest):
+        raise invalid("password_missing", "Send the `password` that viewers are to be asked for.")
     if changes:
         values = {**changes, "updated_ms": now_ms()}
         conn.execute(update(assets).where(assets.c.id == asset_id).values(values))
-        emit(conn, organization_id, "asset.updated", asset_id, {"asset_id": asset_id, "fields": sorted(changes)})
+        fields = sorted(name.removesuffix("_digest") for name in changes)
+        emit(conn, organization_id, "asset.updated", asset_id, {"asset_id": asset_id, "fields": fields})
     return queries.get(conn, organization_id, asset_id)
 
 

@@ -1,14 +1,9 @@
-"""What is read about secrets, and about what attempts work on."""
+"""What is read about what attempts work on."""
 
 from sqlalchemy import Connection, select
 
-from vidcompute.db.schema import attempts, secrets, tasks
+from vidcompute.db.schema import attempts, tasks
 from vidcompute.services.tasks.queries import AnyRow
-
-
-def secret(conn: Connection, name: str) -> str | None:
-    """The secret of this name; None before it was made."""
-    return conn.execute(select(secrets.c.value).where(secrets.c.name == name)).scalar()
 
 
 def work_of(conn: Connection, attempt_id: str) -> AnyRow | None:

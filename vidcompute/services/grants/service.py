@@ -7,14 +7,12 @@ token dies with the attempt's claim to its task. It is signed with a secret that
 import base64
 import hashlib
 import hmac
-import secrets as random
 import time
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
-from vidcompute.db.outbox import now_ms
-from vidcompute.db.schema import secrets
+from vidcompute.db import secrets
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.pipeline.plan import SOURCE
 from vidcompute.services.grants import queries
@@ -48,11 +46,7 @@ class Scope:
 
 def ensure_secret(conn: Connection) -> bytes:
     """The secret that tokens are signed with, made where it is missing."""
-    value = queries.secret(conn, _NAME)
-    if value is None:
-        value = random.token_hex(32)
-        conn.execute(insert(secrets).values(name=_NAME, value=value, created_ms=now_ms()))
-    return bytes.fromhex(value)
+    return secrets.ensure(conn, _NAME)
 
 
 def installation(secret: bytes) -> str:
@@ -71,10 +65,10 @@ def scope_of(conn: Connection, token: str) -> Scope:
 
     An attempt that doesn't own its task any more may still store its log, and nothing else.
     """
-    value = queries.secret(conn, _NAME)
-    if value is None:
+    secret = secrets.known(conn, _NAME)
+    if secret is None:
         raise _invalid("no server has made any")
-    row = queries.work_of(conn, _attempt_of(bytes.fromhex(value), token))
+    row = queries.work_of(conn, _attempt_of(secret, token))
     if row is None:
         raise _invalid("its attempt is gone")
     attempt_id = token.partition(".")[0]

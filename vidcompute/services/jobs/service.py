@@ -48,6 +48,7 @@ def submit(
         passthrough=spec.passthrough,
         metadata=spec.metadata,
         source_id=source.id if source else None,
+        playback_policy=spec.playback_policy,
     )
     job_id = new_id("job")
     values = {

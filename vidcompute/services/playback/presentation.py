@@ -18,7 +18,7 @@ from vidcompute.pipeline.plan import PlanNode
 from vidcompute.pipeline.recipes.layout import Layout
 from vidcompute.pipeline.stages.audio import EncodeAudio
 from vidcompute.pipeline.stages.encode import Encode
-from vidcompute.pipeline.stages.package import FOLDER, Package
+from vidcompute.pipeline.stages.package import Package
 from vidcompute.pipeline.stages.remux import Remux
 from vidcompute.services.playback.models import Snapshot
 
@@ -102,15 +102,13 @@ class Presentation:
         artifact = self.snapshot.artifacts.get(_PACKAGE)
         return None if artifact is None else f"{artifact.storage_prefix}/{name}"
 
-    def named(self, text: str) -> str:
-        """A packaged text with this asset's playback ID in its URIs."""
-        return text.replace(f"{FOLDER}/", f"{self.snapshot.asset.playback_id}/")
+    def multivariant(self, folder: str, *, planned: bool) -> str:
+        """The multivariant playlist before the package is made: what can be delivered, or with `planned` all tracks.
 
-    def multivariant(self, *, planned: bool) -> str:
-        """The multivariant playlist before the package is made: what can be delivered, or with `planned` all tracks."""
+        The addresses in it begin with `folder`.
+        """
         layout = self._promised()
         rungs = layout.rungs if planned else [layout.fast] if layout.fast else []
-        folder = self.snapshot.asset.playback_id
         videos = [self._video_track(r, f"{folder}/{r.name}") for r in rungs]
         return playlists.multivariant_playlist(videos, [self._audio_track(cut, folder) for cut in layout.audio])
 

@@ -18,7 +18,7 @@ from vidcompute.pipeline.recipes.layout import Layout, layout
 from vidcompute.pipeline.spec import Hls, MediaSpec
 from vidcompute.pipeline.stages.audio import EncodeAudio
 from vidcompute.pipeline.stages.encode import Encode
-from vidcompute.pipeline.stages.package import DASH, MANIFEST, MULTIVARIANT, Package
+from vidcompute.pipeline.stages.package import DASH, FOLDER, MANIFEST, MULTIVARIANT, Package
 from vidcompute.pipeline.stages.probe import Probe
 from vidcompute.pipeline.stages.remux import Remux
 from vidcompute.ports.storage import Storage
@@ -91,14 +91,14 @@ class Playback:
                     return view
                 await commits.wait(left_s)
 
-    async def multivariant(self, playback_id: str, *, planned: bool) -> str:
-        """The multivariant playlist as text."""
+    async def multivariant(self, playback_id: str, handle: str, *, planned: bool) -> str:
+        """The multivariant playlist as text; the addresses in it begin with `handle`."""
         view = await self.playable(playback_id)
-        return await self._packaged(view, MULTIVARIANT) or view.multivariant(planned=planned)
+        return await self._packaged(view, MULTIVARIANT, handle) or view.multivariant(handle, planned=planned)
 
-    async def dash(self, playback_id: str) -> str:
-        """The DASH manifest as text; `dash_not_ready` until every rendition is complete."""
-        text = await self._packaged(await self.view(playback_id), DASH)
+    async def dash(self, playback_id: str, handle: str) -> str:
+        """The DASH manifest as text; `dash_manifest_not_found` until every rendition is complete."""
+        text = await self._packaged(await self.view(playback_id), DASH, handle)
         if text is None:
             raise not_found("dash_manifest", playback_id)
         return text
@@ -118,19 +118,20 @@ class Playback:
             raise not_found("iframe_playlist", track)
         return text
 
-    async def manifest(self, playback_id: str) -> str:
+    async def manifest(self, playback_id: str, handle: str) -> str:
         """All outputs as JSON: tracks as they were packaged, and the files and images beside them."""
         view = await self.view(playback_id)
-        text = await self._packaged(view, MANIFEST)
+        text = await self._packaged(view, MANIFEST, handle)
         if text is None:
             raise not_found("manifest", playback_id)
         return json.dumps({"playback_id": playback_id, **json.loads(text), "files": _files(view)}, indent=1)
 
-    async def _packaged(self, view: Presentation, name: str) -> str | None:
+    async def _packaged(self, view: Presentation, name: str, handle: str = "") -> str | None:
+        """A text of the package, with `handle` in the addresses that it has beside those relative to itself."""
         key = view.packaged(name)
         if key is None:
             return None
-        return view.named(b"".join([piece async for piece in self._storage.read(key)]).decode())
+        return b"".join([piece async for piece in self._storage.read(key)]).decode().replace(f"{FOLDER}/", f"{handle}/")
 
     async def file(self, playback_id: str, track: str, file_name: str) -> File:
         """A track's `init.mp4` or segment: from storage for good, else made now or waited for.

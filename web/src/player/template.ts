@@ -77,6 +77,10 @@ export const PLAYER_HTML = `
       </div>
       <p class="vc-cover-note"></p>
       <button type="button" class="vc-cover-action" hidden></button>
+      <form class="vc-cover-question" hidden>
+        <input type="password" autocomplete="current-password" maxlength="200" required>
+        <button type="submit"></button>
+      </form>
     </div>
   </div>
 </media-controller>

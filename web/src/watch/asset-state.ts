@@ -21,8 +21,12 @@ export interface AssetState {
   captions: unknown[];
 }
 
-/** What is known of the asset: its state, that it doesn't exist, or nothing yet. */
-export type Known = { kind: 'nothing' } | { kind: 'missing' } | { kind: 'state'; state: AssetState };
+/** What is known of the asset: its state, that it doesn't exist or isn't for who asks, or nothing yet. */
+export type Known =
+  | { kind: 'nothing' }
+  | { kind: 'missing' }
+  | { kind: 'locked'; detail: string; unlock: ((password: string) => Promise<string | null>) | null }
+  | { kind: 'state'; state: AssetState };
 
 /** Whether there is something to play. */
 export function isPlayable(state: AssetState): boolean {
@@ -60,6 +64,7 @@ export function coverFor(known: Known): Cover | null {
   if (known.kind === 'missing') {
     return { kind: 'error', heading: 'No video here', detail: 'The link is wrong, or the video was deleted.' };
   }
+  if (known.kind === 'locked') return locked(known.detail, known.unlock);
   const { state } = known;
   if (state.status === 'errored') {
     return {
@@ -71,6 +76,15 @@ export function coverFor(known: Known): Cover | null {
   }
   if (isPlayable(state)) return null;
   return preparing(state);
+}
+
+function locked(detail: string, unlock: ((password: string) => Promise<string | null>) | null): Cover {
+  if (unlock === null) return { kind: 'locked', heading: 'This video is private', detail };
+  return {
+    kind: 'locked',
+    heading: 'This video is private',
+    question: { label: 'Password', send: 'Watch', answer: unlock },
+  };
 }
 
 function preparing(state: AssetState): Cover {

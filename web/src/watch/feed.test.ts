@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AssetState } from './asset-state';
-import { Feed } from './feed';
+import { Feed, type Problem } from './feed';
 
 class FakeSource extends EventTarget {
   static readonly CLOSED = 2;
@@ -20,6 +20,7 @@ const seen: string[] = [];
 const events = {
   onState: (next: AssetState) => seen.push(next.title),
   onMissing: () => seen.push('missing'),
+  onLocked: (problem: Problem) => seen.push(`locked: ${problem.code}`),
   onConnection: () => undefined,
 };
 let feed: Feed;
@@ -66,6 +67,14 @@ describe('Feed', () => {
     feed = new Feed('/watch/abc', events);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(seen).toEqual(['missing']);
+    expect(fetching).toHaveBeenCalledTimes(1);
+  });
+
+  it('says why it may not be seen, and rests', async () => {
+    const fetching = answer(403, { code: 'password_needed', detail: 'This video has a password.' });
+    feed = new Feed('/watch/abc', events);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(seen).toEqual(['locked: password_needed']);
     expect(fetching).toHaveBeenCalledTimes(1);
   });
 

@@ -1,9 +1,17 @@
 import type { AssetState } from './asset-state';
 
+/** The part of a problem that the page shows (RFC 9457). */
+export interface Problem {
+  code: string;
+  detail: string;
+}
+
 /** What the feed tells. */
 export interface FeedEvents {
   onState(state: AssetState): void;
   onMissing(): void;
+  /** Who asks may not see it; the server's words for why. */
+  onLocked(problem: Problem): void;
   /** Whether the server can be reached at the moment. */
   onConnection(connected: boolean): void;
 }
@@ -45,6 +53,11 @@ export class Feed {
       if (response.status === 404 || response.status === 410) {
         this.close();
         this.events.onMissing();
+        return;
+      }
+      if (response.status === 403) {
+        this.close();
+        this.events.onLocked((await response.json()) as Problem);
         return;
       }
       if (!response.ok) throw new Error(`HTTP ${response.status}`);

@@ -10,7 +10,7 @@ import {
   readyTracks,
   workInWords,
 } from './asset-state';
-import { Feed } from './feed';
+import { Feed, type Problem } from './feed';
 import { serveMessages } from './messages';
 import { placeOf, playerOptions } from './query';
 import { ShareDialog } from './share';
@@ -70,6 +70,24 @@ function reflect(): void {
   html.dataset.stalls = `${player.stalls}`;
 }
 
+/** Exchanges a password for an address that lets in, and goes there; says what is wrong otherwise. */
+async function unlockWith(password: string): Promise<string | null> {
+  try {
+    const response = await fetch(`${watchPath}/unlock`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ password }),
+    });
+    const body = await response.json();
+    if (!response.ok) return (body as Problem).detail;
+    const to = window.location.pathname.replace(place.playbackId, (body as { handle: string }).handle);
+    window.location.replace(`${to}${window.location.search}`);
+    return null;
+  } catch {
+    return 'The server can’t be reached. Try again.';
+  }
+}
+
 function announceChange(before: Known, after: Known): void {
   if (after.kind !== 'state') return;
   const was = before.kind === 'state' ? before.state.status : null;
@@ -90,6 +108,12 @@ const feed = new Feed(watchPath, {
   },
   onMissing() {
     known = { kind: 'missing' };
+    show();
+  },
+  onLocked(problem) {
+    const unlock = problem.code === 'password_needed' ? unlockWith : null;
+    known = { kind: 'locked', detail: problem.detail, unlock };
+    document.title = 'Private video';
     show();
   },
   onConnection(connected) {

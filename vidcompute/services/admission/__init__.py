@@ -1,0 +1,31 @@
+"""Who may watch: signing keys, tokens and passwords, and the passes that they are exchanged for."""
+
+from vidcompute.services.admission.door import Door, digest
+from vidcompute.services.admission.models import (
+    BY_SERVER,
+    EVERYTHING,
+    Algorithm,
+    Audience,
+    Pass,
+    SigningKey,
+    Visitor,
+)
+from vidcompute.services.admission.queries import keys_of
+from vidcompute.services.admission.service import NewKey, add_key, make_key, revoke_key
+
+__all__ = [
+    "BY_SERVER",
+    "EVERYTHING",
+    "Algorithm",
+    "Audience",
+    "Door",
+    "NewKey",
+    "Pass",
+    "SigningKey",
+    "Visitor",
+    "add_key",
+    "digest",
+    "keys_of",
+    "make_key",
+    "revoke_key",
+]
