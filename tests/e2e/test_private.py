@@ -128,7 +128,7 @@ def test_a_password_is_asked_for_and_opens(driver: Driver, videos: tuple[Json, J
     wait_until(lambda: page.locator(".vc-cover-question input").is_visible(), what="the question")
     page.fill(".vc-cover-question input", "open barley")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('.vc-cover-note').textContent.includes('not the video')")
+    wait_until(lambda: "not the video" in page.inner_text(".vc-cover-note"), what="the word that it is wrong")
     page.fill(".vc-cover-question input", "open sesame")
     page.keyboard.press("Enter")
     wait_for_data(page, "asset", "ready")

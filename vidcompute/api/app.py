@@ -50,7 +50,12 @@ _GUARDED = (
     audit.router,
     health.router,
 )
-_PUBLIC = (streams.router, pictures.router, watch.router, admission.public_router)  # nobody is asked: a segment costs no look-up
+_PUBLIC = (
+    streams.router,
+    pictures.router,
+    watch.router,
+    admission.public_router,
+)
 _APART = (docs.router, gateway.router)  # no part of the API: pages about it, and what nodes have tokens for
 
 

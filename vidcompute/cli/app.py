@@ -2,7 +2,21 @@
 
 import typer
 
-from vidcompute.cli import assets, audit, checking, cluster, dead, frames, jobs, keys, machine, plan, run, signing, submit
+from vidcompute.cli import (
+    assets,
+    audit,
+    checking,
+    cluster,
+    dead,
+    frames,
+    jobs,
+    keys,
+    machine,
+    plan,
+    run,
+    signing,
+    submit,
+)
 from vidcompute.cli.local import Local
 
 _HELP = """Self-hosted video infrastructure: a video goes in, streams, images and frames come out.

@@ -47,7 +47,14 @@ def test_a_redirect_may_be_kept_for_half_of_the_signatures_life(folder: Path) ->
 
 def test_what_is_private_is_kept_by_nobody_else(folder: Path) -> None:
     answer = client(Signing(folder), Delivery(redirect=True)).get("/?cache=private, max-age=9")
-    assert answer.headers["cache-control"] == "private, max-age=1800"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["location"].endswith("&until=60")
+
+
+def test_what_is_private_goes_past_a_cdn_that_is_open_to_all(folder: Path) -> None:
+    delivery = Delivery(redirect=True, cdn_url="https://cdn.example/library")
+    answer = client(Signing(folder), delivery).get("/?cache=private, max-age=9")
+    assert answer.headers["location"].startswith("https://bucket.example:9000/")
 
 
 @pytest.mark.parametrize("asked", ["GET /?type=text/vtt", "HEAD /"])
