@@ -14,6 +14,8 @@ from urllib.parse import quote as _quote
 
 import httpx2
 
+Algorithm: TypeAlias = "Literal['RS256', 'ES256', 'EdDSA']"
+
 
 class Arrow(TypedDict):
     """One way from state to state."""
@@ -34,6 +36,7 @@ class Asset(TypedDict):
     passthrough: str | None
     metadata: dict[str, str]
     playback_id: str
+    playback_policy: PlaybackPolicy
     job_id: str | None
     source_id: str | None
     duration_ms: int | None
@@ -53,6 +56,8 @@ class AssetChanges(TypedDict):
     title: NotRequired[str | None]
     passthrough: NotRequired[str | None]
     metadata: NotRequired[dict[str, str]]
+    playback_policy: NotRequired[PlaybackPolicy]
+    password: NotRequired[str]
 
 
 class AssetPage(TypedDict):
@@ -63,6 +68,8 @@ class AssetPage(TypedDict):
 
 
 AssetStatus: TypeAlias = "Literal['preparing', 'playable', 'ready', 'errored']"
+
+Audience: TypeAlias = "Literal['video', 'thumbnail', 'storyboard']"
 
 
 class Audio(TypedDict):
@@ -105,6 +112,16 @@ class Caller(TypedDict):
 
 
 Codec: TypeAlias = "Literal['h264', 'hevc', 'av1']"
+
+
+class Conditions(TypedDict):
+    """What a signed link opens, for whom, and for how long."""
+
+    expires_in_s: NotRequired[int]
+    audiences: NotRequired[list[Audience]]
+    ip: NotRequired[str | None]
+    referrers: NotRequired[list[str]]
+    viewer_id: NotRequired[str | None]
 
 
 class Effort(TypedDict):
@@ -213,6 +230,7 @@ class JobOptions(TypedDict):
     title: NotRequired[str | None]
     passthrough: NotRequired[str | None]
     metadata: NotRequired[dict[str, str]]
+    playback_policy: NotRequired[Literal["public", "signed"]]
 
 
 class JobPage(TypedDict):
@@ -246,6 +264,7 @@ class JobSpec(TypedDict):
     title: NotRequired[str | None]
     passthrough: NotRequired[str | None]
     metadata: NotRequired[dict[str, str]]
+    playback_policy: NotRequired[Literal["public", "signed"]]
     input: str | UrlInput | UploadInput | JobInput
     resume_from: NotRequired[str | None]
 
@@ -335,6 +354,18 @@ class LogPage(TypedDict):
     next_cursor: str | None
 
 
+class MadeSigningKey(TypedDict):
+    """A key that was made just now."""
+
+    id: str
+    name: str
+    algorithm: Algorithm
+    public_key: dict[str, Any]
+    created_at: str
+    revoked_at: str | None
+    private_key: str | None
+
+
 class Mp4(TypedDict):
     """A progressive MP4, made of the ladder's own frames."""
 
@@ -355,6 +386,14 @@ class NewKey(TypedDict):
     last_used_at: str | None
     revoked_at: str | None
     secret: str
+
+
+class NewSigningKey(TypedDict):
+    """A key pair to be made, or the public half of one that you made yourself."""
+
+    name: str
+    algorithm: NotRequired[Algorithm]
+    public_key: NotRequired[str | None]
 
 
 class Node(TypedDict):
@@ -423,6 +462,9 @@ class PlanView(TypedDict):
     nodes: list[PlanStep]
     notes: list[str]
     cost: Effort
+
+
+PlaybackPolicy: TypeAlias = "Literal['public', 'signed', 'password']"
 
 
 class Preview(TypedDict):
@@ -520,7 +562,31 @@ class Resumption(TypedDict):
 
 Role: TypeAlias = "Literal['viewer', 'editor', 'admin', 'owner']"
 
-Scope: TypeAlias = "Literal['assets:read', 'assets:write', 'audit:read', 'jobs:read', 'jobs:write', 'keys:read', 'keys:write', 'nodes:read']"
+Scope: TypeAlias = "Literal['assets:read', 'assets:write', 'audit:read', 'jobs:read', 'jobs:write', 'keys:read', 'keys:write', 'nodes:read', 'signing:read', 'signing:write']"
+
+
+class SignedLinks(TypedDict):
+    """Addresses that let in whoever has them."""
+
+    expires_at: str
+    urls: Links
+
+
+class SigningKeyList(TypedDict):
+    """Signing keys, newest first."""
+
+    items: list[SigningKeyView]
+
+
+class SigningKeyView(TypedDict):
+    """A key that tokens for viewers are signed with."""
+
+    id: str
+    name: str
+    algorithm: Algorithm
+    public_key: dict[str, Any]
+    created_at: str
+    revoked_at: str | None
 
 
 class Stage(TypedDict):
@@ -576,6 +642,18 @@ class Thumbnail(TypedDict):
 
     type: NotRequired[Literal["thumbnail"]]
     time: NotRequired[float | None]
+
+
+class Unlock(TypedDict):
+    """What a viewer types."""
+
+    password: str
+
+
+class Unlocked(TypedDict):
+    """Where the viewer goes on."""
+
+    handle: str
 
 
 class UploadInput(TypedDict):
@@ -823,6 +901,27 @@ class Client:
         """List outputs"""
         return cast("OutputList", self._send("GET", f"/api/v1/assets/{_quote(str(asset_id), safe='')}/outputs").json())
 
+    def list_signing_keys(self) -> SigningKeyList:
+        """List signing keys"""
+        return cast("SigningKeyList", self._send("GET", "/api/v1/signing-keys").json())
+
+    def create_signing_key(self, body: NewSigningKey) -> MadeSigningKey:
+        """Make a signing key"""
+        return cast("MadeSigningKey", self._send("POST", "/api/v1/signing-keys", json=body).json())
+
+    def revoke_signing_key(self, key_id: str) -> SigningKeyView:
+        """Revoke a signing key"""
+        return cast(
+            "SigningKeyView", self._send("DELETE", f"/api/v1/signing-keys/{_quote(str(key_id), safe='')}").json()
+        )
+
+    def sign_links(self, asset_id: str, body: Conditions) -> SignedLinks:
+        """Sign links to an asset"""
+        return cast(
+            "SignedLinks",
+            self._send("POST", f"/api/v1/assets/{_quote(str(asset_id), safe='')}/signed-links", json=body).json(),
+        )
+
     def list_nodes(self) -> NodeList:
         """List the nodes"""
         return cast("NodeList", self._send("GET", "/api/v1/nodes").json())
@@ -949,15 +1048,15 @@ class Client:
             "dict[str, Any]", self._send("GET", f"/stream/{_quote(str(playback_id), safe='')}/manifest.json").json()
         )
 
-    def get_media_playlist(self, playback_id: str, track: str) -> Iterator[bytes]:
+    def get_media_playlist(self, track: str, playback_id: str) -> Iterator[bytes]:
         """HLS media playlist"""
         return self._bytes(f"/stream/{_quote(str(playback_id), safe='')}/{_quote(str(track), safe='')}/index.m3u8")
 
-    def get_iframe_playlist(self, playback_id: str, track: str) -> Iterator[bytes]:
+    def get_iframe_playlist(self, track: str, playback_id: str) -> Iterator[bytes]:
         """HLS I-frame playlist"""
         return self._bytes(f"/stream/{_quote(str(playback_id), safe='')}/{_quote(str(track), safe='')}/iframes.m3u8")
 
-    def get_segment(self, playback_id: str, track: str, file_name: str) -> Iterator[bytes]:
+    def get_segment(self, track: str, file_name: str, playback_id: str) -> Iterator[bytes]:
         """Media segment, or the track's init segment"""
         return self._bytes(
             f"/stream/{_quote(str(playback_id), safe='')}/{_quote(str(track), safe='')}/{_quote(str(file_name), safe='')}"
@@ -965,8 +1064,8 @@ class Client:
 
     def get_thumbnail(
         self,
-        playback_id: str,
         suffix: Suffix,
+        playback_id: str,
         *,
         time: float | None = None,
         width: int | None = None,
@@ -983,7 +1082,7 @@ class Client:
         """Short moving preview"""
         return self._bytes(f"/image/{_quote(str(playback_id), safe='')}/preview.webp")
 
-    def get_storyboard_file(self, playback_id: str, file_name: str) -> Iterator[bytes]:
+    def get_storyboard_file(self, file_name: str, playback_id: str) -> Iterator[bytes]:
         """Storyboard: storyboard.vtt, storyboard.json and their sheets"""
         return self._bytes(f"/image/{_quote(str(playback_id), safe='')}/{_quote(str(file_name), safe='')}")
 
@@ -1012,6 +1111,12 @@ class Client:
             self._send(
                 "GET", "/oembed", params={"url": url, "maxwidth": maxwidth, "maxheight": maxheight, "format": format}
             ).json(),
+        )
+
+    def unlock_playback(self, playback_id: str, body: Unlock) -> Unlocked:
+        """Open a video with its password"""
+        return cast(
+            "Unlocked", self._send("POST", f"/watch/{_quote(str(playback_id), safe='')}/unlock", json=body).json()
         )
 
 

@@ -215,7 +215,7 @@ export interface paths {
         head?: never;
         /**
          * Change an asset
-         * @description Change the title, the passthrough text or the metadata; what is left out stays.
+         * @description Change the title, the passthrough text, the metadata or who may watch; what is left out stays.
          */
         patch: operations["update_asset"];
         trace?: never;
@@ -234,6 +234,70 @@ export interface paths {
         get: operations["list_outputs"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/signing-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List signing keys
+         * @description All keys, newest first, revoked ones among them.
+         */
+        get: operations["list_signing_keys"];
+        put?: never;
+        /**
+         * Make a signing key
+         * @description Make a key for tokens that let viewers of signed videos in.
+         */
+        post: operations["create_signing_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/signing-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a signing key
+         * @description Let nobody in with its tokens any more: within 60 seconds, those who watch already included.
+         */
+        delete: operations["revoke_signing_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/assets/{asset_id}/signed-links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign links to an asset
+         * @description Addresses that let in whoever has them, where the conditions are met. A public asset needs none.
+         */
+        post: operations["sign_links"];
         delete?: never;
         options?: never;
         head?: never;
@@ -808,10 +872,36 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/watch/{playback_id}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a video with its password
+         * @description Exchange a video's password for a pass, which is good for some hours.
+         */
+        post: operations["unlock_playback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Algorithm
+         * @description How tokens of a signing key are signed: fixed with the key, whatever a token says.
+         * @enum {string}
+         */
+        Algorithm: "RS256" | "ES256" | "EdDSA";
         /**
          * Arrow
          * @description One way from state to state.
@@ -843,6 +933,7 @@ export interface components {
          *         "album": "2026"
          *       },
          *       "playback_id": "4rj0t5w6x7y8z9abcd0123ef",
+         *       "playback_policy": "public",
          *       "job_id": "job_01kq3v8a4rj0t5w6x7y8z9abcd",
          *       "source_id": "src_01kq3v8a4rj0t5w6x7y8z9abcf",
          *       "duration_ms": 600000,
@@ -887,6 +978,8 @@ export interface components {
              * @description The public handle of its streams and images.
              */
             playback_id: string;
+            /** @description Who may watch: everybody with the address, whoever has a token, or whoever knows the password. */
+            playback_policy: components["schemas"]["PlaybackPolicy"];
             /**
              * Job Id
              * @description The job that is at work on it, or was last.
@@ -959,6 +1052,17 @@ export interface components {
             metadata?: {
                 [key: string]: string;
             };
+            /**
+             * @description Who may watch. `password` needs one.
+             * @default public
+             */
+            playback_policy: components["schemas"]["PlaybackPolicy"];
+            /**
+             * Password
+             * @description What viewers are asked for; those who were let in with another one are asked again.
+             * @default
+             */
+            password: string;
         };
         /**
          * AssetPage
@@ -979,6 +1083,12 @@ export interface components {
          * @enum {string}
          */
         AssetStatus: "preparing" | "playable" | "ready" | "errored";
+        /**
+         * Audience
+         * @description What a token opens.
+         * @enum {string}
+         */
+        Audience: "video" | "thumbnail" | "storyboard";
         /**
          * Audio
          * @description The sound alone, as M4A (AAC).
@@ -1083,6 +1193,42 @@ export interface components {
          * @enum {string}
          */
         Codec: "h264" | "hevc" | "av1";
+        /**
+         * Conditions
+         * @description What a signed link opens, for whom, and for how long.
+         * @example {
+         *       "expires_in_s": 3600,
+         *       "referrers": [
+         *         "example.com"
+         *       ]
+         *     }
+         */
+        Conditions: {
+            /**
+             * Expires In S
+             * @default 3600
+             */
+            expires_in_s: number;
+            /** Audiences */
+            audiences?: components["schemas"]["Audience"][];
+            /**
+             * Ip
+             * @description An address, or a network, that the viewer must come from.
+             * @default null
+             */
+            ip: string | null;
+            /**
+             * Referrers
+             * @description Sites that may show the video; `*.example.com` stands for all below.
+             */
+            referrers?: string[];
+            /**
+             * Viewer Id
+             * @description Your own word for the viewer; the server's log has it with every request.
+             * @default null
+             */
+            viewer_id: string | null;
+        };
         /**
          * Effort
          * @description Seconds of work.
@@ -1260,6 +1406,7 @@ export interface components {
          *           "album": "2026"
          *         },
          *         "playback_id": "4rj0t5w6x7y8z9abcd0123ef",
+         *         "playback_policy": "public",
          *         "job_id": "job_01kq3v8a4rj0t5w6x7y8z9abcd",
          *         "source_id": "src_01kq3v8a4rj0t5w6x7y8z9abcf",
          *         "duration_ms": 600000,
@@ -1403,6 +1550,13 @@ export interface components {
             metadata?: {
                 [key: string]: string;
             };
+            /**
+             * Playback Policy
+             * @description Who may watch: everybody with the address, or whoever has a token. A password can be set afterwards.
+             * @default public
+             * @enum {string}
+             */
+            playback_policy: "public" | "signed";
         };
         /**
          * JobPage
@@ -1480,6 +1634,13 @@ export interface components {
             metadata?: {
                 [key: string]: string;
             };
+            /**
+             * Playback Policy
+             * @description Who may watch: everybody with the address, or whoever has a token. A password can be set afterwards.
+             * @default public
+             * @enum {string}
+             */
+            playback_policy: "public" | "signed";
             /**
              * Input
              * @description A URL, `{"source": "src_…"}`, or `{"job": "job_…"}` for the video of an earlier job.
@@ -1702,6 +1863,39 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * MadeSigningKey
+         * @description A key that was made just now.
+         */
+        MadeSigningKey: {
+            /**
+             * Id
+             * @description Goes into a token's header as `kid`.
+             */
+            id: string;
+            /** Name */
+            name: string;
+            algorithm: components["schemas"]["Algorithm"];
+            /**
+             * Public Key
+             * @description A JSON Web Key.
+             */
+            public_key: {
+                [key: string]: unknown;
+            };
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * Private Key
+             * @description PEM (PKCS 8). Keep it: it is not stored here, and never shown again.
+             */
+            private_key: string | null;
+        };
+        /**
          * Mp4
          * @description A progressive MP4, made of the ladder's own frames.
          */
@@ -1758,6 +1952,22 @@ export interface components {
             revoked_at: string | null;
             /** Secret */
             secret: string;
+        };
+        /**
+         * NewSigningKey
+         * @description A key pair to be made, or the public half of one that you made yourself.
+         */
+        NewSigningKey: {
+            /** Name */
+            name: string;
+            /** @default ES256 */
+            algorithm: components["schemas"]["Algorithm"];
+            /**
+             * Public Key
+             * @description PEM; left out, we make the pair and show its private half once.
+             * @default null
+             */
+            public_key: string | null;
         };
         /**
          * Node
@@ -1935,6 +2145,12 @@ export interface components {
             /** @description The sum over all nodes; wall_s as if they ran one after the other. */
             cost: components["schemas"]["Effort"];
         };
+        /**
+         * PlaybackPolicy
+         * @description Who may watch.
+         * @enum {string}
+         */
+        PlaybackPolicy: "public" | "signed" | "password";
         /**
          * Preview
          * @description A short animated WebP of the video's highlights.
@@ -2195,7 +2411,55 @@ export interface components {
          * @description What an API key may be made for: to read, or to change, one kind of thing.
          * @enum {string}
          */
-        Scope: "assets:read" | "assets:write" | "audit:read" | "jobs:read" | "jobs:write" | "keys:read" | "keys:write" | "nodes:read";
+        Scope: "assets:read" | "assets:write" | "audit:read" | "jobs:read" | "jobs:write" | "keys:read" | "keys:write" | "nodes:read" | "signing:read" | "signing:write";
+        /**
+         * SignedLinks
+         * @description Addresses that let in whoever has them.
+         */
+        SignedLinks: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            urls: components["schemas"]["Links"];
+        };
+        /**
+         * SigningKeyList
+         * @description Signing keys, newest first.
+         */
+        SigningKeyList: {
+            /** Items */
+            items: components["schemas"]["SigningKeyView"][];
+        };
+        /**
+         * SigningKeyView
+         * @description A key that tokens for viewers are signed with.
+         */
+        SigningKeyView: {
+            /**
+             * Id
+             * @description Goes into a token's header as `kid`.
+             */
+            id: string;
+            /** Name */
+            name: string;
+            algorithm: components["schemas"]["Algorithm"];
+            /**
+             * Public Key
+             * @description A JSON Web Key.
+             */
+            public_key: {
+                [key: string]: unknown;
+            };
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Revoked At */
+            revoked_at: string | null;
+        };
         /**
          * Stage
          * @description One stage of a job: the sum of its tasks.
@@ -2324,6 +2588,25 @@ export interface components {
              * @description Seconds from the start; left out: 2 s, or the middle of what is shorter, and never a black frame.
              */
             time?: number | null;
+        };
+        /**
+         * Unlock
+         * @description What a viewer types.
+         */
+        Unlock: {
+            /** Password */
+            password: string;
+        };
+        /**
+         * Unlocked
+         * @description Where the viewer goes on.
+         */
+        Unlocked: {
+            /**
+             * Handle
+             * @description Stands in the place of the playback ID in every address.
+             */
+            handle: string;
         };
         /**
          * UploadInput
@@ -3626,6 +3909,289 @@ export interface operations {
             };
         };
     };
+    list_signing_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SigningKeyList"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `signing:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_signing_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSigningKey"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeSigningKey"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `signing:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large; `max_bytes` says what may be sent. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_signing_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A signing key's identifier. */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SigningKeyView"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `signing:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Parameters are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_links: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An asset's identifier. */
+                asset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Conditions"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedLinks"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `assets:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large; `max_bytes` says what may be sent. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_nodes: {
         parameters: {
             query?: never;
@@ -4434,7 +5000,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description A playback ID. */
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
                 playback_id: string;
             };
             cookie?: never;
@@ -4493,7 +5059,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A playback ID. */
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
                 playback_id: string;
             };
             cookie?: never;
@@ -4545,7 +5111,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description A playback ID. */
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
                 playback_id: string;
             };
             cookie?: never;
@@ -4611,7 +5177,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A playback ID. */
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
                 playback_id: string;
             };
             cookie?: never;
@@ -4677,7 +5243,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A playback ID. */
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
                 playback_id: string;
             };
             cookie?: never;
@@ -4729,10 +5295,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A playback ID. */
-                playback_id: string;
                 /** @description A track's name. */
                 track: string;
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
+                playback_id: string;
             };
             cookie?: never;
         };
@@ -4790,10 +5356,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A playback ID. */
-                playback_id: string;
                 /** @description A track's name. */
                 track: string;
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
+                playback_id: string;
             };
             cookie?: never;
         };
@@ -4842,11 +5408,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A playback ID. */
-                playback_id: string;
                 /** @description A track's name. */
                 track: string;
                 file_name: string;
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
+                playback_id: string;
             };
             cookie?: never;
         };
@@ -4928,9 +5494,9 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description A playback ID. */
-                playback_id: string;
                 suffix: components["schemas"]["Suffix"];
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
+                playback_id: string;
             };
             cookie?: never;
         };
@@ -4995,7 +5561,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A playback ID. */
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
                 playback_id: string;
             };
             cookie?: never;
@@ -5052,9 +5618,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A playback ID. */
-                playback_id: string;
                 file_name: string;
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
+                playback_id: string;
             };
             cookie?: never;
         };
@@ -5110,7 +5676,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A playback ID. */
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
                 playback_id: string;
             };
             cookie?: never;
@@ -5160,7 +5726,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A playback ID. */
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
                 playback_id: string;
             };
             cookie?: never;
@@ -5210,7 +5776,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A playback ID. */
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
                 playback_id: string;
             };
             cookie?: never;
@@ -5262,7 +5828,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A playback ID. */
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
                 playback_id: string;
             };
             cookie?: never;
@@ -5345,6 +5911,96 @@ export interface operations {
             };
             /** @description Fields are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unlock_playback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A playback ID, with `~` and a pass after it where viewers were let in. */
+                playback_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Unlock"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unlocked"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key, or the role, is not enough for this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large; `max_bytes` says what may be sent. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too often; `Retry-After` says when to try again. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
