@@ -14,7 +14,7 @@ from vidcompute.db.engine import Database
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.pipeline.spec import PlaybackPolicy
 from vidcompute.ports.rates import Allowance, Rates
-from vidcompute.services.admission import passes, queries, tokens
+from vidcompute.services.admission import passes, queries
 from vidcompute.services.admission.models import BY_SERVER, Audience, Pass, SigningKey, Visitor
 from vidcompute.services.admission.service import password_version
 from vidcompute.services.assets.models import Asset
@@ -59,6 +59,10 @@ class Door:
 
     async def exchange(self, asset: Asset, token: str, visitor: Visitor) -> str:
         """The text of a pass for a token of a signing key; `playback_token_invalid`, `playback_refused` (forbidden)."""
+        from vidcompute.services.admission import (
+            tokens,  # brings 10 MB of cryptography, which public videos can do without
+        )
+
         key = await self._key(asset.organization_id, tokens.key_id_of(token))
         if key is None:
             raise tokens.invalid_token("its signing key is not known, or was revoked")

@@ -10,7 +10,6 @@ from vidcompute.db.schema import signing_keys
 from vidcompute.ids import new_id
 from vidcompute.services.admission import queries
 from vidcompute.services.admission.models import Algorithm, SigningKey
-from vidcompute.services.admission.tokens import adopt, generate
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,8 @@ class NewKey:
 
 def make_key(organization_id: str, name: str, algorithm: Algorithm, public_pem: str | None = None) -> NewKey:
     """A new key pair, or one whose public half is given. Making RSA takes a while: not for the writer's thread."""
+    from vidcompute.services.admission.tokens import adopt, generate
+
     public, private_pem = generate(algorithm) if public_pem is None else (adopt(algorithm, public_pem), None)
     return NewKey(SigningKey(new_id("skey"), organization_id, name, algorithm, public, now_ms(), None), private_pem)
 
