@@ -11,8 +11,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from vidcompute.db.engine import Database
     from vidcompute.dispatch.dispatcher import Dispatcher
     from vidcompute.dispatch.planning import Planner
-    from vidcompute.ports.executor import Executor, NodeInfo
-    from vidcompute.ports.fetcher import FetchLimits
+    from vidcompute.ports.executor import Executor
     from vidcompute.services.jobs.live import ProgressHub
     from vidcompute.services.playback import Opening
     from vidcompute.settings import Explained, Settings
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
     from vidcompute.wiring.sharing import Shared
     from vidcompute.wiring.tracing import Traces
 
-RUNNER = "_runner"  # the command by which the server starts its warm child
-_FOREGROUND = frozenset({"fetch", "probe"})  # short, and somebody waits for them
 _DRAIN_S = 5  # for open HTTP requests at shutdown
 
 
@@ -50,18 +47,6 @@ def _log() -> "FilteringBoundLogger":
     from vidcompute import logs  # with its libraries it takes a tenth of a second, and `vidctl` mostly needs none
 
     return logs.get("main")
-
-
-@dataclass(frozen=True)
-class RunnerConfig:
-    """What the warm child is told, as JSON on its command line: no secrets, nothing of the database."""
-
-    data_dir: str
-    storage: dict[str, Any]
-    ffmpeg: str
-    strict: bool
-    allow_private_addresses: bool
-    fetch: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -94,9 +79,10 @@ async def build(settings: "Settings", url: str) -> Platform:
     from vidcompute.media import ffmpeg
     from vidcompute.services import accounts
     from vidcompute.services.playback import Opening
-    from vidcompute.wiring import cluster, dispatching, guarding, sharing, tracing, viewing
+    from vidcompute.wiring import cluster, dispatching, guarding, runner, sharing, tracing, viewing
     from vidcompute.wiring import storage as storages
     from vidcompute.wiring.delivery import delivery
+    from vidcompute.wiring.planning import planner
 
     program = ffmpeg.locate(str(settings.ffmpeg_path) if settings.ffmpeg_path else None)
     warning = ffmpeg.safety_warning(program)
@@ -106,13 +92,13 @@ async def build(settings: "Settings", url: str) -> Platform:
     storage = await storages.begin(settings, _log().warning)
     db = Database.open(settings.effective_database_url)
     await db.write(accounts.ensure_local, data)
-    interactive = await _opened(_executor(settings, program))
-    executor = await cluster.placing(settings, db, interactive, url, _fetch_limits(settings))
+    interactive = await _opened(runner.executor(settings, program))
+    executor = await cluster.placing(settings, db, interactive, url, runner.fetch_limits(settings))
     both = sharing.shared(settings)
     hub = both.hub()
     traces = tracing.traces(settings, version())
-    planner = _planner(settings, ffmpeg.build_id(program))
-    dispatcher = dispatching.dispatcher(settings, db, executor, planner, hub=hub, storage=storage)
+    plans = planner(settings, ffmpeg.build_id(program))
+    dispatcher = dispatching.dispatcher(settings, db, executor, plans, hub=hub, storage=storage)
     closing = asyncio.Event()
     base_url = settings.base_url.rstrip("/") if settings.base_url else url
     deps = Deps(
@@ -134,9 +120,8 @@ async def build(settings: "Settings", url: str) -> Platform:
     seen = viewing.viewing(settings, db, storage, (executor, interactive), rates=both.rates, base_url=base_url)
     opening = Opening(db, seen.playback, lambda: dispatcher.leads)
     app = create_app(deps, viewing=seen, traced=traces.traced if traces else None)
-    return Platform(
-        settings, db, storage, executor, interactive, dispatcher, hub, seen, opening, app, closing, both, traces
-    )
+    parts = (storage, executor, interactive, dispatcher, hub, seen, opening, app, closing, both, traces)
+    return Platform(settings, db, *parts)
 
 
 async def _opened(local: "LocalExecutor") -> "LocalExecutor":
@@ -144,72 +129,6 @@ async def _opened(local: "LocalExecutor") -> "LocalExecutor":
     for missing in local.missing:
         _log().warning("sandbox_incomplete", detail=missing)
     return local
-
-
-def _executor(settings: "Settings", program: Path) -> "LocalExecutor":
-    from vidcompute.wiring import nodes
-    from vidcompute.wiring import storage as storages
-
-    config = RunnerConfig(
-        data_dir=str(settings.data_dir),
-        storage=storages.to_json(settings),
-        ffmpeg=str(program),
-        strict=settings.sandbox == "refuse",
-        allow_private_addresses=settings.allow_private_addresses,
-        fetch=asdict(_fetch_limits(settings)),
-    )
-    argv = [sys.executable, "-m", "vidcompute.main", RUNNER, json.dumps(asdict(config))]
-    return nodes.local_executor(settings, program, argv)
-
-
-def _fetch_limits(settings: "Settings") -> "FetchLimits":
-    from vidcompute.ports.fetcher import FetchLimits
-
-    return FetchLimits(
-        max_bytes=settings.fetch_max_bytes,
-        total_s=settings.fetch_timeout_s,
-        idle_s=settings.fetch_idle_timeout_s,
-        connect_s=min(FetchLimits.connect_s, settings.fetch_idle_timeout_s),
-        max_redirects=settings.fetch_max_redirects,
-    )
-
-
-def _planner(settings: "Settings", ffmpeg_build: str) -> "Planner":
-    from vidcompute.dispatch.planning import Planner
-    from vidcompute.media.facts import SourceFacts
-    from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode
-    from vidcompute.pipeline.recipes import standard
-    from vidcompute.pipeline.recipes.encoding import Capacity
-    from vidcompute.pipeline.spec import HardwareEncoding, MediaSpec
-    from vidcompute.pipeline.stage import Cost, options_of
-    from vidcompute.pipeline.stages.fetch import Fetch
-    from vidcompute.pipeline.stages.probe import Probe
-    from vidcompute.runner import STAGES
-    from vidcompute.runner.registry import Registry
-    from vidcompute.services.tasks import Terms
-
-    registry = Registry(STAGES)
-    hardware = HardwareEncoding(settings.hardware_encoding)
-    probe = Probe(
-        max_duration_s=settings.max_source_duration_s,
-        max_pixels=settings.max_pixels,
-        max_streams=settings.max_streams,
-        max_frame_rate=settings.max_frame_rate,
-    )
-
-    def recipe(facts: SourceFacts, spec: MediaSpec, node: PlanNode, nodes: "Sequence[NodeInfo]") -> Plan:
-        return standard.plan(facts, spec, Capacity.of(nodes, hardware), node)
-
-    def fetch(url: str) -> PlanNode:
-        return PlanNode("fetch", Fetch.name, Fetch.version, options_of(Fetch(url)), {}, Cost(0.5, 5.0))
-
-    def terms(node: PlanNode) -> Terms:
-        stage = registry.make(registry.find(node.stage, node.version), node.options)
-        return Terms(stage.needs(), settings.attempt_timeout_s, background=node.stage not in _FOREGROUND)
-
-    sources = {"source": (SOURCE,)}
-    probing = PlanNode("probe", Probe.name, Probe.version, options_of(probe), sources, Cost(0.3, 0.3))
-    return Planner(recipe, fetch, probing, terms, ffmpeg_build)
 
 
 # -- serving -------------------------------------------------------------------------------------------------------
@@ -379,25 +298,6 @@ def serve_command() -> int:
     return 0
 
 
-def runner_command(config_json: str, control_fd: int) -> int:
-    """The warm child that every attempt is forked from (see `vidcompute.runner`)."""
-    from vidcompute.adapters.fetch_http import HttpFetcher
-    from vidcompute.ports.fetcher import FetchLimits
-    from vidcompute.runner import serve as serve_runner
-    from vidcompute.wiring import storage as storages
-
-    config = RunnerConfig(**json.loads(config_json))
-    fetcher = HttpFetcher(FetchLimits(**config.fetch), allow_private_addresses=config.allow_private_addresses)
-    return serve_runner(
-        control_fd,
-        storages.from_json(config.storage),
-        Path(config.data_dir) / "work",
-        {"fetcher": lambda: fetcher},
-        Path(config.ffmpeg),
-        strict=config.strict,
-    )
-
-
 def _load() -> "Settings":
     from vidcompute.settings import load
 
@@ -414,6 +314,18 @@ def _prove_storage(settings: "Settings") -> "list[Proof]":
     from vidcompute.wiring.proving import prove
 
     return prove(settings)
+
+
+def _local_executor(settings: "Settings", program: Path) -> "LocalExecutor":
+    from vidcompute.wiring.runner import executor
+
+    return executor(settings, program)
+
+
+def _planner(settings: "Settings", ffmpeg_build: str) -> "Planner":
+    from vidcompute.wiring.planning import planner
+
+    return planner(settings, ffmpeg_build)
 
 
 def _mover(settings: "Settings", *, serving: bool) -> "Mover":
@@ -440,20 +352,19 @@ def _api_document(form: str) -> str:
 def vidctl() -> None:
     """The console entry: ends the process with the command's exit code."""
     arguments = sys.argv[1:]
-    if arguments[:1] == [RUNNER] and len(arguments) == 3:
-        sys.exit(runner_command(arguments[1], int(arguments[2])))
     if arguments and arguments[0].startswith("_"):
-        from vidcompute.wiring import cluster
+        from vidcompute.wiring import cluster, runner
 
-        if (status := cluster.command(arguments)) is not None:
-            sys.exit(status)
+        for command in (runner.command, cluster.command):
+            if (status := command(arguments)) is not None:
+                sys.exit(status)
     from vidcompute.cli.app import create_app as create_cli
     from vidcompute.local import Composition, parts
 
     root = Composition(
         load=_load,
         explain=_explain,
-        executor=_executor,
+        executor=_local_executor,
         planner=_planner,
         prove_storage=_prove_storage,
         mover=_mover,

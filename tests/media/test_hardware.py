@@ -14,7 +14,6 @@ import pytest
 from tests.fixtures.clips import ClipMaker
 from tests.media.pictures.local_work import LocalWork
 from tests.unit.test_encoding_choice import PROBE
-from vidcompute import main
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.media import encoders, hardware, levels
 from vidcompute.media.ffmpeg import container_options
@@ -30,6 +29,7 @@ from vidcompute.pipeline.stages.hardware import Hardware
 from vidcompute.ports.executor import Call, NodeInfo
 from vidcompute.runner.decode import decode
 from vidcompute.settings import Settings
+from vidcompute.wiring import runner
 
 SIZES = ((1920, 1080, 30), (3840, 2160, 60), (640, 360, 24), (426, 240, 30))
 _OPTION = re.compile(r"^  -(?P<name>[\w-]+) +<(?P<kind>\w+)> .*?(?:\(from (?P<low>\S+) to (?P<high>[^)]+)\))?")
@@ -109,7 +109,7 @@ def test_what_is_not_there_is_told_in_words(ffmpeg: str, small: Path, tmp_path: 
 
 
 async def test_they_are_tried_in_the_sandbox_of_real_work(ffmpeg: str, tmp_path: Path) -> None:
-    executor = main._executor(Settings(data_dir=tmp_path / "data"), Path(ffmpeg))
+    executor = runner.executor(Settings(data_dir=tmp_path / "data"), Path(ffmpeg))
     tried = {"encoders": ("libx264", "h264_nvenc"), "decoders": ("cuda",)}
     call = Call(Hardware.name, Hardware.version, tried, {}, str(tmp_path / "out"), timeout_s=60)
     try:

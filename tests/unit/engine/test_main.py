@@ -12,6 +12,7 @@ from vidcompute import main
 from vidcompute.cli.exit_codes import ExitCode
 from vidcompute.errors import VidComputeError
 from vidcompute.settings import Settings
+from vidcompute.wiring import runner
 
 
 def test_a_data_folder_belongs_to_one_server_at_a_time(tmp_path: Path) -> None:
@@ -26,7 +27,7 @@ def test_a_data_folder_belongs_to_one_server_at_a_time(tmp_path: Path) -> None:
 
 def test_what_the_runner_is_told_has_no_secrets(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, database_url="postgresql://u:hunter2@db/x", fetch_max_bytes=123)
-    executor = main._executor(settings, Path("/bin/ffmpeg"))
+    executor = runner.executor(settings, Path("/bin/ffmpeg"))
     (told,) = [json.loads(a) for a in executor._argv if a.startswith("{")]
     assert told["fetch"]["max_bytes"] == 123
     assert told["ffmpeg"] == "/bin/ffmpeg"
@@ -80,10 +81,10 @@ def test_the_server_does_not_load_what_its_children_need() -> None:
         "from vidcompute.runner.registry import Registry; from vidcompute.runner import STAGES; Registry(STAGES);"
         "print(sorted({'av', 'numpy', 'PIL', 'alembic'} & set(sys.modules)));"
     )
-    runner = (
-        "import sys; import vidcompute.main, vidcompute.runner.forkserver;"
+    child = (
+        "import sys; import vidcompute.main, vidcompute.wiring.storage, vidcompute.runner.forkserver;"
         "print(sorted({'fastapi', 'sqlalchemy'} & set(sys.modules)))"
     )
-    for program in (code, runner):
+    for program in (code, child):
         shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
         assert shown.stdout.strip() == "[]"

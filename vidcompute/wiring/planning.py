@@ -1,0 +1,49 @@
+"""The planner: which stages there are, and under which limits they work, by settings."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vidcompute.dispatch.planning import Planner
+from vidcompute.media.facts import SourceFacts
+from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode
+from vidcompute.pipeline.recipes import standard
+from vidcompute.pipeline.recipes.encoding import Capacity
+from vidcompute.pipeline.spec import HardwareEncoding, MediaSpec
+from vidcompute.pipeline.stage import Cost, options_of
+from vidcompute.pipeline.stages.fetch import Fetch
+from vidcompute.pipeline.stages.probe import Probe
+from vidcompute.ports.executor import NodeInfo
+from vidcompute.runner import STAGES
+from vidcompute.runner.registry import Registry
+from vidcompute.services.tasks import Terms
+
+if TYPE_CHECKING:
+    from vidcompute.settings import Settings
+
+_FOREGROUND = frozenset({"fetch", "probe"})  # short, and somebody waits for them
+
+
+def planner(settings: "Settings", ffmpeg_build: str) -> Planner:
+    """As the settings say, for this build of ffmpeg."""
+    registry = Registry(STAGES)
+    hardware = HardwareEncoding(settings.hardware_encoding)
+    probe = Probe(
+        max_duration_s=settings.max_source_duration_s,
+        max_pixels=settings.max_pixels,
+        max_streams=settings.max_streams,
+        max_frame_rate=settings.max_frame_rate,
+    )
+
+    def recipe(facts: SourceFacts, spec: MediaSpec, node: PlanNode, nodes: Sequence[NodeInfo]) -> Plan:
+        return standard.plan(facts, spec, Capacity.of(nodes, hardware), node)
+
+    def fetch(url: str) -> PlanNode:
+        return PlanNode("fetch", Fetch.name, Fetch.version, options_of(Fetch(url)), {}, Cost(0.5, 5.0))
+
+    def terms(node: PlanNode) -> Terms:
+        stage = registry.make(registry.find(node.stage, node.version), node.options)
+        return Terms(stage.needs(), settings.attempt_timeout_s, background=node.stage not in _FOREGROUND)
+
+    sources = {"source": (SOURCE,)}
+    probing = PlanNode("probe", Probe.name, Probe.version, options_of(probe), sources, Cost(0.3, 0.3))
+    return Planner(recipe, fetch, probing, terms, ffmpeg_build)
