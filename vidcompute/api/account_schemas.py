@@ -1,10 +1,10 @@
 """What the API sends and takes about API keys and the audit log: wire models."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from vidcompute.api.times import Time
 from vidcompute.services.accounts import Role, Scope
 
 KEY_ID = "key_01kq3v8a4rj0t5w6x7y8z9abcg"
@@ -49,11 +49,11 @@ class Key(_Sent):
     """What it may do; `*` for everything."""
     replaces: str | None
     """The key that it was made for by rotation."""
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
+    created_at: Time
+    expires_at: Time | None
+    last_used_at: Time | None
     """Within some minutes; null where it never was."""
-    revoked_at: datetime | None
+    revoked_at: Time | None
 
 
 class NewKey(Key):
@@ -98,7 +98,7 @@ class AuditEntry(_Sent):
     """Something that somebody did."""
 
     id: str
-    at: datetime
+    at: Time
     action: str
     """An event's type, such as `asset.deleted`."""
     subject_id: str

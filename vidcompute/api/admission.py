@@ -16,6 +16,7 @@ from vidcompute.api.auth import Caller
 from vidcompute.api.body import parse, read_limited
 from vidcompute.api.declared import AssetId, problems
 from vidcompute.api.deps import Given
+from vidcompute.api.times import Time
 from vidcompute.api.viewing import Handle, Seen, visitor_of
 from vidcompute.api.views import at, links
 from vidcompute.errors import not_found
@@ -54,8 +55,8 @@ class SigningKeyView(BaseModel):
     algorithm: Algorithm
     public_key: dict[str, Any]
     """A JSON Web Key."""
-    created_at: datetime
-    revoked_at: datetime | None
+    created_at: Time
+    revoked_at: Time | None
 
 
 class MadeSigningKey(SigningKeyView):
@@ -93,7 +94,7 @@ class Conditions(BaseModel):
 class SignedLinks(BaseModel):
     """Addresses that let in whoever has them."""
 
-    expires_at: datetime
+    expires_at: Time
     urls: schemas.Links
 
 

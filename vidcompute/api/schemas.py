@@ -1,10 +1,10 @@
-"""What the API sends: wire models. Names say units; times of day are RFC 3339 in UTC."""
+"""What the API sends: wire models. Names say units; times of day are RFC 3339 in UTC, with milliseconds."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vidcompute.api.times import Time
 from vidcompute.pipeline.spec import JobSpec, PlaybackPolicy, Priority
 from vidcompute.services.states import AssetStatus, JobStatus, TaskStatus
 
@@ -71,8 +71,8 @@ class Stage(_Wire):
     """Tasks that were done already, for an earlier job."""
     attempts: int
     """How often its tasks were started in all."""
-    started_at: datetime | None
-    ended_at: datetime | None
+    started_at: Time | None
+    ended_at: Time | None
     duration_ms: int | None
     eta_ms: int | None
     """How long it is expected to go on; null where that can't be said."""
@@ -143,8 +143,8 @@ class Asset(_Wire):
     facts: dict[str, Any] | None
     """What was found out about the source."""
     error: Failure | None
-    created_at: datetime
-    updated_at: datetime
+    created_at: Time
+    updated_at: Time
     urls: Links
 
 
@@ -158,9 +158,9 @@ class JobSummary(_Wire):
     asset_id: str
     passthrough: str | None
     error: Failure | None
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
+    created_at: Time
+    started_at: Time | None
+    ended_at: Time | None
     duration_ms: int | None
     """From its start to its end, or to now."""
     urls: Links
@@ -277,7 +277,7 @@ class LogEntry(_Wire):
     attempt_id: str
     line: int
     """Counts from 1 within the attempt."""
-    at: datetime | None
+    at: Time | None
     level: str
     message: str
 
@@ -306,7 +306,7 @@ class NodeAttempt(_Wire):
     stage: str
     label: str
     """Which part of the stage, such as "encode/3"."""
-    since: datetime
+    since: Time
     """When it was placed there."""
 
 
@@ -410,8 +410,8 @@ _ASSET: dict[str, Any] = {
     "frame_rate": 29.97,
     "facts": {"container": "mov,mp4,m4a,3gp,3g2,mj2"},
     "error": None,
-    "created_at": "2026-11-21T10:00:00Z",
-    "updated_at": "2026-11-21T10:00:01Z",
+    "created_at": "2026-11-21T10:00:00.000Z",
+    "updated_at": "2026-11-21T10:00:01.000Z",
     "urls": _LINKS,
 }
 EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
@@ -424,7 +424,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "asset_id": ASSET_ID,
         "passthrough": None,
         "error": None,
-        "created_at": "2026-11-21T10:00:00Z",
+        "created_at": "2026-11-21T10:00:00.000Z",
         "started_at": "2026-11-21T10:00:00.100Z",
         "ended_at": None,
         "duration_ms": 4200,

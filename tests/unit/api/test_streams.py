@@ -142,7 +142,7 @@ async def test_a_log_is_read_page_by_page(
     lines = [(1, "one"), (2, "two words"), (3, "three")]
     assert sorted(seen) == [(f"encode/{n}", line, text) for n in range(3) for line, text in lines]
     first = (await client.get(f"{JOBS}/{job_id}/logs")).json()["items"][0]
-    assert (first["stage"], first["level"], first["at"]) == ("encode", "info", "2026-11-21T10:00:00Z")
+    assert (first["stage"], first["level"], first["at"]) == ("encode", "info", "2026-11-21T10:00:00.000Z")
     assert (await client.get(f"{JOBS}/{job_id}/logs?stage=probe")).json()["items"] == []
 
 

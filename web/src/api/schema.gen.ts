@@ -944,8 +944,8 @@ export interface components {
          *         "container": "mov,mp4,m4a,3gp,3g2,mj2"
          *       },
          *       "error": null,
-         *       "created_at": "2026-11-21T10:00:00Z",
-         *       "updated_at": "2026-11-21T10:00:01Z",
+         *       "created_at": "2026-11-21T10:00:00.000Z",
+         *       "updated_at": "2026-11-21T10:00:01.000Z",
          *       "urls": {
          *         "watch": "http://127.0.0.1:8550/watch/4rj0t5w6x7y8z9abcd0123ef",
          *         "embed": "http://127.0.0.1:8550/embed/4rj0t5w6x7y8z9abcd0123ef",
@@ -1370,7 +1370,7 @@ export interface components {
          *       "asset_id": "asset_01kq3v8a4rj0t5w6x7y8z9abce",
          *       "passthrough": null,
          *       "error": null,
-         *       "created_at": "2026-11-21T10:00:00Z",
+         *       "created_at": "2026-11-21T10:00:00.000Z",
          *       "started_at": "2026-11-21T10:00:00.100Z",
          *       "ended_at": null,
          *       "duration_ms": 4200,
@@ -1417,8 +1417,8 @@ export interface components {
          *           "container": "mov,mp4,m4a,3gp,3g2,mj2"
          *         },
          *         "error": null,
-         *         "created_at": "2026-11-21T10:00:00Z",
-         *         "updated_at": "2026-11-21T10:00:01Z",
+         *         "created_at": "2026-11-21T10:00:00.000Z",
+         *         "updated_at": "2026-11-21T10:00:01.000Z",
          *         "urls": {
          *           "watch": "http://127.0.0.1:8550/watch/4rj0t5w6x7y8z9abcd0123ef",
          *           "embed": "http://127.0.0.1:8550/embed/4rj0t5w6x7y8z9abcd0123ef",
