@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from vidcompute.services.jobs.live import ProgressHub
     from vidcompute.services.playback import Opening
     from vidcompute.settings import Explained, Settings
+    from vidcompute.wiring.library import Follower
     from vidcompute.wiring.migrating import Mover
     from vidcompute.wiring.sharing import Shared
     from vidcompute.wiring.tracing import Traces
@@ -56,6 +57,7 @@ class Platform:
     settings: "Settings"
     db: "Database"
     storage: "SwitchedStorage"
+    follower: "Follower"
     executor: "Executor"
     interactive: "LocalExecutor"
     dispatcher: "Dispatcher"
@@ -82,6 +84,7 @@ async def build(settings: "Settings", url: str) -> Platform:
     from vidcompute.wiring import cluster, dispatching, guarding, runner, sharing, tracing, viewing
     from vidcompute.wiring import storage as storages
     from vidcompute.wiring.delivery import delivery
+    from vidcompute.wiring.library import Follower
     from vidcompute.wiring.planning import planner
 
     program = ffmpeg.locate(str(settings.ffmpeg_path) if settings.ffmpeg_path else None)
@@ -89,8 +92,9 @@ async def build(settings: "Settings", url: str) -> Platform:
     if warning:
         _log().warning("ffmpeg_unsafe", detail=warning)
     data = settings.data_dir
-    storage = await storages.begin(settings, _log().warning)
     db = Database.open(settings.effective_database_url)
+    follower = Follower(settings, db, _load)
+    storage = await follower.begin(_log().warning)
     await db.write(accounts.ensure_local, data)
     interactive = await _opened(runner.executor(settings, program))
     executor = await cluster.placing(settings, db, interactive, url, runner.fetch_limits(settings))
@@ -120,7 +124,7 @@ async def build(settings: "Settings", url: str) -> Platform:
     seen = viewing.viewing(settings, db, storage, (executor, interactive), rates=both.rates, base_url=base_url)
     opening = Opening(db, seen.playback, lambda: dispatcher.leads)
     app = create_app(deps, viewing=seen, traced=traces.traced if traces else None)
-    parts = (storage, executor, interactive, dispatcher, hub, seen, opening, app, closing, both, traces)
+    parts = (storage, follower, executor, interactive, dispatcher, hub, seen, opening, app, closing, both, traces)
     return Platform(settings, db, *parts)
 
 
@@ -174,15 +178,13 @@ def local_url(listening: socket.socket) -> str:
 
 async def serve(settings: "Settings", on_ready: Callable[[str], None] | None = None) -> None:
     """Be the platform until SIGTERM or SIGINT: then no new work, and running attempts finish or are handed back."""
-    from vidcompute.wiring.storage import watch
-
     with claimed(settings.data_dir), contextlib.closing(listen(settings)) as listening:
         url = local_url(listening)
         platform = await build(settings, url)
         beside = [
             asyncio.create_task(platform.opening.run(), name="opening"),
             asyncio.create_task(platform.interactive.discover(), name="discovery"),
-            asyncio.create_task(watch(settings.data_dir, platform.storage), name="storage"),
+            asyncio.create_task(platform.follower.run(platform.storage), name="library"),
         ]
         telling = contextlib.AsyncExitStack()
         try:
@@ -209,6 +211,7 @@ async def serve(settings: "Settings", on_ready: Callable[[str], None] | None = N
             await telling.aclose()
             await platform.shared.close()
             await platform.interactive.close(0)
+            await platform.follower.end()
             await platform.db.close()
             _log().info("server_stopped")
 
@@ -328,10 +331,10 @@ def _planner(settings: "Settings", ffmpeg_build: str) -> "Planner":
     return planner(settings, ffmpeg_build)
 
 
-def _mover(settings: "Settings", *, serving: bool) -> "Mover":
+def _mover(settings: "Settings") -> "Mover":
     from vidcompute.wiring.migrating import Mover
 
-    return Mover(settings, serving=serving)
+    return Mover(settings)
 
 
 def _cluster(token_file: Path | None) -> "Cluster":

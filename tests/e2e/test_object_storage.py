@@ -1,7 +1,6 @@
 """The main job with objects in S3: as in a folder; it outlives the store; a library moves while it is watched."""
 
 import json
-import threading
 from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
@@ -13,13 +12,12 @@ import pytest
 from tests.e2e.driving import Driver, Json, running
 from tests.e2e.numbered import picture, tone
 from tests.e2e.streams import assert_whole, breaches, by_type, steady, track
+from tests.e2e.viewer import Viewer
 from tests.e2e.watch_probe import wait_for_time
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.command import vidctl
 from tests.fixtures.gcs import GoogleServer
 from tests.fixtures.swift import SwiftServer
-from tests.fixtures.waiting import wait_until
-from vidcompute.media.hls_check.parse import parse
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -121,37 +119,6 @@ def test_segments_come_from_the_store_by_signed_addresses(
         assert any(address.startswith(swift_server.endpoint) for address in asked)
 
 
-class Viewer:
-    """Fetches all segments of a video in a loop, and keeps what went wrong."""
-
-    def __init__(self, driver: Driver, playback_id: str) -> None:
-        self._driver = driver
-        self._folders = [f"/stream/{playback_id}/{name}" for name in ("h264-180", "h264-144")]
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self.rounds = 0
-        self.wrong: list[str] = []
-
-    def __enter__(self) -> "Viewer":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ending.set()
-        self._thread.join(60)
-
-    def _watch(self) -> None:
-        while not self._ending.is_set():
-            for folder in self._folders:
-                try:
-                    entries = parse(self._driver.bytes(f"{folder}/index.m3u8"), folder).segments
-                    for entry in entries:
-                        self._driver.bytes(f"{folder}/{entry.uri}")
-                except (AssertionError, httpx2.HTTPError) as error:
-                    self.wrong.append(str(error))
-            self.rounds += 1
-
-
 def test_a_library_moves_to_s3_and_back_while_it_is_watched(
     swift_server: SwiftServer, url: str, clip: ClipMaker, tmp_path: Path
 ) -> None:
@@ -168,14 +135,12 @@ def test_a_library_moves_to_s3_and_back_while_it_is_watched(
         playback_id = driver.done(driver.submit(short(clip), renditions=RENDITIONS)["id"])["asset"]["playback_id"]
         with Viewer(driver, playback_id) as viewer:
             there = moved(url, "--delete-old")
-            rounds = viewer.rounds
             assert not list((data / "storage" / "orgs").glob("*"))
-            wait_until(lambda: viewer.rounds >= rounds + 2, timeout_s=60, what="the viewer to go round again")
+            viewer.goes_on()
             assert there["copied"] == there["objects"] == there["deleted"] == len(swift_server.keys(url))
             back = moved(str(data / "storage"))
             assert back["objects"] == there["objects"]
-            rounds = viewer.rounds
-            wait_until(lambda: viewer.rounds >= rounds + 2, timeout_s=60, what="the viewer to go round again")
+            viewer.goes_on()
         assert viewer.wrong == []
         assert_watchable(driver, playback_id)
         again = driver.done(driver.submit(short(clip), renditions=RENDITIONS)["id"])

@@ -1,4 +1,7 @@
-"""Two servers on one PostgreSQL and one Redis: who doesn't lead shows what happens as it happens; Redis may go."""
+"""Two servers on one PostgreSQL and one Redis: who doesn't lead shows what happens as it happens; Redis may go.
+
+A library moves under both of them while it is watched.
+"""
 
 import json
 import threading
@@ -8,9 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.driving import Driver, Json, events_of, running
+from tests.e2e.streams import breaches
+from tests.e2e.viewer import Viewer
 from tests.fixtures.clips import ClipMaker
+from tests.fixtures.command import vidctl
 from tests.fixtures.postgresql import PostgresServer
 from tests.fixtures.redis import RedisServer
+from tests.fixtures.swift import SwiftServer
 from tests.fixtures.waiting import wait_until
 
 X264 = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "250"]
@@ -122,3 +129,40 @@ def test_who_does_not_lead_shows_what_happens_and_redis_may_die(
 
 def _named(line: Json) -> str:
     return json.dumps([line["stage"], line["attempt_id"], line["line"], line["message"]])
+
+
+def test_a_library_moves_under_two_servers_while_it_is_watched_on_both(
+    postgres_server: PostgresServer, swift_server: SwiftServer, swift_bucket: str, clip: ClipMaker, tmp_path: Path
+) -> None:
+    url, folder = f"s3://{swift_bucket}/library", tmp_path / "storage"
+    shared = {**swift_server.settings(url), "VIDCOMPUTE_DATABASE_URL": postgres_server.make_database()}
+    del shared["VIDCOMPUTE_STORAGE_URL"]  # the keys of a place to come are there already
+    shared |= {"VIDCOMPUTE_STORAGE_DIR": str(folder), "VIDCOMPUTE_CPU_COUNT": "1"}
+    short = clip("mpeg2_mp3_144p15_2s")
+
+    def move(*arguments: str) -> Json:
+        text = vidctl(
+            "migrate-storage", "--json", "--to", *arguments, data_dir=first.server.data_dir, environment=shared
+        )
+        found: Json = json.loads(text)
+        return found
+
+    with running(tmp_path / "first", **shared) as first, running(tmp_path / "second", **shared) as second:
+        job = first.done(first.submit(short, renditions=[{"height": 144}])["id"])
+        playback_id = job["asset"]["playback_id"]
+        viewers = [Viewer(driver, playback_id, ["h264-144"]) for driver in (first, second)]
+        with viewers[0], viewers[1]:
+            there = move(url, "--delete-old")
+            assert there["copied"] == there["deleted"] == len(swift_server.keys(url))
+            assert not list((folder / "orgs").glob("*"))
+            for viewer in viewers:
+                viewer.goes_on()
+            fresh = second.done(second.submit(short, renditions=[{"height": 144, "quality": 30}])["id"])
+            assert not list((folder / "orgs").glob("*"))  # what is new lies in the new place alone
+            move(str(folder), "--delete-old")
+            for viewer in viewers:
+                viewer.goes_on()
+        assert [viewer.wrong for viewer in viewers] == [[], []]
+        assert swift_server.keys(url) == []
+        for driver in (first, second):
+            assert breaches(driver, playback_id) == breaches(driver, fresh["asset"]["playback_id"]) == []

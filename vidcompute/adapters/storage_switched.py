@@ -1,7 +1,9 @@
 """A storage that is found when it is first used, and found anew when that is asked for: while others go on using it."""
 
+import asyncio
 import builtins
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +16,7 @@ class SwitchedStorage:
     def __init__(self, find: Callable[[], ScannableStorage]) -> None:
         self._find = find
         self._found: ScannableStorage | None = None
+        self._writes: set[asyncio.Event] = set()  # those under way: each is set as it ends
 
     @property
     def current(self) -> ScannableStorage:
@@ -22,9 +25,21 @@ class SwitchedStorage:
             self._found = self._find()
         return self._found
 
-    def switch(self) -> None:
-        """Find it anew with the next call."""
+    async def switch(self) -> None:
+        """Find it anew with the next call; returns when nothing is being written any more to what it was before."""
         self._found = None
+        for ended in list(self._writes):
+            await ended.wait()
+
+    @contextmanager
+    def _writing(self) -> Iterator[ScannableStorage]:
+        ended = asyncio.Event()
+        self._writes.add(ended)
+        try:
+            yield self.current
+        finally:
+            self._writes.discard(ended)
+            ended.set()
 
     def parts(self) -> Iterator[object]:
         """The storage that calls go to now, and all that lies behind it."""
@@ -36,11 +51,13 @@ class SwitchedStorage:
 
     async def put(self, key: str, source: Path) -> ObjectInfo:
         """See `Storage.put`."""
-        return await self.current.put(key, source)
+        with self._writing() as current:
+            return await current.put(key, source)
 
     async def put_tree(self, prefix: str, source: Path) -> builtins.list[ObjectInfo]:
         """See `Storage.put_tree`."""
-        return await self.current.put_tree(prefix, source)
+        with self._writing() as current:
+            return await current.put_tree(prefix, source)
 
     async def stat(self, key: str) -> ObjectInfo:
         """See `Storage.stat`."""

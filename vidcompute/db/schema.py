@@ -350,6 +350,27 @@ secrets = Table(
     _created(),
 )
 
+library = Table(
+    "library",
+    metadata,
+    Column("name", String(40), primary_key=True),  # there is one row
+    Column("revision", BigInteger, nullable=False),  # grows by one with each change
+    Column("place", Document),  # where new objects go
+    Column("previous", Document),  # while it moves, where those lie that have not come yet
+    Column("candidate", Document),  # a move that every server is to try first: {"at", "before", "mark"}
+    Column("abandoned", Document, nullable=False),  # the places that it has left
+)
+
+servers = Table(
+    "servers",
+    metadata,
+    _id(),  # of its installation
+    Column("name", String(500), nullable=False),  # as people know it
+    Column("revision", BigInteger, nullable=False),  # of the library, that it follows
+    Column("trouble", Text),  # why it can't use the candidate
+    Column("seen_ms", Milliseconds, nullable=False),  # by the database's clock
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

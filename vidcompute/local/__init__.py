@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from vidcompute.cli.local import Cluster, Local, Mover, Tell
 
@@ -12,14 +12,6 @@ if TYPE_CHECKING:
     from vidcompute.adapters.storage_proof import Proof
     from vidcompute.dispatch.planning import Planner
     from vidcompute.settings import Explained, Settings
-
-
-class MoverOf(Protocol):
-    """Makes the mover of a data folder."""
-
-    def __call__(self, settings: "Settings", *, serving: bool) -> Mover:
-        """`serving` says that a server runs on it."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -37,7 +29,7 @@ class Composition:
     executor: Callable[["Settings", Path], "LocalExecutor"]
     planner: Callable[["Settings", str], "Planner"]
     prove_storage: Callable[["Settings"], list["Proof"]]
-    mover: "MoverOf"
+    mover: Callable[["Settings"], Mover]
     serve: Callable[[], int]
     cluster: Callable[[Path | None], Cluster]
     describe_api: Callable[[str], str]
@@ -86,9 +78,7 @@ def parts(root: Composition) -> Local:
     def mover() -> Mover:
         from vidcompute.local import finding
 
-        folder = finding.folders(root)[0]
-        settings = root.load().model_copy(update={"data_dir": folder})
-        return root.mover(settings, serving=finding.running(folder) is not None)
+        return root.mover(root.load().model_copy(update={"data_dir": finding.folders(root)[0]}))
 
     def version() -> dict[str, str]:
         from vidcompute.local import diagnosis

@@ -1,27 +1,31 @@
 """`vidctl migrate-storage`: moves a library from one storage to another while it is used.
 
-First everybody on this machine learns that what is new goes to the new place, and that what is not there yet is read
-from the old one. Then all objects are copied, until nothing is left to copy and no attempt from before is at work. Last
-the new place is compared with the old one and with what rows name, and takes over. Interrupted, it goes on.
+First every server tries the new place: where one can't use it, nothing is changed. Then they all learn, by a row of the
+database that they follow, that what is new goes there, and that what is not there yet is read from the old place. All
+objects are copied, until nothing is left to copy and no attempt from before is at work. Last the new place is compared
+with the old one and with what rows name, and takes over. Interrupted, it goes on.
 """
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.adapters.storage_moving import second_name
 from vidcompute.adapters.storage_object import ObjectStorage
-from vidcompute.db.engine import looked_at
+from vidcompute.db import library as rows
+from vidcompute.db.engine import Database
+from vidcompute.db.library import Library, OvertakenError
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.storage import ObjectInfo, ScannableStorage
 from vidcompute.services import housekeeping
 from vidcompute.wiring import storage as storages
-from vidcompute.wiring.storage import PLACE_FILE, InForce, Place
+from vidcompute.wiring.library import known_library
+from vidcompute.wiring.storage import InForce, Place
 
 if TYPE_CHECKING:
     from vidcompute.settings import Settings
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 _TOP = "orgs"
 _AT_ONCE = 8
 _LOOK_S = 0.2
+_SOON_S = 5.0  # what servers need to take note
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,14 @@ class Told:
 class _Move:
     """One move between two opened places."""
 
-    def __init__(self, settings: "Settings", old: ScannableStorage, new: ScannableStorage, told: Told) -> None:
+    def __init__(
+        self, settings: "Settings", db: Database, old: ScannableStorage, new: ScannableStorage, told: Told
+    ) -> None:
+        self._db = db
         self._old = old
         self._new = new
         self._told = told
         self._incoming = settings.data_dir / f"moving-{secrets.token_hex(4)}"
-        self._url = settings.effective_database_url
         self.copied = 0
 
     async def copy_all(self) -> int:
@@ -106,7 +113,7 @@ class _Move:
         try:
             waited = False
             while True:
-                at_work = await asyncio.to_thread(self._at_work_since, switched_ms)
+                at_work = await self._db.read(housekeeping.at_work_since, switched_ms)
                 if await self.copy_all() == 0 and not at_work:
                     return
                 if at_work and not waited:
@@ -116,16 +123,12 @@ class _Move:
         finally:
             await asyncio.to_thread(self._incoming.rmdir)
 
-    def _at_work_since(self, switched_ms: int) -> int:
-        with looked_at(self._url) as connection:
-            return housekeeping.at_work_since(connection, switched_ms)
-
     async def verify(self) -> tuple[int, int]:
         """Compare the new place with the old one and with the rows; objects and bytes there."""
         there = {info.key: info.size_bytes async for info in _each(self._new)}
         left = {info.key: info.size_bytes async for info in _each(self._old)}
         wrong = [key for key, size_bytes in left.items() if there.get(key, size_bytes) != size_bytes]
-        missing = await asyncio.to_thread(self._unnamed, there)
+        missing = [key for key in await self._db.read(housekeeping.sources_named) if key not in there]
         wrong += [key for key in missing if key in left]
         if wrong:
             detail = f"{len(wrong)} objects are not whole in the new place ({wrong[0]}, …); run the same command again."
@@ -134,10 +137,6 @@ class _Move:
             self._told.say(f"Not in either place, though a row names it: {key}")
         return len(there), sum(there.values())
 
-    def _unnamed(self, there: dict[str, int]) -> list[str]:
-        with looked_at(self._url) as connection:
-            return [key for key in housekeeping.sources_named(connection) if key not in there]
-
 
 async def _each(store: ScannableStorage) -> AsyncIterator[ObjectInfo]:
     async for page in store.scan(_TOP):
@@ -145,28 +144,83 @@ async def _each(store: ScannableStorage) -> AsyncIterator[ObjectInfo]:
             yield info
 
 
-def _begun(settings: "Settings", at: Place) -> InForce:
-    """What is to be in force during the move; `storage_same` or `storage_moving` (conflict) where it can't begin."""
-    known = storages.read_in_force(settings.data_dir)
-    now = known if known is not None else InForce(storages.place_of(settings, None))
+def _now(settings: "Settings", library: Library) -> InForce:
+    """Where it lies: what a move has decided, else what the server of this data folder, else what the settings say."""
+    if library.place is not None:
+        return InForce(Place(**library.place), Place(**library.previous) if library.previous else None)
+    return storages.read_in_force(settings.data_dir) or InForce(storages.place_of(settings, None))
+
+
+def _before(settings: "Settings", library: Library, at: Place) -> Place:
+    """The place that it moves from; `storage_same` or `storage_moving` (conflict) where it can't begin."""
+    now = _now(settings, library)
     if now.before is not None and now.at != at:
-        detail = f"A move to {now.at.url} is under way; finish it first: vidctl migrate-storage --to {now.at.url}"
-        raise VidComputeError(Kind.CONFLICT, "storage_moving", detail)
+        raise _moving(now.at)
     if now.before is None and now.at == at:
         raise VidComputeError(Kind.CONFLICT, "storage_same", f"The library lies at {at.url} already.")
-    return InForce(at, now.before or now.at, chosen=True)
+    return now.before or now.at
 
 
-async def _answered(data_dir: Path, patience_s: float) -> None:
-    """Wait until the server has taken note; `server_silent` (unavailable) where it does not."""
-    wanted = (data_dir / PLACE_FILE).read_text(encoding="utf-8")
-    seen = data_dir / f"{PLACE_FILE}.seen"
-    end_s = time.monotonic() + patience_s
-    while patience_s and not (seen.exists() and seen.read_text(encoding="utf-8") == wanted):
-        if time.monotonic() > end_s:
-            detail = "The server of this data folder did not take note of the move; is it the one that runs?"
-            raise VidComputeError(Kind.UNAVAILABLE, "server_silent", detail)
-        await asyncio.sleep(_LOOK_S)
+def _moving(at: Place) -> VidComputeError:
+    detail = f"A move to {at.url} is under way; finish it first: vidctl migrate-storage --to {at.url}"
+    return VidComputeError(Kind.CONFLICT, "storage_moving", detail)
+
+
+class _Servers:
+    """All servers of the database: they follow the changes that are made here, and are waited for."""
+
+    def __init__(self, db: Database, library: Library, told: Told, patience_s: float) -> None:
+        self._db = db
+        self._library = library
+        self._told = told
+        self._patience_s = patience_s
+
+    async def change(self, at: Place, **changes: Any) -> None:
+        """Put this in force, and wait until every server that is there has taken note.
+
+        Raises `storage_moving` (conflict), `server_silent` and `storage_not_everywhere` (unavailable).
+        """
+        try:
+            self._library = await self._db.write(rows.change, self._library, **changes)
+        except OvertakenError as error:
+            raise _moving(at) from error
+        end_s, waited = time.monotonic() + self._patience_s, False
+        while behind := await self._behind():
+            names = ", ".join(behind)
+            if time.monotonic() > end_s:
+                detail = f"Not every server takes note of the move: {names}. Does it run, and reach the database?"
+                raise VidComputeError(Kind.UNAVAILABLE, "server_silent", detail)
+            if not waited and time.monotonic() > end_s - self._patience_s + _SOON_S:
+                self._told.say(f"Waiting until every server takes note: {names}.")
+                waited = True
+            await asyncio.sleep(_LOOK_S)
+
+    async def _behind(self) -> list[str]:
+        there = await self._db.read(rows.there)
+        for server in there:
+            if server.revision == self._library.revision and server.trouble is not None:
+                detail = (
+                    f"The server {server.name} can't use the new place: {server.trouble}. Put what it needs into its "
+                    "vidcompute.toml (it is read again), then run the same command again."
+                )
+                raise VidComputeError(Kind.UNAVAILABLE, "storage_not_everywhere", detail)
+        return [server.name for server in there if server.revision < self._library.revision]
+
+    async def try_out(self, settings: "Settings", before: Place, at: Place, new: ScannableStorage) -> None:
+        """Let every server find what is written to the new place by us. Nothing else is changed.
+
+        `before` is where they must store now.
+        """
+        mark, scratch = f"moves/{secrets.token_hex(8)}", settings.data_dir / f".mark-{secrets.token_hex(4)}"
+        scratch.write_text(mark, encoding="utf-8")
+        try:
+            await new.put(mark, scratch)
+            await self.change(at, candidate={"at": asdict(at), "before": asdict(before), "mark": mark})
+        finally:
+            scratch.unlink(missing_ok=True)
+            with contextlib.suppress(OvertakenError):
+                self._library = await self._db.write(rows.change, self._library, candidate=None)
+            await new.delete_prefix(mark)
 
 
 async def _ready(places: Iterable[ScannableStorage]) -> None:
@@ -176,31 +230,40 @@ async def _ready(places: Iterable[ScannableStorage]) -> None:
 
 
 async def _migrate(settings: "Settings", url: str, told: Told, patience_s: float) -> Moved:
-    at = storages.place_of(settings, url)
-    during = _begun(settings, at)
-    assert during.before is not None, "it is what a move is from"
-    new, old = (storages.tool_place(settings, place, keys_of=at) for place in (at, during.before))
+    db = Database.open(settings.effective_database_url)
+    try:
+        return await _moved(settings, db, storages.place_of(settings, url), told, patience_s)
+    finally:
+        await db.close()
+
+
+async def _moved(settings: "Settings", db: Database, at: Place, told: Told, patience_s: float) -> Moved:
+    library = await db.read(rows.current)
+    before = _before(settings, library, at)
+    new, old = (storages.tool_place(settings, place, keys_of=at) for place in (at, before))
     await _ready((new, old))
-    storages.write_in_force(settings, during, at)
-    await _answered(settings.data_dir, patience_s)
-    told.say(f"New objects go to {at.url} from now on; copying what is at {during.before.url}.")
-    move = _Move(settings, old, new, told)
+    storages.keep_keys(settings, at)
+    servers = _Servers(db, library, told, patience_s)
+    await servers.try_out(settings, before, at, new)
+    left = [place for place in library.abandoned if Place(**place) not in {at, before}]
+    await servers.change(at, place=asdict(at), previous=asdict(before), abandoned=(*left, asdict(before)))
+    told.say(f"New objects go to {at.url} from now on; copying what is at {before.url}.")
+    move = _Move(settings, db, old, new, told)
     await move.until_settled(time.time_ns() // 1_000_000)
     objects, size_bytes = await move.verify()
-    storages.write_in_force(settings, InForce(at, chosen=True), at)
-    await _answered(settings.data_dir, patience_s)
-    return Moved(during.before.url, at.url, objects, size_bytes, move.copied)
+    await servers.change(at, previous=None)
+    return Moved(before.url, at.url, objects, size_bytes, move.copied)
 
 
 class Mover:
-    """Implements `cli.local.Mover` for a data folder.
+    """Implements `cli.local.Mover` for a data folder and all servers of its database.
 
-    `serving` says that a server runs on it, which must take note within `patience_s`.
+    Each server that runs must take note within `patience_s`.
     """
 
-    def __init__(self, settings: "Settings", *, serving: bool, patience_s: float = 30.0) -> None:
+    def __init__(self, settings: "Settings", *, patience_s: float = 60.0) -> None:
         self._settings = settings
-        self._patience_s = patience_s if serving else 0.0
+        self._patience_s = patience_s
 
     def move(self, url: str, told: Callable[[float], None], say: Callable[[str], None]) -> Moved:
         """See `Mover.move`. Raises `storage_same`, `storage_moving`, `storage_move_incomplete` (conflict)."""
@@ -208,8 +271,8 @@ class Mover:
 
     def delete_old(self, url: str) -> int:
         """See `Mover.delete_old`; `storage_in_force` (conflict) for what is in use."""
-        known = storages.read_in_force(self._settings.data_dir)
+        known = _now(self._settings, known_library(self._settings))
         place = storages.place_of(self._settings, url)
-        if known is None or known.before is not None or known.at == place:
+        if known.before is not None or known.at == place:
             raise VidComputeError(Kind.CONFLICT, "storage_in_force", f"{url} is in use.")
         return asyncio.run(storages.tool_place(self._settings, place, keys_of=known.at).delete_prefix(_TOP))

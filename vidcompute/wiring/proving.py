@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from vidcompute.adapters.storage_proof import Proof, proofs
 from vidcompute.wiring import proving_aids
 from vidcompute.wiring import storage as storages
+from vidcompute.wiring.library import decided, known_library
 
 if TYPE_CHECKING:
     from vidcompute.settings import Settings
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 def prove(settings: "Settings") -> list[Proof]:
     """One line for each thing that the storage must be able to do, in an order in which each needs those before it."""
-    storage = storages.tool_storage(settings)
+    known = decided(settings, known_library(settings))
+    storage = storages.tool_place(settings, known.at, keys_of=storages.place_of(settings, None))
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def all_proofs() -> list[Proof]:
@@ -21,10 +23,9 @@ def prove(settings: "Settings") -> list[Proof]:
         return [proof async for proof in proofs(storage, settings.data_dir, redirect=redirect)]
 
     found = asyncio.run(all_proofs())
-    known = storages.read_in_force(settings.data_dir)
-    if known is not None and known.before is not None:
+    if known.before is not None:
         detail = f"moves from {known.before.url} to {known.at.url}: vidctl migrate-storage --to {known.at.url} goes on"
         found.append(Proof("storage moves", None, detail))
-    elif known is not None and known.chosen:
+    elif known.chosen:
         found.append(Proof("storage place", None, f"moved to {known.at.url}; the settings still say another place"))
     return found + proving_aids.prove(settings)

@@ -1,7 +1,8 @@
 """Which storage is in force: a folder or a bucket, by settings, or where a move of the library has taken it.
 
-The server writes down where objects lie (`storage.json` in the data folder, no secrets in it) and how to get in
-(`storage.key`, mode 0600). Attempts and commands of this machine read both; so does the server while a library moves.
+What a move decides is a row in the database, which servers follow (`wiring.library`). Each of them writes down for the
+attempts of its machine, which see no database, where objects lie (`storage.json` in the data folder, no secrets in it)
+and how to get in (`storage.key`, mode 0600).
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 PLACE_FILE, KEY_FILE = "storage.json", "storage.key"
 _SERVER_PATIENCE_S = 8.0  # who waits for an answer is told soon that the store is down
-_LOOK_S = 0.5
 # Where the vendors' own tools look for what the settings leave out.
 _AMBIENT = (
     "AWS_ACCESS_KEY_ID",
@@ -68,7 +68,7 @@ class Place:
 class InForce:
     """Where objects are written, and while a library moves, where those are read that have not come yet.
 
-    `chosen` says that a move decided it, whatever the settings say.
+    `chosen` says that a move decided it, and the settings say something else.
     """
 
     at: Place
@@ -185,15 +185,18 @@ def _read_keys(path: Path) -> dict[str, dict[str, str]]:
     return keys
 
 
-def settle(settings: "Settings") -> InForce:
-    """What is in force as a server begins: what a move has decided, else what the settings say. Written down."""
+def keep_keys(settings: "Settings", place: Place, *, replace_known: bool = True) -> None:
+    """Write down how to get into a place as the settings have it, for the server of this data folder."""
+    path = settings.data_dir / KEY_FILE
+    kept, fresh = _read_keys(path), _credentials(settings, place)
+    if place.folder is None and fresh and (replace_known or not kept.get(place.url)):
+        _replace_file(path, json.dumps({**kept, place.url: fresh}))
+
+
+def settle(settings: "Settings", found: InForce | None = None) -> InForce:
+    """Write down what is in force for a server: what the settings say where nothing else is known."""
     said = place_of(settings, None)
-    known = read_in_force(settings.data_dir)
-    if known is not None and known.chosen:
-        moved = replace(known, chosen=known.before is not None or known.at != said)
-        write_in_force(settings, moved, said)
-        return moved
-    found = InForce(said)
+    found = found or InForce(said)
     write_in_force(settings, found, said)
     return found
 
@@ -233,19 +236,11 @@ def _open(data_dir: Path, cache: Cache, patience_s: float) -> ScannableStorage:
     return opened(found.at) if found.before is None else MovingStorage(opened(found.at), opened(found.before))
 
 
-def server_storage(settings: "Settings") -> SwitchedStorage:
-    """The storage of the server, to be `watched`. What can't work at all (credentials, bucket) is told by `verify`."""
-    settle(settings)
+def server_storage(settings: "Settings", found: InForce | None = None) -> SwitchedStorage:
+    """The storage of the server. What can't work at all (credentials, bucket) is told by `verify`."""
+    settle(settings, found)
     cache = cache_of(settings)
     return SwitchedStorage(lambda: _open(settings.data_dir, cache, _SERVER_PATIENCE_S))
-
-
-def tool_storage(settings: "Settings") -> ScannableStorage:
-    """The storage for a command of this machine, past any cache: what is written down, else what settings say."""
-    found = read_in_force(settings.data_dir)
-    if found is None or not found.chosen:
-        found = InForce(place_of(settings, None))
-    return tool_place(settings, found.at, keys_of=place_of(settings, None))
 
 
 def tool_place(settings: "Settings", place: Place, *, keys_of: Place) -> ScannableStorage:
@@ -260,9 +255,9 @@ def tool_place(settings: "Settings", place: Place, *, keys_of: Place) -> Scannab
     return opened.remote if isinstance(opened, CachedStorage) else opened
 
 
-async def begin(settings: "Settings", warn: Callable[..., object]) -> SwitchedStorage:
+async def begin(settings: "Settings", warn: Callable[..., object], found: InForce | None = None) -> SwitchedStorage:
     """The server's storage, looked at; see `verify` for what is raised and what is warned of. Leftovers are swept."""
-    storage = server_storage(settings)
+    storage = server_storage(settings, found)
     await verify(storage, lambda detail: warn("storage_unavailable", detail=detail))
     await asyncio.to_thread(sweep, storage)
     # Uploads that a dead server was receiving.
@@ -312,22 +307,6 @@ def readiness(storage: SwitchedStorage) -> Callable[[], Awaitable[str | None]]:
         return None
 
     return check
-
-
-async def watch(data_dir: Path, storage: SwitchedStorage) -> None:
-    """Follow a move of the library while the server runs; goes on until cancelled."""
-    path = data_dir / PLACE_FILE
-    seen = path.stat().st_mtime_ns
-    while True:
-        await asyncio.sleep(_LOOK_S)
-        try:
-            now = path.stat().st_mtime_ns
-        except FileNotFoundError:
-            continue
-        if now != seen:
-            seen = now
-            storage.switch()
-            _replace_file(data_dir / f"{PLACE_FILE}.seen", path.read_text(encoding="utf-8"))
 
 
 def to_json(settings: "Settings") -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,17 @@ from sqlalchemy import Connection
 
 from tests.unit.engine import toys
 from vidcompute.adapters.storage_folder import FolderStorage
+from vidcompute.adapters.storage_switched import SwitchedStorage
+from vidcompute.db import library as rows
 from vidcompute.db.engine import Database
+from vidcompute.db.library import Library
 from vidcompute.errors import VidComputeError
 from vidcompute.ids import new_id
 from vidcompute.ports.executor import AttemptSpec
+from vidcompute.ports.storage import ObjectInfo
 from vidcompute.services import accounts, jobs
 from vidcompute.settings import Settings
+from vidcompute.wiring.library import Follower, decided, known_library
 from vidcompute.wiring.migrating import Moved, Mover
 from vidcompute.wiring.storage import Cache, InForce, Place, attempt_storage, read_in_force, settle, write_in_force
 
@@ -50,7 +57,48 @@ def keys(folder: Path) -> list[str]:
 
 
 def moved(settings: Settings, to: Path, say: Callable[[str], None] = lambda _text: None) -> Moved:
-    return Mover(settings, serving=False).move(str(to), lambda _fraction: None, say)
+    return Mover(settings, patience_s=10).move(str(to), lambda _fraction: None, say)
+
+
+def changed(settings: Settings, **changes: object) -> None:
+    """What a move has put in force before."""
+
+    async def change() -> None:
+        db = Database.open(settings.effective_database_url)
+        await db.write(rows.change, await db.read(rows.current), **changes)
+        await db.close()
+
+    asyncio.run(change())
+
+
+@contextmanager
+def following(settings: Settings, said: Settings) -> Iterator[list[SwitchedStorage]]:
+    """A server with a data folder and settings of its own, that follows the database of `settings` in a thread."""
+    began, ending, storages = threading.Event(), asyncio.Event(), []
+
+    async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+        db = Database.open(settings.effective_database_url)
+        said.data_dir.mkdir(exist_ok=True)
+        follower = Follower(said, db, lambda: said)
+        storages.append(await follower.begin(lambda *_, **__: None))
+        running = asyncio.create_task(follower.run(storages[0], look_s=0.02))
+        began.set()
+        await ending.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await follower.end()
+        await db.close()
+
+    loops: list[asyncio.AbstractEventLoop] = []
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert began.wait(20)
+    try:
+        yield storages
+    finally:
+        loops[0].call_soon_threadsafe(ending.set)
+        thread.join(20)
 
 
 def test_all_of_it_moves_and_the_old_place_goes_when_asked(settings: Settings, tmp_path: Path) -> None:
@@ -58,15 +106,28 @@ def test_all_of_it_moves_and_the_old_place_goes_when_asked(settings: Settings, t
     told = moved(settings, new)
     assert (told.objects, told.copied, told.size_bytes) == (5, 5, sum(map(len, KEYS)))
     assert keys(old) == keys(new) == sorted(KEYS)
-    assert read_in_force(settings.data_dir) == InForce(Place(folder=str(new)), chosen=True)
-    assert Mover(settings, serving=False).delete_old(str(old)) == 5
+    assert Mover(settings).delete_old(str(old)) == 5
     assert keys(new) == sorted(KEYS)
-    assert settle(settings).at.folder == str(new)  # a server that starts takes what the move has decided
+    library = known_library(settings)
+    assert decided(settings, library) == InForce(Place(folder=str(new)), chosen=True)  # for a server that starts
+    agreed = settings.model_copy(update={"storage_url": str(new)})
+    assert decided(agreed, library) == InForce(Place(folder=str(new)))
+    elsewhere = settings.model_copy(update={"storage_url": str(tmp_path / "third")})
+    assert decided(elsewhere, library) == InForce(Place(folder=str(tmp_path / "third")))
+
+
+def test_it_moves_back_and_settings_of_either_place_mean_where_it_is(settings: Settings, tmp_path: Path) -> None:
+    old, new = settings.effective_storage_dir, tmp_path / "new"
+    moved(settings, new)
+    assert moved(settings, old).copied == 0
+    library = known_library(settings)
+    for said in (old, new):
+        assert decided(settings.model_copy(update={"storage_url": str(said)}), library).at == Place(folder=str(old))
 
 
 def test_an_interrupted_move_goes_on_where_it_was(settings: Settings, tmp_path: Path) -> None:
     old, new = Place(folder=str(settings.effective_storage_dir)), Place(folder=str(tmp_path / "new"))
-    write_in_force(settings, InForce(new, old, chosen=True), new)
+    changed(settings, place=asdict(new), previous=asdict(old), abandoned=(asdict(old),))
     asyncio.run(put(FolderStorage(tmp_path / "new"), tmp_path, KEYS[0]))
     asyncio.run(put(FolderStorage(tmp_path / "new"), tmp_path, KEYS[1], b"cut short"))
     with pytest.raises(VidComputeError, match="storage_moving"):
@@ -125,7 +186,7 @@ def test_attempts_that_began_before_it_are_waited_for(settings: Settings, tmp_pa
 
 
 def test_a_move_that_can_not_be_is_refused(settings: Settings, tmp_path: Path) -> None:
-    mover = Mover(settings, serving=False)
+    mover = Mover(settings)
     with pytest.raises(VidComputeError, match="storage_same"):
         moved(settings, settings.effective_storage_dir)
     with pytest.raises(VidComputeError, match="settings_invalid"):
@@ -137,7 +198,95 @@ def test_a_move_that_can_not_be_is_refused(settings: Settings, tmp_path: Path) -
         mover.delete_old(str(tmp_path / "new"))
 
 
+def test_servers_follow_and_nothing_is_stopped(settings: Settings, tmp_path: Path) -> None:
+    """Two of them, with data folders of their own; what they store goes to the new place from then on."""
+    old, new = settings.effective_storage_dir, tmp_path / "new"
+    other = Settings(data_dir=tmp_path / "other", storage_url=str(old))
+    with following(settings, settings) as first, following(settings, other) as second:
+        assert moved(settings, new).copied == 5
+        for number, storage in enumerate((first[0], second[0])):
+            asyncio.run(put_by(storage, tmp_path, f"orgs/x/{number}"))
+            assert (new / f"orgs/x/{number}").exists()
+        for said in (settings, other):
+            assert read_in_force(said.data_dir) == InForce(Place(folder=str(new)), chosen=True)
+    assert asyncio.run(servers(settings)) == []
+
+
+async def put_by(storage: SwitchedStorage, folder: Path, key: str) -> None:
+    source = folder / "incoming"
+    source.write_text(key)
+    await storage.put(key, source)
+
+
+async def servers(settings: Settings) -> list[rows.Server]:
+    db = Database.open(settings.effective_database_url)
+    found = await db.read(rows.there)
+    await db.close()
+    return found
+
+
+def test_a_server_that_stores_elsewhere_keeps_all_from_moving(settings: Settings, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    stranger = Settings(data_dir=tmp_path / "stranger", storage_url=str(tmp_path / "elsewhere"))
+    with following(settings, stranger), pytest.raises(VidComputeError, match=r"storage_not_everywhere.*stores at"):
+        moved(settings, new)
+    library = known_library(settings)
+    assert (library.place, library.candidate) == (None, None)
+    assert keys(new) == []
+    assert moved(settings, new).copied == 5
+
+
+async def test_a_place_without_what_the_mover_wrote_there_is_another_one(settings: Settings, tmp_path: Path) -> None:
+    """What one machine calls so may be another folder on the next one."""
+    db = Database.open(settings.effective_database_url)
+    follower = Follower(settings, db, lambda: settings)
+    storage = await follower.begin(lambda *_, **__: None)
+    at, before = Place(folder=str(tmp_path / "new")), Place(folder=str(settings.effective_storage_dir))
+    candidate = {"at": asdict(at), "before": asdict(before), "mark": "moves/mark"}
+    library = await db.write(rows.change, Library(), candidate=candidate)
+    await follower.look(storage)
+    (server,) = await db.read(rows.there)
+    assert "isn't found" in str(server.trouble)
+    (tmp_path / "mark").write_text("mark")
+    await FolderStorage(tmp_path / "new").put("moves/mark", tmp_path / "mark")
+    library = await db.write(rows.change, library)
+    await follower.look(storage)
+    assert [(found.revision, found.trouble) for found in await db.read(rows.there)] == [(library.revision, None)]
+    await db.close()
+
+
 def test_a_server_that_does_not_take_note_stops_it(settings: Settings, tmp_path: Path) -> None:
-    mover = Mover(settings, serving=True, patience_s=0.3)
-    with pytest.raises(VidComputeError, match="server_silent"):
-        mover.move(str(tmp_path / "new"), lambda _fraction: None, lambda _text: None)
+    async def arrive() -> Library:
+        db = Database.open(settings.effective_database_url)
+        found = await db.write(rows.arrive, "somebody", "a-server:/srv")
+        await db.close()
+        return found
+
+    assert asyncio.run(arrive()) == Library()
+    with pytest.raises(VidComputeError, match=r"server_silent.*a-server"):
+        Mover(settings, patience_s=0.3).move(str(tmp_path / "new"), lambda _fraction: None, lambda _text: None)
+    assert known_library(settings).candidate is None
+
+
+async def test_a_switch_waits_for_what_is_being_written(tmp_path: Path) -> None:
+    places = [FolderStorage(tmp_path / "old"), FolderStorage(tmp_path / "new")]
+    going_on, written = asyncio.Event(), asyncio.Event()
+
+    class Slow(FolderStorage):
+        async def put(self, key: str, source: Path) -> ObjectInfo:
+            going_on.set()
+            await written.wait()
+            return await super().put(key, source)
+
+    found = iter([Slow(tmp_path / "old"), places[1]])
+    storage = SwitchedStorage(lambda: next(found))
+    writing = asyncio.create_task(put_by(storage, tmp_path, "orgs/x/late"))
+    await going_on.wait()
+    switching = asyncio.create_task(storage.switch())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(switching), 0.05)
+    assert await storage.list("orgs") == []  # others go to the new one already
+    written.set()
+    await switching
+    await writing
+    assert len(await places[0].list("orgs")) == 1
