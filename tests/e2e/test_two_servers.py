@@ -1,6 +1,6 @@
 """Two servers on one PostgreSQL and one Redis: who doesn't lead shows what happens as it happens; Redis may go.
 
-A library moves under both of them while it is watched.
+Only who leads makes segments ahead; and a library moves under both of them while it is watched.
 """
 
 import json
@@ -129,6 +129,18 @@ def test_who_does_not_lead_shows_what_happens_and_redis_may_die(
 
 def _named(line: Json) -> str:
     return json.dumps([line["stage"], line["attempt_id"], line["line"], line["message"]])
+
+
+def _made_in_haste(driver: Driver) -> list[Path]:
+    return list((driver.server.data_dir / "fast").rglob("*.m4s"))
+
+
+def test_who_does_not_lead_makes_no_segments_ahead(pair: tuple[Driver, Driver], source: Path) -> None:
+    first, second = pair
+    job_id = second.submit(source, outputs=["hls"], renditions=[{"height": 240}])["id"]
+    wait_until(lambda: _made_in_haste(first), timeout_s=60, what="segments ahead of the ladder, by the leader")
+    assert second.done(job_id)["status"] == "done"
+    assert _made_in_haste(second) == []
 
 
 def test_a_library_moves_under_two_servers_while_it_is_watched_on_both(
