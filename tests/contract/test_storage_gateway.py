@@ -40,7 +40,9 @@ async def test_bytes_come_from_where_the_store_says_and_our_token_does_not_go_th
     with serving() as site:
 
         class Signing(FolderStorage):
-            async def sign(self, key: str, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
+            async def sign(
+                self, key: str, method: Literal["GET", "PUT"], expires_s: int, *, disposition: str | None = None
+            ) -> str | None:
                 return site.serve(f"/{key}") if method == "GET" else None
 
         behind = Signing(tmp_path / "storage")

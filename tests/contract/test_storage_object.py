@@ -19,7 +19,7 @@ from tests.fixtures.faulty import FaultyWay
 from tests.fixtures.gcs import GoogleServer
 from tests.fixtures.swift import SwiftServer
 from tests.fixtures.waiting import wait_until
-from vidcompute.adapters.s3_uploads import UploadsInParts
+from vidcompute.adapters.object_uploads import UploadsInParts
 from vidcompute.adapters.storage_object import ObjectPlace, ObjectStorage
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.settings import Settings
@@ -223,6 +223,30 @@ async def test_uploads_that_nobody_finished_are_ended(
     assert unfinished() == 1  # what is not below our prefix is not ours
     await put(s3, tmp_path, "k", b"bytes")
     assert await content(s3, "k") == b"bytes"
+
+
+async def test_google_keeps_no_unfinished_uploads_either(gcs: ObjectStorage, google_server: GoogleServer) -> None:
+    bucket = gcs.place.bucket
+    for name, key in (("mine", "pre/orgs/a"), ("another", "other/orgs/b")):
+        google_server.begin_upload(bucket, key, name)
+    uploads = UploadsInParts(gcs.place, {})
+    assert await uploads.end(datetime.now(UTC) - timedelta(hours=1)) == 0
+    assert await uploads.end(datetime.now(UTC) + timedelta(hours=1)) == 1
+    assert google_server.unfinished(bucket) == ["another"]
+    roles = UploadsInParts(replace(gcs.place, service_account=None), {})
+    assert await roles.end(datetime.now(UTC) + timedelta(hours=1)) == 0
+
+
+async def test_a_download_is_called_as_the_address_says(store: ObjectStorage, tmp_path: Path) -> None:
+    await put(store, tmp_path, "a/clip.mp4", b"0123456789")
+    called = "attachment; filename=\"f.mp4\"; filename*=UTF-8''Die%20%C3%9Cberfahrt.mp4"
+    url = await store.sign("a/clip.mp4", "GET", 60, disposition=called)
+    assert url is not None
+    answer = fetched(url)
+    assert (answer.status_code, answer.content) == (200, b"0123456789")
+    assert answer.headers["content-disposition"] == called
+    assert fetched(url.replace("fahrt", "fuhr")).status_code == 403
+    assert fetched(url.replace("clip.mp4", "clap.mp4")).status_code == 403
 
 
 async def test_a_server_begins_without_its_store_and_not_with_a_wrong_one(

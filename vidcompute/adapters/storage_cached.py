@@ -280,9 +280,11 @@ class CachedStorage:
         await asyncio.to_thread(drop)
         return count
 
-    async def sign(self, key: str, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
+    async def sign(
+        self, key: str, method: Literal["GET", "PUT"], expires_s: int, *, disposition: str | None = None
+    ) -> str | None:
         """See `Storage.sign`."""
-        return await self.remote.sign(key, method, expires_s)
+        return await self.remote.sign(key, method, expires_s, disposition=disposition)
 
 
 @contextmanager

@@ -260,8 +260,10 @@ class FolderStorage:
         """See `Storage.delete_prefix`."""
         return await asyncio.to_thread(self._delete_prefix, prefix)
 
-    async def sign(self, key: str, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
+    async def sign(
+        self, key: str, method: Literal["GET", "PUT"], expires_s: int, *, disposition: str | None = None
+    ) -> str | None:
         """See `Storage.sign`: a folder is served by nobody but us."""
-        del method, expires_s
+        del method, expires_s, disposition
         key_parts(key)
         return None

@@ -210,9 +210,11 @@ class GatewayStorage:
         """Refused (`grant_exceeded`): nodes remove nothing."""
         raise VidComputeError(Kind.FORBIDDEN, "grant_exceeded", f"Nodes remove nothing, {_checked(prefix)!r} neither.")
 
-    async def sign(self, key: str, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
+    async def sign(
+        self, key: str, method: Literal["GET", "PUT"], expires_s: int, *, disposition: str | None = None
+    ) -> str | None:
         """See `Storage.sign`: what is opened here is for this node alone."""
-        del method, expires_s
+        del method, expires_s, disposition
         _checked(key)
         return None
 

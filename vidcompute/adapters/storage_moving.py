@@ -78,10 +78,12 @@ class MovingStorage:
         below = await self.old.delete_prefix(prefix), await self.new.delete_prefix(prefix)
         return max(count, *below)
 
-    async def sign(self, key: str, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
+    async def sign(
+        self, key: str, method: Literal["GET", "PUT"], expires_s: int, *, disposition: str | None = None
+    ) -> str | None:
         """See `Storage.sign`."""
         store = await self._holder(key) if method == "GET" else self.new
-        return await store.sign(key, method, expires_s)
+        return await store.sign(key, method, expires_s, disposition=disposition)
 
 
 def second_name(path: Path, destination: Path) -> None:

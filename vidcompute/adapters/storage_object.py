@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from vidcompute.adapters.object_digest import Sum, file_sum, plain_etag
 from vidcompute.adapters.object_errors import corrupted, is_corrupted, is_down, translated
 from vidcompute.adapters.object_reading import Reading
+from vidcompute.adapters.object_signing import address_of, signer_of
+from vidcompute.adapters.signed_urls import presigned
 from vidcompute.errors import Kind, VidComputeError, invalid
 from vidcompute.ports.storage import ObjectInfo, key_parts
 
@@ -336,14 +338,28 @@ class ObjectStorage:
 
         await self.tried(prefix, once)
 
-    async def sign(self, key: str, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
+    async def sign(
+        self, key: str, method: Literal["GET", "PUT"], expires_s: int, *, disposition: str | None = None
+    ) -> str | None:
         """See `Storage.sign`."""
         import obstore
 
         path = self._path(key)
+        if disposition is not None and method == "GET":
+            url = await asyncio.to_thread(self._signed_download, path, expires_s, disposition)
+            if url is not None:
+                return url
         return await self.tried(
             key, lambda: obstore.sign_async(self._store, method, path, timedelta(seconds=expires_s))
         )
+
+    def _signed_download(self, path: str, expires_s: int, disposition: str) -> str | None:
+        """What obstore does not sign; None where there is no key to do it with."""
+        credentials = self.credentials()
+        signer, query = signer_of(self.place, credentials), {"response-content-disposition": disposition}
+        if signer is None:
+            return None
+        return presigned("GET", address_of(self.place, credentials), path, signer, expires_s, query=query)
 
     async def check(self) -> None:
         """Ask whether the bucket can be listed, once; raises what is wrong, naming the setting."""

@@ -90,6 +90,8 @@ class SwitchedStorage:
         """See `Storage.delete_prefix`."""
         return await self.current.delete_prefix(prefix)
 
-    async def sign(self, key: str, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
+    async def sign(
+        self, key: str, method: Literal["GET", "PUT"], expires_s: int, *, disposition: str | None = None
+    ) -> str | None:
         """See `Storage.sign`."""
-        return await self.current.sign(key, method, expires_s)
+        return await self.current.sign(key, method, expires_s, disposition=disposition)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from vidcompute.api.files import CORS_HEADERS, IMMUTABLE, file_response, is_text
+from vidcompute.api.files import CORS_HEADERS, IMMUTABLE, content_disposition, file_response, is_text
 from vidcompute.ports.storage import Storage
 
 ELSEWHERE: Final[Mapping[int | str, dict[str, Any]]] = {
@@ -44,17 +44,20 @@ class Delivery:
         """The object `key` as `file_response` gives it, or the way to it."""
         if self.redirect and request.method == "GET" and not is_text(media_type):
             is_private = cache_control.startswith("private")
-            address = await (storage.sign(key, "GET", _PRIVATE_S) if is_private else self._address(storage, key))
+            address = await self._address(storage, key, is_private=is_private, download_name=download_name)
             if address is not None:
                 # Whoever keeps it still gets in with it.
                 kept = "no-store" if is_private else f"public, max-age={self.life_s // 2}"
                 return RedirectResponse(address, 307, {**CORS_HEADERS, "Cache-Control": kept})
         return await file_response(request, storage, key, media_type, cache_control, download_name=download_name)
 
-    async def _address(self, storage: Storage, key: str) -> str | None:
-        if self.cdn_url is not None:
+    async def _address(
+        self, storage: Storage, key: str, *, is_private: bool = False, download_name: str | None = None
+    ) -> str | None:
+        if self.cdn_url is not None and not is_private:
             return f"{self.cdn_url}/{key}"
-        return await storage.sign(key, "GET", self.life_s)
+        disposition = content_disposition(download_name) if download_name else None
+        return await storage.sign(key, "GET", _PRIVATE_S if is_private else self.life_s, disposition=disposition)
 
     async def origins(self, storage: Storage) -> tuple[str, ...]:
         """The sites beside ours from which pages of ours load: for their content security policy."""

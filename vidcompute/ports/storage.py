@@ -61,8 +61,13 @@ class Storage(Protocol):
         """Remove every object below `prefix/` (and the object `prefix` itself); how many there were."""
         ...
 
-    async def sign(self, key: str, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
-        """A URL by which whoever has it reads or writes the object until then; None where the store has no such."""
+    async def sign(
+        self, key: str, method: Literal["GET", "PUT"], expires_s: int, *, disposition: str | None = None
+    ) -> str | None:
+        """A URL by which whoever has it reads or writes the object until then; None where the store has no such.
+
+        What is read comes with this Content-Disposition, as far as there is a key here to sign that with.
+        """
         ...
 
 

@@ -24,7 +24,7 @@ async def collect(settings: "Settings", db: "Database", storage: "SwitchedStorag
     ended = 0
     for part in storage.parts():
         if isinstance(part, ObjectStorage):
-            from vidcompute.adapters.s3_uploads import UploadsInParts  # with an HTTP client, which few servers need
+            from vidcompute.adapters.object_uploads import UploadsInParts  # with an HTTP client, which few servers need
 
             ended += await UploadsInParts(part.place, part.credentials()).end(before)
     collected = await housekeeping.collect(db, storage, before_ms=int(before.timestamp() * 1000))

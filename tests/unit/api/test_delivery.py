@@ -17,15 +17,19 @@ from vidcompute.api.delivery import Delivery
 class Signing(FolderStorage):
     """A folder that has addresses of its own."""
 
-    async def sign(self, key: str, method: Literal["GET", "PUT"], expires_s: int) -> str | None:
-        return f"https://bucket.example:9000/{key}?for={method}&until={expires_s}"
+    async def sign(
+        self, key: str, method: Literal["GET", "PUT"], expires_s: int, *, disposition: str | None = None
+    ) -> str | None:
+        named = f"&as={disposition}" if disposition else ""
+        return f"https://bucket.example:9000/{key}?for={method}&until={expires_s}{named}"
 
 
 def client(storage: FolderStorage, delivery: Delivery) -> TestClient:
     async def send(request: Request) -> Response:
         media_type = request.query_params.get("type", "video/mp4")
         cache = request.query_params.get("cache", "public, max-age=9")
-        return await delivery.file(request, storage, "a/k.mp4", media_type, cache)
+        name = request.query_params.get("name")
+        return await delivery.file(request, storage, "a/k.mp4", media_type, cache, download_name=name)
 
     return TestClient(Starlette(routes=[Route("/", send, methods=["GET", "HEAD"])]), follow_redirects=False)
 
@@ -43,6 +47,12 @@ def test_a_redirect_may_be_kept_for_half_of_the_signatures_life(folder: Path) ->
     assert answer.headers["location"] == "https://bucket.example:9000/a/k.mp4?for=GET&until=600"
     assert answer.headers["cache-control"] == "public, max-age=300"
     assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_a_download_is_called_as_we_would_call_it(folder: Path) -> None:
+    answer = client(Signing(folder), Delivery(redirect=True, life_s=600)).get("/?name=Film.mp4")
+    assert "&as=attachment;" in answer.headers["location"]
+    assert "Film.mp4" in answer.headers["location"]
 
 
 def test_what_is_private_is_kept_by_nobody_else(folder: Path) -> None:
