@@ -4,16 +4,18 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.contract.test_executor import SOURCE, on_cluster
+from tests.contract.test_executor import ROOT, SOURCE, on_cluster
 from tests.fixtures.attempts import Events, alive, attempt, eventually, source
 from tests.fixtures.cluster import RayCluster, descendants
 from vidcompute.adapters.executor_ray import RayExecutor
+from vidcompute.adapters.storage_cached import CachedStorage
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.errors import VidComputeError
 from vidcompute.ports.executor import Outcome
@@ -162,6 +164,30 @@ def agent_above(pid: int) -> int:
     for _ in range(2):
         pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     return pid
+
+
+async def test_a_node_tells_what_lies_in_its_cache(ray_cluster: RayCluster, tmp_path: Path) -> None:
+    """Sources and artifacts that were fetched there, or made there: by these it is preferred."""
+    cache = CachedStorage(FolderStorage(tmp_path / "remote"), tmp_path / "cache", 2**20)
+    async with server(ray_cluster, tmp_path) as (executor, _):
+        for key in ("orgs/org_1/sources/abc/obj_1", "orgs/org_1/artifacts/def/att_1/h264-720/0.m4s"):
+            (tmp_path / "made").write_bytes(b"bytes")
+            await cache.put(key, tmp_path / "made")
+        await eventually(lambda: [node.holds for node in executor._nodes] == [("def", "source:abc")])
+
+
+NO_NODE = """
+import socket, sys
+from vidcompute.adapters.ray_cluster.bridge import refuse
+sys.exit(refuse(socket.socket(fileno=int(sys.argv[1])), "10.0.0.5:6379"))
+"""
+
+
+async def test_a_server_on_a_machine_that_is_no_node_is_told_what_to_do() -> None:
+    executor = RayExecutor([sys.executable, "-c", NO_NODE], lambda _spec: {}, env={"PYTHONPATH": str(ROOT)})
+    with pytest.raises(VidComputeError, match=r"cluster_node_missing: .*vidctl cluster join 10.0.0.5:6379 --cpus 0"):
+        await executor.open()
+    assert await executor.nodes() == []
 
 
 async def test_installations_share_a_node_and_do_not_see_each_other(ray_cluster: RayCluster, tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.contract.test_storage import content, put
-from vidcompute.adapters.storage_cached import CachedStorage
+from vidcompute.adapters.storage_cached import CacheContents, CachedStorage
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.errors import VidComputeError
-from vidcompute.ports.storage import ObjectInfo
+from vidcompute.ports.storage import ObjectInfo, content_of
 
 
 class Remote(FolderStorage):
@@ -151,6 +151,20 @@ async def test_who_gives_up_waiting_does_not_stop_the_download(remote: Remote, t
     go_on.set()
     assert (await patient).read_bytes() == b"bytes"
     assert slow.fetched == ["k"]
+
+
+async def test_what_lies_there_can_be_looked_at(remote: Remote, tmp_path: Path) -> None:
+    storage, contents = cached(remote, tmp_path), CacheContents(tmp_path / "cache")
+    source, artifact = "orgs/o/sources/abc/obj_1", "orgs/o/artifacts/def/att_1/h264-720/0.m4s"
+    for key in (source, artifact, "orgs/o/logs/att_1.log"):
+        await put(storage, tmp_path, key, b"bytes")
+    contents.look()
+    assert {content_of(key) for key in contents.keys} == {"source:abc", "def", None}
+    assert contents.size_bytes > 15
+    await storage.delete_prefix(source)
+    contents.look()
+    assert source not in list(contents.keys)
+    assert artifact in list(contents.keys)
 
 
 async def test_leftovers_of_an_earlier_boot_go(remote: Remote, tmp_path: Path) -> None:

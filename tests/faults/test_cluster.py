@@ -149,6 +149,37 @@ def test_a_killed_node_costs_its_own_chunks_alone(
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
+def test_nodes_join_a_head_again_that_was_started_again(tmp_path: Path) -> None:
+    made = RayCluster(tmp_path / "ray").start(cpus=1)
+    node = made.join("second", cpus=1)
+    log = node.data_dir / "cluster" / "node.log"
+    (tmp_path / "data").mkdir()
+    server = Server(tmp_path / "data", {**made.environment(), "VIDCOMPUTE_PORT": str(free_port())})
+    try:
+        server.start(timeout_s=90)
+        driver = Driver(server)
+        before = wait_until(lambda: two_nodes(driver), timeout_s=60, what="both nodes")
+        made.nodes["head"].kill()
+        wait_until(
+            lambda: "Trying again in" in log.read_text(), timeout_s=90, what="word of tries, one after the other"
+        )
+        made.start(cpus=1)
+        after = wait_until(lambda: two_nodes(driver), timeout_s=120, what="both nodes, back again")
+        assert not before & after  # by names that have Ray's number of the node in them
+        assert "has joined" in log.read_text()
+        driver.close()
+        server.stop()
+    finally:
+        made.stop()
+
+
+def two_nodes(driver: Driver) -> set[str]:
+    found = {node["name"] for node in driver.http.get("/api/v1/nodes").json()["items"]}
+    return found if {name.partition("-")[0] for name in found} == {"head", "second"} else set()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
 def test_kill_of_all_and_restart_of_all(tmp_path: Path, clip: ClipMaker) -> None:
     made = RayCluster(tmp_path / "ray").start(cpus=1)
     data = tmp_path / "data"
@@ -179,11 +210,9 @@ def test_kill_of_all_and_restart_of_all(tmp_path: Path, clip: ClipMaker) -> None
         made.stop()
 
 
-@pytest.mark.long
-@pytest.mark.timeout(400)
-def test_a_leader_that_slept_can_neither_write_nor_start(
-    cluster: RayCluster, tmp_path: Path, clip: ClipMaker, postgres_url: str
-) -> None:
+@pytest.fixture
+def pair(cluster: RayCluster, tmp_path: Path, postgres_url: str) -> Iterator[tuple[Server, Server]]:
+    """Two servers over the cluster: the first leads, the second stands by."""
     ports = [free_port(), free_port()]
     common = {
         **cluster.environment(),
@@ -197,6 +226,24 @@ def test_a_leader_that_slept_can_neither_write_nor_start(
         made = Server(tmp_path / f"data{number}", {**common, "VIDCOMPUTE_PORT": str(port)})
         servers.append(made.start(timeout_s=90))
     leader, standby = servers
+    yield leader, standby
+    for server in servers:
+        if server.process is not None and server.process.poll() is None:
+            server.stop()
+
+
+def leads_within(server: Server, timeout_s: float) -> None:
+    wait_until(lambda: '"event": "leads"' in server.log_text(), timeout_s=timeout_s, what="another leader")
+
+
+def assert_nothing_was_done_again(job: Json) -> None:
+    assert all(stage["attempts"] == stage["tasks"] for stage in job["stages"]), job["stages"]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_a_leader_that_slept_can_neither_write_nor_start(pair: tuple[Server, Server], clip: ClipMaker) -> None:
+    leader, standby = pair
     assert leader.process is not None
     source = SHORT.source(clip)
     driver = Driver(leader)
@@ -207,16 +254,14 @@ def test_a_leader_that_slept_can_neither_write_nor_start(
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     other = Driver(standby)
-    wait_until(lambda: '"event": "leads"' in standby.log_text(), timeout_s=30, what="another leader")
+    leads_within(standby, 30)
     for pid in stopped:
         os.kill(pid, signal.SIGCONT)
     wait_until(lambda: "lost_the_lead" in leader.log_text(), timeout_s=30, what="the former leader's insight")
     job = other.done(job_id)
-    assert all(stage["attempts"] == stage["tasks"] for stage in job["stages"]), job["stages"]
+    assert_nothing_was_done_again(job)
     _assert_whole(other, job, SHORT, source)
     other.close()
-    for server in servers:
-        server.stop()
 
 
 def _at_work(job: Json, name: str) -> bool:

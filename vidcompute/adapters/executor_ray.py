@@ -107,6 +107,8 @@ class RayExecutor:
         self._environment = {name: os.environ[name] for name in _PASSED if name in os.environ} | dict(env or {})
         self._line: _Line | None = None
         self._connected = asyncio.Event()
+        self._answered = asyncio.Event()  # connected, or refused
+        self._refusal: VidComputeError | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._running: dict[str, _Running] = {}
         self._events: asyncio.Queue[AttemptEvent | None] = asyncio.Queue()
@@ -118,12 +120,19 @@ class RayExecutor:
     # -- the bridge ---------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Start the bridge and wait until it is connected; `cluster_failed` (kind unavailable)."""
+        """Start the bridge and wait until it is connected.
+
+        Raises `cluster_failed`, or `cluster_node_missing` where this machine is no node of it (kind unavailable).
+        """
         self._keeping = asyncio.create_task(self._keep_connected(), name="ray-bridge")
         try:
-            await asyncio.wait_for(self._connected.wait(), _BIRTH_S)
+            await asyncio.wait_for(self._answered.wait(), _BIRTH_S)
         except TimeoutError as error:
             raise _failed("The Ray cluster can't be reached; `vidctl cluster start` starts one.") from error
+        if self._refusal is not None and not self._connected.is_set():
+            self._closing = True
+            await self._end()
+            raise self._refusal
 
     async def _keep_connected(self) -> None:
         pause_s = _AGAIN_S
@@ -159,6 +168,10 @@ class RayExecutor:
                 line.answered(message)
             elif kind == "attempt":
                 self._tell(event_from_json(message["data"]))
+            elif kind == "refused":
+                self._refusal = error_from_json(message["error"])
+                _log.error("%s", self._refusal.detail)
+                self._answered.set()
             elif kind == "nodes":
                 self._nodes = [node_from_json(node) for node in message["nodes"]]
             else:
@@ -170,6 +183,7 @@ class RayExecutor:
         if self._running or self._held:
             asyncio.create_task(self._resume(line)).add_done_callback(_look_at)
         self._connected.set()
+        self._answered.set()
 
     async def _resume(self, line: _Line) -> None:
         """After a break: hear again of what lives; what does not is lost."""

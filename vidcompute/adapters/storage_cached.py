@@ -97,7 +97,7 @@ class CachedStorage:
         note = entry.with_name(f".{secrets.token_hex(8)}")
         try:
             entry.parent.mkdir(exist_ok=True)
-            note.write_text(json.dumps({"size_bytes": info.size_bytes, "etag": info.etag}))
+            note.write_text(json.dumps({"key": info.key, "size_bytes": info.size_bytes, "etag": info.etag}))
             self._drop(info.key)  # no moment with one's bytes and the other's note
             _move(source, entry)
             os.utime(entry)
@@ -285,6 +285,29 @@ class CachedStorage:
     ) -> str | None:
         """See `Storage.sign`."""
         return await self.remote.sign(key, method, expires_s, disposition=disposition)
+
+
+class CacheContents:
+    """What lies in the cache in a folder, for those who only look at it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._keys: dict[str, str] = {}
+        self.size_bytes = 0
+
+    @property
+    def keys(self) -> Iterator[str]:
+        """The objects that were there at the last look."""
+        return iter(self._keys.values())
+
+    def look(self) -> None:
+        """Look again. Only notes that are new are read."""
+        known, self._keys, self.size_bytes = self._keys, {}, 0
+        for path in self._folder.rglob("*"):
+            with suppress(OSError, ValueError, KeyError):
+                self.size_bytes += path.stat().st_size if path.is_file() else 0
+                if path.suffix == _NOTE:
+                    self._keys[path.name] = known.get(path.name) or json.loads(path.read_text())["key"]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ Host = Annotated[str | None, typer.Option(help="This machine's address, as the o
 Name = Annotated[str | None, typer.Option(help="What the node is called; the machine's name when left out.")]
 Cpus = Annotated[int | None, typer.Option(min=0, help="Cores that attempts may fill here; 0: none run here.")]
 TokenFile = Annotated[Path | None, typer.Option(help="The file with the cluster's token.")]
-Foreground = Annotated[bool, typer.Option("--foreground", help="Go on until the node ends, as containers want it.")]
+Foreground = Annotated[bool, typer.Option("--foreground", help="Stay with the node, as containers want it.")]
 
 
 def start(
@@ -49,11 +49,13 @@ def join(
     cpus: Cpus = None,
     foreground: Foreground = False,
 ) -> int | None:
-    """Make this machine a node of the cluster whose head is at ADDRESS."""
+    """Make this machine a node of the cluster whose head is at ADDRESS. It joins again after the head was away."""
     cluster = session.local.cluster(token_file)
     _tell(session, cluster.join(address, NodeOptions(host, name=name, cpus=cpus)))
     if foreground:
-        cluster.wait()
+        cluster.keep(session.output.say)
+    else:
+        cluster.begin_keeping()
     return None
 
 

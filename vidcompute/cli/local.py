@@ -72,6 +72,14 @@ class Cluster(Protocol):
         """Wait for its end."""
         ...
 
+    def begin_keeping(self) -> None:
+        """From now on, let it join again by itself where it ends and was not told to."""
+        ...
+
+    def keep(self, say: "Say | None" = None) -> None:
+        """Be who does that, until the node is told to end."""
+        ...
+
 
 @dataclass(frozen=True)
 class Check:

@@ -1,4 +1,8 @@
-"""A Ray node on this machine, started as a service of ours: the head of a cluster, or one that joins it."""
+"""A Ray node on this machine, started as a service of ours: the head of a cluster, or one that joins it.
+
+Beside a node that joined there is a keeper, a process that lets it join again when it has ended without being told to:
+as it does when its head went, and was started again.
+"""
 
 import contextlib
 import json
@@ -11,7 +15,8 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -27,10 +32,13 @@ if TYPE_CHECKING:
 STATE_FILE, LOG_FILE = "node.json", "node.log"
 _RAY = (sys.executable, "-m", "ray.scripts.scripts", "start", "--block")
 _VERSIONS = (sys.executable, "-m", "vidcompute.main", "_cluster_versions")
+_KEEPER = (sys.executable, "-m", "vidcompute.main", "_cluster_keeper")
 _OBJECT_STORE_BYTES = 80 * 2**20  # attempts exchange files by the storage: Ray's own store carries events alone
 _START_S = 90.0
 _STOP_S = 5.0
 _LOOK_S = 0.1
+_KEEP_S = 1.0
+_AGAIN_S, _LONGEST_AGAIN_S = 1.0, 30.0
 _STARTED = "Ray runtime started"
 _LAST_LINES = 8
 
@@ -40,6 +48,8 @@ _HEALTH = {
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
+    # And after how long a node that does not reach its head ends, to join again.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "30",
 }
 # What we do not need of Ray, and what would speak to others.
 _LEAN = {
@@ -53,12 +63,19 @@ _LEAN = {
 
 @dataclass(frozen=True)
 class _State:
-    """What is remembered of a node that was started here. `born` tells its process from a later one of its number."""
+    """What is remembered of a node that was started here. `born` tells its process from a later one of its number.
+
+    `flags` are how it was started, and `keeper` is who lets it join again.
+    """
 
     pid: int
     born: str
     address: str
     head: bool
+    flags: tuple[str, ...] = ()
+    about: str = ""  # what the node is told of itself
+    keeper: int = 0
+    keeper_born: str = ""
 
 
 class Cluster:
@@ -109,12 +126,11 @@ class Cluster:
         state = self._remembered()
         if state is None:
             return False
-        was_there = _born(state.pid) == state.born
-        if was_there:
-            os.kill(state.pid, signal.SIGTERM)
-            _wait(lambda: _born(state.pid) != state.born, _STOP_S)
-        _end_session(state.pid)
+        if state.keeper and _end(state.keeper, state.keeper_born):
+            state = self._remembered() or state  # it may just have joined again
         (self._folder / STATE_FILE).unlink(missing_ok=True)
+        was_there = _end(state.pid, state.born)
+        _end_session(state.pid)
         return was_there
 
     def wait(self) -> None:
@@ -122,6 +138,50 @@ class Cluster:
         state = self._state()
         while state is not None and _born(state.pid) == state.born:
             time.sleep(_LOOK_S)
+
+    # -- staying in the cluster -------------------------------------------------------------------------------------
+
+    def begin_keeping(self) -> None:
+        """Start the keeper of the node that has just joined."""
+        with _stderr_to(self._folder / LOG_FILE):
+            keeper = start_service([*_KEEPER, str(self._token_file)], env=os.environ)
+        self._remember_keeper(keeper.pid)
+
+    def keep(self, say: Callable[[str], None] | None = None) -> None:
+        """Be the keeper, until the node is told to end: join again where it has ended, however often that takes."""
+        if say is not None:
+            self._remember_keeper(os.getpid())
+        told, pause_s = say or _to_stderr, _AGAIN_S
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        while (state := self._remembered()) is not None:
+            if _born(state.pid) == state.born:
+                time.sleep(_KEEP_S)
+                continue
+            try:
+                self._join_again(state)
+            except VidComputeError as error:
+                told(f"The node has ended. {error.detail} Trying again in {pause_s:g} s.")
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 2, _LONGEST_AGAIN_S)
+            else:
+                told(f"The node had ended, and has joined {state.address} again.")
+                pause_s = _AGAIN_S
+
+    def _join_again(self, state: _State) -> None:
+        _check_reachable(state.address)
+        self._compare(state.address, self._versions())
+        _end_session(state.pid)
+        self._run(state)
+
+    def _remember_keeper(self, pid: int) -> None:
+        state = self._remembered()
+        if state is not None:
+            self._remember(replace(state, keeper=pid, keeper_born=_born(pid)))
+
+    def _remember(self, state: _State) -> None:
+        fresh = self._folder / f".{STATE_FILE}"
+        fresh.write_text(json.dumps(asdict(state)))
+        fresh.replace(self._folder / STATE_FILE)
 
     # -- before -----------------------------------------------------------------------------------------------------
 
@@ -187,39 +247,61 @@ class Cluster:
         }
         room = [f"--num-cpus={math.ceil(cores)}", f"--memory={self._memory_bytes}"]
         flags += [*room, f"--object-store-memory={_OBJECT_STORE_BYTES}", "--min-worker-port=0", "--max-worker-port=0"]
-        log = self._folder / LOG_FILE
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         known = {name: value for name, value in about.items() if value is not None}
-        environment = {**self._environment(), "VIDCOMPUTE_NODE": json.dumps(known)}
-        log.write_text("")
-        with _stderr_to(log):
-            service = start_service([*_RAY, *flags], env=environment)
-        self._await_start(service, log, address)
-        state = _State(service.pid, _born(service.pid), address, head)
-        (self._folder / STATE_FILE).write_text(json.dumps(asdict(state)))
-        return ClusterNode(address, head, self._token_file, log, service.pid)
+        return self._run(_State(0, "", address, head, tuple(flags), json.dumps(known)))
 
-    def _await_start(self, service: Service, log: Path, address: str) -> None:
-        _wait(lambda: service.returncode() is not None or _STARTED in log.read_text(errors="replace"), _START_S)
-        if service.returncode() is None and _STARTED in log.read_text(errors="replace"):
+    def _run(self, state: _State) -> ClusterNode:
+        """Start the node that `state` describes. It is remembered at once, so that `stop` ends it however it went."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        log = self._folder / LOG_FILE
+        log.touch()
+        begin = log.stat().st_size
+        with _stderr_to(log):
+            environment = {**self._environment(), "VIDCOMPUTE_NODE": state.about}
+            service = start_service([*_RAY, *state.flags], env=environment)
+        self._remember(replace(state, pid=service.pid, born=_born(service.pid)))
+        self._await_start(service, log, begin, state.address)
+        return ClusterNode(state.address, state.head, self._token_file, log, service.pid)
+
+    def _await_start(self, service: Service, log: Path, begin: int, address: str) -> None:
+        def said() -> str:
+            return log.read_bytes()[begin:].decode("utf-8", "replace")
+
+        _wait(lambda: service.returncode() is not None or _STARTED in said(), _START_S)
+        if service.returncode() is None and _STARTED in said():
             return
         if service.returncode() is None:
             service.kill()
-        last = "\n".join(log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
+        last = "\n".join(said().splitlines()[-_LAST_LINES:])
         detail = f"The Ray node for {address} did not start. The end of {log}:\n{last}"
         raise VidComputeError(Kind.UNAVAILABLE, "cluster_not_started", detail)
 
     def _remembered(self) -> _State | None:
         """The node that was started here last, if it was not stopped."""
         try:
-            return _State(**json.loads((self._folder / STATE_FILE).read_text()))
-        except (OSError, ValueError, TypeError):
+            known = json.loads((self._folder / STATE_FILE).read_text())
+            return _State(**{**known, "flags": tuple(known["flags"])})
+        except (OSError, ValueError, TypeError, KeyError):
             return None
 
     def _state(self) -> _State | None:
         """The node that was started here and still runs."""
         state = self._remembered()
         return state if state is not None and _born(state.pid) == state.born else None
+
+
+def _to_stderr(text: str) -> None:
+    sys.stderr.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}\n")
+    sys.stderr.flush()
+
+
+def _end(pid: int, born: str) -> bool:
+    """Ask a process to end, and wait for that; whether it was there."""
+    if _born(pid) != born:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    _wait(lambda: _born(pid) != born, _STOP_S)
+    return True
 
 
 def _end_session(leader: int) -> None:

@@ -79,6 +79,16 @@ class ScannableStorage(Storage, Protocol):
         ...
 
 
+def content_of(key: str) -> str | None:
+    """The content key (as `InputRef.content_key` has it) of the source or artifact that an object belongs to."""
+    match key.split("/"):
+        case [_, _, "sources", digest, _]:
+            return f"source:{digest}"
+        case [_, _, "artifacts", content_key, _, _, *_]:
+            return content_key
+    return None
+
+
 def key_parts(key: str) -> list[str]:
     """The parts of a sound key; `invalid_key` (invalid) for any other."""
     parts = key.split("/")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BRIDGE = "_ray_bridge"  # the driver of Ray beside a server
 NODE_RUNNER = "_node_runner"  # the warm process of a node that attempts are forked from
 VERSIONS = "_cluster_versions"  # what runs on the head, told and asked
+KEEPER = "_cluster_keeper"  # lets this machine's node join again
 
 _MARGIN_S = 600.0  # what a token lives beyond its attempt's limit: fetching, checking and storing take time, too
 _CACHE_BYTES = 20 * 2**30
@@ -119,6 +120,11 @@ def command(arguments: Sequence[str]) -> int | None:
 
             told = tell(address, json.loads(mine[0])) if op == "tell" else ask(address)
             sys.stdout.write(json.dumps(told) + "\n")
+            return 0
+        case [name, token_file] if name == KEEPER:
+            from vidcompute.settings import load
+
+            own_node(load(), Path(token_file)).keep()
             return 0
     return None
 

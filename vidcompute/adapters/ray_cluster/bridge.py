@@ -1,17 +1,20 @@
 """The one process beside a server that is a driver of Ray. JSON lines over a socket: questions and answers, events.
 
 A question is `{"n", "op", …}`, its answer `{"n", …}` or `{"n", "error"}`; `{"event": …}` comes by itself: "ready",
-"nodes" whenever they change, "attempt" with an attempt's event in `data`. It ends when the server does.
+"nodes" whenever they change, "attempt" with an attempt's event in `data`, or "refused" with the reason, where there is
+no way to the cluster from this machine. It ends when the server does.
 """
 
 import asyncio
 import base64
 import contextlib
+import importlib
 import json
 import logging
 import os
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -26,6 +29,8 @@ from vidcompute.ports.executor import Needs
 
 _LONGEST_LINE_BYTES = 64 * 2**20
 _LOOK_S = 1.0
+_MEET_S = 15
+_NO_NODE = "No node info found"  # what Ray says where a node of another cluster runs here
 _HELLO_S = 30.0
 _ACCEPT_S = 120.0
 _ANSWER_S = 5.0
@@ -294,18 +299,49 @@ async def _serve(config: BridgeConfig, connection: socket.socket) -> None:
 def run_bridge(config_json: str, control_fd: int) -> int:
     """Connect to the cluster and serve the server behind `control_fd`. Returns the exit status."""
     die_with_parent()
+    os.environ.setdefault("RAY_gcs_server_request_timeout_seconds", str(_MEET_S))  # how long it looks for a node here
     import ray
 
     config = BridgeConfig(**json.loads(config_json))
-    ray.init(
-        address=config.address,
-        namespace=config.namespace,
-        log_to_driver=False,
-        logging_level=logging.WARNING,
-        configure_logging=False,
-    )
-    asyncio.run(_serve(config, socket.socket(fileno=control_fd)))
+    connection = socket.socket(fileno=control_fd)
+    if not _has_node():
+        return refuse(connection, config.address)
+    try:
+        ray.init(
+            address=config.address,
+            namespace=config.namespace,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            configure_logging=False,
+        )
+    except RuntimeError as error:
+        if _NO_NODE not in str(error):
+            raise
+        return refuse(connection, config.address)
+    asyncio.run(_serve(config, connection))
     return os.EX_OK
+
+
+def _has_node() -> bool:
+    """Whether a node of some cluster runs on this machine, or begins soon: a driver of Ray needs one."""
+    services: Any = importlib.import_module("ray._private.services")
+    deadline_s = time.monotonic() + _MEET_S
+    while not services.find_node_ids():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(_LOOK_S)
+    return True
+
+
+def refuse(connection: socket.socket, address: str) -> int:
+    """Tell the server why there is no way to the cluster from here. Returns the exit status."""
+    detail = (
+        f"This machine is no node of the cluster at {address}, which it must be to reach it. Make it one that runs no "
+        f"attempts, and start the server again: vidctl cluster join {address} --cpus 0"
+    )
+    error = VidComputeError(Kind.UNAVAILABLE, "cluster_node_missing", detail)
+    connection.sendall(json.dumps({"event": "refused", "error": error_to_json(error)}).encode() + b"\n")
+    return os.EX_UNAVAILABLE
 
 
 def as_argument(config: BridgeConfig) -> str:

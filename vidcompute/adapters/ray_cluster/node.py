@@ -16,16 +16,19 @@ from typing import Any, BinaryIO
 
 from vidcompute.adapters.discovery import Discovery
 from vidcompute.adapters.executor_local import LocalExecutor
+from vidcompute.adapters.storage_cached import CacheContents
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.media import ffmpeg
 from vidcompute.media.sandbox import die_with_parent
 from vidcompute.ports.attempt_wire import error_to_json, event_to_json, node_to_json, spec_from_json
 from vidcompute.ports.executor import AttemptEvent, AttemptSpec, Finished
+from vidcompute.ports.storage import content_of
 
 NODE_VARIABLE = "VIDCOMPUTE_NODE"  # what `vidctl cluster` tells the node about itself, as JSON
 _LONGEST_LINE_BYTES = 64 * 2**20
 _IDLE_S = 900.0
-_WEIGH_S = 10.0
+_WEIGH_S = 5.0
+_MOST_HELD = 2000  # that the leader is told of: what a node holds more is fetched again elsewhere, at worst
 
 
 def machine() -> str:
@@ -49,6 +52,7 @@ class NodeAgent:
         self._epoch = 0
         self._heard_s = time.monotonic()
         self._cache_bytes = 0
+        self._holds: tuple[str, ...] = ()
         self._beginning = asyncio.Lock()
         self._executor: LocalExecutor | None = None
         self._lock: BinaryIO | None = None
@@ -68,7 +72,7 @@ class NodeAgent:
         (info,) = await self._executor.nodes()
         cpu = 0.0 if self._own.get("cores") == 0 else info.cpu
         limit = int(self._own.get("cache_bytes", 0))
-        info = replace(info, cpu=cpu, cache_bytes=self._cache_bytes, cache_max_bytes=limit)
+        info = replace(info, cpu=cpu, holds=self._holds, cache_bytes=self._cache_bytes, cache_max_bytes=limit)
         return {
             "node": node_to_json(info),
             "version": self._config.get("version"),
@@ -119,9 +123,13 @@ class NodeAgent:
                 listening.put_nowait(event)
 
     async def _weigh(self, cache: Path) -> None:
-        """Know about how much the cache holds."""
+        """Know about what the cache holds, and how much that is."""
+        contents = CacheContents(cache)
         while True:
-            self._cache_bytes = await asyncio.to_thread(_size_of, cache)
+            await asyncio.to_thread(contents.look)
+            self._cache_bytes = contents.size_bytes
+            held = {found for key in contents.keys if (found := content_of(key)) is not None}
+            self._holds = tuple(sorted(held)[:_MOST_HELD])
             await asyncio.sleep(_WEIGH_S)
 
     async def _end_when_idle(self) -> None:
@@ -213,15 +221,6 @@ class NodeAgent:
 
 def _line(message: Mapping[str, Any]) -> bytes:
     return json.dumps(message).encode() + b"\n"
-
-
-def _size_of(folder: Path) -> int:
-    """Bytes of all files below a folder, as far as they stay there."""
-    total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            total += path.stat().st_size if path.is_file() else 0
-    return total
 
 
 def _remove_unclaimed(folder: Path) -> None:
