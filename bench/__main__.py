@@ -14,6 +14,7 @@ from typing import Any
 
 from bench import (
     checks,
+    cluster,
     first_segment,
     full_job,
     machine,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     transitions.NAME: transitions.measure,
     waiting.NAME: waiting.measure,
     placement.NAME: placement.measure,
+    cluster.NAME: cluster.measure,
 }
 
 

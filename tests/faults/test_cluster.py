@@ -19,7 +19,7 @@ from tests.fixtures.platform import Server
 from tests.fixtures.waiting import wait_until
 from vidcompute.media.run import capture
 
-GOES_ON_S = 15.0
+GOES_ON_S, TAKES_OVER_S = 15.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -238,6 +238,23 @@ def leads_within(server: Server, timeout_s: float) -> None:
 
 def assert_nothing_was_done_again(job: Json) -> None:
     assert all(stage["attempts"] == stage["tasks"] for stage in job["stages"]), job["stages"]
+
+
+def test_where_the_leader_is_killed_the_standby_goes_on_with_what_runs(
+    pair: tuple[Server, Server], clip: ClipMaker
+) -> None:
+    leader, standby = pair
+    source = SHORT.source(clip)
+    driver = Driver(standby)
+    job_id = driver.submit(source, **SHORT.spec)["id"]
+    driver.until(job_id, "an encode at work", lambda job: _at_work(job, "encode"))
+    leader.kill()
+    leads_within(standby, TAKES_OVER_S)
+    wait_until(lambda: '"event": "attempts_adopted"' in standby.log_text(), timeout_s=GOES_ON_S, what="the adoption")
+    job = driver.done(job_id)
+    assert_nothing_was_done_again(job)
+    _assert_whole(driver, job, SHORT, source)
+    driver.close()
 
 
 @pytest.mark.long
