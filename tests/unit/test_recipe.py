@@ -31,10 +31,10 @@ def test_an_ordinary_source_is_copied_on_top_and_encoded_below() -> None:
     result = made(facts)
     assert ids(result) == [
         *("probe", "audio/0", "remux", "poster", "storyboard", "preview"),
-        *("encode/0", "encode/1", "encode/2", "package"),
+        *("encode/0", "encode/1", "package"),
     ]
     assert [r["name"] for r in result.node("encode/0").options["rungs"]] == ["h264-720", "h264-480"]
-    encodes = ("encode/0", "encode/1", "encode/2")
+    encodes = ("encode/0", "encode/1")
     assert result.node("package").inputs == {"video": ("remux", *encodes), "audio": ("audio/0",)}
 
 

@@ -124,6 +124,17 @@ def test_a_long_source_is_cut_into_chunks_of_about_a_minute() -> None:
     assert all(50 <= length <= 66 for length in lengths[:-1])
 
 
+@pytest.mark.parametrize("cores", [1, 2, 3, 4, 6, 8])
+def test_all_cores_have_as_much_to_do(cores: int) -> None:
+    """Three minutes on two cores are four chunks, not three of which one core does two."""
+    video = video_facts(frames=180 * 30)
+    parts = timeline.chunks(timeline.build(video), video, cores)
+    lengths = [sum(s.frames for s in part.segments) / 30 for part in parts]
+    assert len(lengths) % cores == 0
+    assert max(lengths) <= 75
+    assert max(lengths) / min(lengths) < 1.6
+
+
 def test_idle_cores_get_shorter_chunks() -> None:
     video = video_facts(frames=1800)
     assert len(timeline.chunks(timeline.build(video), video, 6)) >= 6

@@ -21,7 +21,8 @@ _LONGEST_KEPT_GAP_MS = 1000
 _FILL_RATE = Fraction(30)
 _SLOW_RATE = Fraction(5)
 _VARIABLE_TIMESCALE = 90_000
-_CHUNK_S_MAX = Fraction(60)
+_CHUNK_S = Fraction(60)
+_CHUNK_SLACK = Fraction(1, 4)  # by how much of it chunks are longer, rather than more
 _CHUNK_S_MIN = Fraction(8)
 
 
@@ -190,12 +191,14 @@ def _variable(video: VideoFacts, rate: Fraction, cuts: list[FramePoint]) -> Time
 
 
 def chunks(timeline: Timeline, video: VideoFacts, cores: int) -> tuple[Chunk, ...]:
-    """The timeline cut into pieces of work: about a minute, shorter where that keeps all cores busy.
+    """The timeline cut into pieces of work: about a minute, and so that all cores have as many of them to do.
 
     A cut goes to the segment near the wanted place that begins soonest after a key frame of the source, since what
     lies between the two is decoded for nothing.
     """
-    wanted = max(_CHUNK_S_MIN, min(_CHUNK_S_MAX, timeline.duration / max(1, cores)))
+    cores = max(1, cores)
+    turns = max(1, ceil(timeline.duration / (_CHUNK_S * cores) - _CHUNK_SLACK))
+    wanted = max(_CHUNK_S_MIN, timeline.duration / (turns * cores))
     ends_here = _chunk_rule(timeline, video, wanted)
     groups: list[list[Segment]] = [[]]
     for segment in timeline.segments:
@@ -203,7 +206,7 @@ def chunks(timeline: Timeline, video: VideoFacts, cores: int) -> tuple[Chunk, ..
             groups.append([])
         groups[-1].append(segment)
     last_s = Fraction(timeline.end_ticks - groups[-1][0].start_ticks, timeline.timescale)
-    if len(groups) > 1 and last_s < wanted / 4:
+    if len(groups) > 1 and last_s < wanted / 2:
         groups[-2].extend(groups.pop())
     starts = [first_pts(timeline, video, group[0]) for group in groups]
     return tuple(
