@@ -377,7 +377,14 @@ def vidctl() -> None:
         version=version(),
         commit=commit(),
     )
-    create_cli(parts(root))(prog_name="vidctl")
+    try:
+        create_cli(parts(root))(prog_name="vidctl")
+    except SystemExit as end:
+        if "obstore" in sys.modules:  # its threads want something of the interpreter still, which then aborts
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.code if isinstance(end.code, int) else bool(end.code))
+        raise
 
 
 if __name__ == "__main__":
