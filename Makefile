@@ -21,7 +21,7 @@ run: ## set everything up, serve, take FILE=path-or-URL (or a sample) and print 
 	@$(SETUP) run
 	@exec $(BIN)/python -m vidcompute.main run $${FILE:+--file "$$FILE"} $(ONCE_OPTION)
 
-test: ## set everything up and run all tests
+test: ## set everything up and run all tests; PROFILE=cluster: those of the main job, on PostgreSQL, S3 and Ray
 	@$(SETUP) test
 
 check: ## the quick part: lint, types, imports, unit and house tests

@@ -1,5 +1,6 @@
 """The steps that the Makefile names: `python -m setup STEP [ARGUMENT …]`, from the top folder of the checkout."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 
@@ -26,7 +27,7 @@ def _test() -> int:
         environment.ensure("dev")
         system.ensure()
         pages.ensure()
-    return suite.everything()
+    return suite.cluster() if os.environ.get("PROFILE") == "cluster" else suite.everything()
 
 
 def _bench() -> int:

@@ -1,4 +1,7 @@
-"""The test suite: `quick` for make check, `everything` for make test. All parts run, whatever failed before."""
+"""The test suite: `quick` for make check, `everything` for make test, `cluster` for make test PROFILE=cluster.
+
+All parts run, whatever failed before.
+"""
 
 import os
 import subprocess
@@ -13,6 +16,9 @@ from setup.console import say
 from setup.places import OPENAPI_TOOLS, ROOT, VENV_BIN, WEB
 
 _OPENAPI = ROOT / "docs" / "openapi.yaml"
+_E2E = ("serve", "jobs", "outputs", "cli", "corpus", "first_play", "watching", "delivery")
+_MAIN_JOB = (*(f"tests/e2e/test_{name}.py" for name in _E2E), "tests/faults/test_kill.py")
+_LEAN_MAIN_JOB = ("tests/e2e/test_jobs.py", "tests/e2e/test_delivery.py")
 _PARALLEL = ("-n", "2", "--dist", "worksteal")
 
 
@@ -77,13 +83,23 @@ def everything() -> int:
     for result in results:
         _report(result)
     # Alone on the machine: these watch processes, time and sound.
+    results.append(_run(_on_cluster(_LEAN_MAIN_JOB)))
     last = Part("end-to-end tests", _tool("pytest", "tests/faults", "tests/e2e"), env=_test_env(), shown=True)
-    say(f"▸ {last.name}")
     results.append(_run(last))
     failed = [result.part.name for result in results if result.code]
     if failed:
         say(f"✗ failed: {', '.join(failed)}")
     return _worst(results)
+
+
+def cluster() -> int:
+    """The whole suite of the main job on PostgreSQL, S3 and Ray. The exit code."""
+    return _run(_on_cluster(_MAIN_JOB)).code
+
+
+def _on_cluster(tests: tuple[str, ...]) -> Part:
+    environment = {**_test_env(), "PROFILE": "cluster"}
+    return Part("the main job on PostgreSQL, S3 and Ray", _tool("pytest", *tests), env=environment, shown=True)
 
 
 def _web() -> list[Part]:
@@ -108,6 +124,8 @@ def _test_env() -> dict[str, str]:
 
 def _run(part: Part) -> Result:
     begun = time.monotonic()
+    if part.shown:
+        say(f"▸ {part.name}")
     done = subprocess.run(
         part.command,
         cwd=part.cwd,

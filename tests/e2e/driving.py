@@ -141,8 +141,8 @@ def busy(driver: Driver, clip: ClipMaker) -> Generator[None]:
     driver.http.delete(f"/api/v1/jobs/{job['id']}").raise_for_status()
 
 
-def processes_below(pid: int) -> dict[int, str]:
-    """Every process that descends from `pid`, with its command line."""
+def processes_below(*pids: int) -> dict[int, str]:
+    """Every process that descends from one of these, with its command line."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -151,7 +151,7 @@ def processes_below(pid: int) -> dict[int, str]:
                 if fields[0] not in {"Z", "X"}:
                     parents[int(entry.name)] = int(fields[1])
     found: dict[int, str] = {}
-    fresh = {pid}
+    fresh = set(pids)
     while fresh:
         fresh = {child for child, parent in parents.items() if parent in fresh} - found.keys()
         for child in fresh:

@@ -95,6 +95,7 @@ def test_a_file_ends_as_it_must(corpus: Corpus, name: str) -> None:
     (_assert_refused if case.codes else _assert_ended_well)(corpus.outcome(name), case)
 
 
+@pytest.mark.embedded  # strace follows the server's own children
 def test_nothing_of_it_reached_out_or_read_what_is_not_its_own(corpus: Corpus) -> None:
     for name in CASES:
         corpus.outcome(name)

@@ -222,8 +222,7 @@ def _counted(numbers: list[int], driver: Driver) -> bool:
 
 def _runs(driver: Driver) -> set[int]:
     """The processes that make segments in haste now."""
-    assert driver.server.process is not None
-    below = processes_below(driver.server.process.pid)
+    below = processes_below(*driver.server.roots())
     return {pid for pid, line in below.items() if "ffmpeg" in line.split(" ")[0] and "ultrafast" in line}
 
 

@@ -52,9 +52,8 @@ def _encoding(job: Json) -> bool:
 
 
 def _running(driver: Driver, needle: str) -> list[str]:
-    """The command lines of processes of the server that have `needle` in them."""
-    assert driver.server.process is not None
-    return [line for line in processes_below(driver.server.process.pid).values() if needle in line]
+    """The command lines of processes of the platform that have `needle` in them."""
+    return [line for line in processes_below(*driver.server.roots()).values() if needle in line]
 
 
 def test_the_same_source_and_spec_twice_runs_nothing_twice(driver: Driver, short: Path) -> None:
@@ -189,7 +188,7 @@ def test_logs_tell_of_every_stage_and_page(driver: Driver, short: Path) -> None:
     assert pages == whole
     assert all(stage["logs_key"] for stage in job["stages"] if stage["attempts"])
     keys = [key for stage in job["stages"] for key in stage["logs_keys"]]
-    assert all((driver.server.data_dir / "storage" / key).is_file() for key in keys)
+    assert all(map(driver.server.holds, keys))
 
 
 def test_metrics_are_complete_and_clean(driver: Driver, short: Path) -> None:
