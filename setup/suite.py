@@ -18,7 +18,7 @@ from setup.places import OPENAPI_TOOLS, ROOT, VENV_BIN, WEB
 _OPENAPI = ROOT / "docs" / "openapi.yaml"
 _E2E = ("serve", "jobs", "outputs", "cli", "corpus", "first_play", "watching", "delivery")
 _MAIN_JOB = (*(f"tests/e2e/test_{name}.py" for name in _E2E), "tests/faults/test_kill.py")
-_LEAN_MAIN_JOB = ("tests/e2e/test_jobs.py", "tests/e2e/test_delivery.py")
+_LEAN_MAIN_JOB = ("tests/e2e/test_jobs.py",)
 _PARALLEL = ("-n", "2", "--dist", "worksteal")
 
 
