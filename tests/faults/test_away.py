@@ -63,4 +63,3 @@ def test_a_job_outlives_a_minute_without_its_database_and_one_without_its_store(
     assert breaches(driver, playback_id) == []
     for name in ("hevc-360", "h264-240"):
         assert_whole(track(driver, playback_id, name), steady(SECONDS * 30, Fraction(30)))
-
