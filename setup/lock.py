@@ -9,7 +9,7 @@ from setup.console import run, say, step
 from setup.places import OPENAPI_TOOLS, REQUIREMENTS, ROOT, WEB
 
 _EVERYWHERE = ["--universal", "--python-version", "3.11", "--generate-hashes"]
-_EXTRAS = ["--extra", "redis", "--extra", "tracing"]
+_EXTRAS = ["--extra", "rabbitmq", "--extra", "redis", "--extra", "tracing"]
 _PLAIN = ["--no-emit-index-url", "--no-header", "--quiet"]
 
 

@@ -7,6 +7,7 @@
 - `collector`: takes traces.
 - `swift_server`, `swift_bucket`: a real S3 server, and a fresh bucket in it.
 - `google_server`: Google Cloud Storage as its XML interface is documented.
+- `certificate`: for TLS on loopback.
 - `way_to_swift`: a way to the S3 server that breaks on demand.
 - `ray_cluster`: a real Ray cluster of one node.
 - `PROFILE=cluster` in the environment: all platforms run on PostgreSQL, S3 and Ray.
@@ -35,6 +36,7 @@ pytest_plugins = [
     "tests.fixtures.gcs",
     "tests.fixtures.faulty",
     "tests.fixtures.cluster",
+    "tests.fixtures.certificates",
     "tests.fixtures.profile",
 ]
 

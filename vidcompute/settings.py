@@ -160,6 +160,23 @@ class Settings(BaseSettings):
     max_api_keys: Annotated[int, Field(ge=1)] = 200
     """Most living API keys of one organization."""
 
+    max_webhooks: Annotated[int, Field(ge=0, le=10_000)] = 20
+    """Most webhooks of one organization."""
+    webhook_timeout_s: Annotated[float, Field(ge=1, le=60)] = 15.0
+    """Longest time that a receiver of a webhook gets to answer."""
+    webhook_disable_after_s: Annotated[int, Field(ge=60)] = 3 * 24 * 3600
+    """How long a webhook may fail, without a success, before it is switched off."""
+    broker_url: SecretStr | None = None
+    """Where events are published as well: redis://host/0 (a stream) or amqp://user:password@host/ (an exchange)."""
+    broker_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")] = "vidcompute.events"
+    """Name of that stream or exchange."""
+    smtp_url: SecretStr | None = None
+    """Mail server: smtps://user:password@host, smtp://… (STARTTLS), smtp+plain://host; a folder when left out."""
+    mail_from: str = "VidCompute <vidcompute@localhost.localdomain>"
+    """Sender of mails."""
+    mail_operator: str | None = None
+    """Who is told by mail of what concerns an organization in which nobody has an address."""
+
     delivery: Literal["api", "redirect"] = "api"
     """Who sends segments, images and files: this server, or after a redirect the bucket (signed) or a CDN."""
     delivery_url_s: Annotated[int, Field(ge=60, le=7 * 24 * 3600)] = 3600

@@ -10,7 +10,15 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, insert, make_url, text
 
 from tests.fixtures.postgresql import PostgresServer
-from tests.unit.engine import test_assets, test_attempts, test_db, test_housekeeping, test_jobs
+from tests.unit.engine import (
+    test_assets,
+    test_attempts,
+    test_db,
+    test_events,
+    test_housekeeping,
+    test_jobs,
+    test_mail,
+)
 from tests.unit.engine.toys import ORG
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.db import migrate, outbox, schema
@@ -21,6 +29,7 @@ _SQLITES_OWN = {
     "test_the_database_is_durable_and_strict",
     "test_data_is_kept_when_the_database_is_opened_again",
     "test_what_is_asked_often_is_answered_from_an_index",
+    "test_an_address_that_is_none_is_refused",  # before any database is asked
 }
 _TAKES_A_DATABASE = {"conn", "db"}
 
@@ -28,7 +37,7 @@ _TAKES_A_DATABASE = {"conn", "db"}
 def _stories() -> dict[str, object]:
     """The engine's tests that are given a connection or a database; here they are given PostgreSQL's."""
     found = {}
-    for module in (test_assets, test_attempts, test_db, test_housekeeping, test_jobs):
+    for module in (test_assets, test_attempts, test_db, test_events, test_housekeeping, test_jobs, test_mail):
         for name, story in vars(module).items():
             if name.startswith("test_") and name not in _SQLITES_OWN and callable(story):
                 code = story.__code__

@@ -11,7 +11,7 @@ from vidcompute.ids import new_id
 from vidcompute.services.accounts import OPERATIONS, Rule
 
 # The kind of identifier that a parameter of a path is. A new one belongs here, and into what a tenant has.
-KINDS = {"job_id": "job", "asset_id": "asset", "key_id": "key"}
+KINDS = {"job_id": "job", "asset_id": "asset", "key_id": "key", "webhook_id": "hook", "delivery_id": "msg"}
 
 _ALIKE = ("title", "status", "code", "problems", "type")
 

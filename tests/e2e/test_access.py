@@ -65,8 +65,11 @@ def world(server: Server) -> Generator[World]:
     with server.client() as mine:
         made = mine.post("/api/v1/jobs", json={"input": "http://127.0.0.1:9/none.mp4"}).json()
         key = mine.post("/api/v1/keys", json={"name": "mine", "scopes": ["jobs:read"]}).json()
+        hook = mine.post("/api/v1/webhooks", json={"url": "https://receiver.invalid/"}).json()
+        ping = mine.post(f"/api/v1/webhooks/{hook['id']}/ping").json()
         document = mine.get("/openapi.json").json()
         ids = {"job_id": made["id"], "asset_id": made["asset_id"], "key_id": key["id"]}
+        ids |= {"webhook_id": hook["id"], "delivery_id": ping["id"]}
         with httpx2.Client(base_url=server.url, timeout=30, trust_env=False) as client:
             found = list(sweeping.operations(document))
             yield World(server, client, found, ids, in_database(server, other))

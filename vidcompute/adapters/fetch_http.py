@@ -247,7 +247,7 @@ class _Transfer:
         secret = _authorization(url)
         for _ in range(self._limits.max_redirects + 1):
             with self._ask(pool, url, secret) as response:
-                target = _header(response, "location")
+                target = header_of(response, "location")
                 if response.status not in _REDIRECTS or not target:
                     self._name = self._name or _name_of(response, url)
                     yield response
@@ -287,7 +287,7 @@ class _Transfer:
     def _begin(self, response: httpcore2.Response) -> None:
         """Check what the answer is, and where its body begins."""
         _check_status(response)
-        encoding = _header(response, "content-encoding").strip().lower()
+        encoding = header_of(response, "content-encoding").strip().lower()
         if encoding not in {"", "identity"}:
             raise refused(
                 "url_encoded", f"The server sends the file compressed ({encoding[:40]}), though not asked to."
@@ -296,13 +296,13 @@ class _Transfer:
             self._go_on(response)
             return
         self._start_over()
-        length = _header(response, "content-length")
+        length = header_of(response, "content-length")
         self._total = int(length) if length.isdigit() else None
         self._check_size(self._total or 0)
         self._validator = _validator(response)
 
     def _go_on(self, response: httpcore2.Response) -> None:
-        match = _CONTENT_RANGE.fullmatch(_header(response, "content-range").strip())
+        match = _CONTENT_RANGE.fullmatch(header_of(response, "content-range").strip())
         position = self._digest.position
         fits = match is not None and int(match.group(1)) == position and position > 0
         if match is None or not fits or match.group(3) not in {"*", str(self._total)}:
@@ -358,7 +358,8 @@ class _Transfer:
             self._check_head(bytes(head))
 
 
-def _header(response: httpcore2.Response, name: str) -> str:
+def header_of(response: httpcore2.Response, name: str) -> str:
+    """The first header of this name; empty where there is none."""
     wanted = name.encode("ascii")
     return next((value.decode("latin-1") for key, value in response.headers if key.lower() == wanted), "")
 
@@ -372,13 +373,13 @@ def _check_status(response: httpcore2.Response) -> None:
     if status in {401, 403, 407, 451}:
         raise refused("url_forbidden", f"The server does not let us have it (status {status}).")
     if status in {408, 425, 429} or status >= 500:
-        raise _CutError(_unreachable(f"The server answers {status}.", retry_after_s=_retry_after_s(response)))
+        raise _CutError(_unreachable(f"The server answers {status}.", retry_after_s=asked_wait_s(response)))
     raise refused("url_status", f"The server answers {status} instead of the file.")
 
 
-def _retry_after_s(response: httpcore2.Response) -> float | None:
+def asked_wait_s(response: httpcore2.Response) -> float | None:
     """Retry-After (RFC 9110, 10.2.3): seconds, or a date."""
-    text = _header(response, "retry-after").strip()
+    text = header_of(response, "retry-after").strip()
     if text.isdecimal() and len(text) < 10:
         return float(text)
     try:
@@ -390,8 +391,8 @@ def _retry_after_s(response: httpcore2.Response) -> float | None:
 
 def _validator(response: httpcore2.Response) -> str:
     """What If-Range may carry (RFC 9110, 13.1.5): a strong entity tag, or else the date of the last change."""
-    tag = _header(response, "etag").strip()
-    return tag if tag.startswith('"') else _header(response, "last-modified").strip()
+    tag = header_of(response, "etag").strip()
+    return tag if tag.startswith('"') else header_of(response, "last-modified").strip()
 
 
 def _authorization(url: httpx2.URL) -> str:
@@ -415,7 +416,7 @@ def _join(url: httpx2.URL, location: str) -> httpx2.URL:
 
 
 def _name_of(response: httpcore2.Response, url: httpx2.URL) -> str:
-    return title_of(_declared_name(_header(response, "content-disposition"))) or title_of(unquote(url.path))
+    return title_of(_declared_name(header_of(response, "content-disposition"))) or title_of(unquote(url.path))
 
 
 def _declared_name(disposition: str) -> str:

@@ -15,12 +15,14 @@ from vidcompute.api import (
     audit,
     docs,
     events,
+    feed,
     frames,
     gateway,
     health,
     joblogs,
     jobs,
     keys,
+    mails,
     nodes,
     openapi,
     pictures,
@@ -28,6 +30,7 @@ from vidcompute.api import (
     streams,
     submit,
     watch,
+    webhooks,
 )
 from vidcompute.api.auth import Uses, guard, unlisted
 from vidcompute.api.deps import Build, Deps
@@ -48,6 +51,9 @@ _GUARDED = (
     nodes.router,
     keys.router,
     audit.router,
+    feed.router,
+    webhooks.router,
+    mails.router,
     health.router,
 )
 _PUBLIC = (

@@ -23,6 +23,7 @@ _MEANINGS = {
     403: "The API key, or the role, is not enough for this.",
     404: "There is nothing with this identifier, or it is not yours.",
     409: "The state of things does not allow it.",
+    410: "What followed the cursor is not kept any more; begin anew without one.",
     413: "The body is too large; `max_bytes` says what may be sent.",
     415: "This content type, or this kind of file, is not taken.",
     416: "The range lies outside the file.",

@@ -22,11 +22,12 @@ Check = Callable[[], Awaitable[str | None]]
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes in bytes, and how many living API keys an organization may have."""
+    """Sizes in bytes; how many living API keys, and how many webhooks, an organization may have."""
 
     max_upload_bytes: int = 64 * 2**30
     max_json_bytes: int = 4 * 2**20
     max_api_keys: int = 200
+    max_webhooks: int = 20
 
 
 @dataclass(frozen=True)

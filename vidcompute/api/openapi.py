@@ -7,9 +7,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from vidcompute.api import admission
+from vidcompute.api import admission, event_schemas, told
 from vidcompute.api.account_schemas import KeyRotation, KeyWish
 from vidcompute.api.problems import MEDIA_TYPE, Problem
 from vidcompute.api.schemas import EXAMPLES, Asset, AssetChanges, Job, Resumption
@@ -34,6 +35,9 @@ TAGS = [
     {"name": "access", "description": "API keys, what they may do, and who did what."},
     {"name": "playback", "description": "Streams and images, open to everybody who has the playback ID."},
     {"name": "watching", "description": "The page with the player, and what it asks for."},
+    {"name": "events", "description": "What happens, by page or as it happens."},
+    {"name": "webhooks", "description": "Addresses that are told of what happens, and what is sent to them."},
+    {"name": "mails", "description": "What was sent by mail, and what came of it."},
     {"name": "platform", "description": "Health, metrics and versions."},
 ]
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"basic": []}]
@@ -99,6 +103,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             _complete(operation, OPERATIONS.get(operation["operationId"], Entry.PUBLIC))
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
+    made["webhooks"] = told.webhooks(components["schemas"])
     for model in (Asset, Job):  # put in here, for FastAPI drops the nulls of examples
         components["schemas"][model.__name__]["example"] = EXAMPLES[model]
     components["schemas"] = dict(sorted(components["schemas"].items()))
@@ -107,7 +112,17 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 def _add_bodies(schemas: dict[str, Any]) -> None:
     """Bodies that our handlers read themselves."""
-    models = (JobSpec, JobOptions, AssetChanges, Resumption, Problem, KeyWish, KeyRotation, *admission.BODIES)
+    models: tuple[type[BaseModel], ...] = (
+        JobSpec,
+        JobOptions,
+        AssetChanges,
+        Resumption,
+        Problem,
+        KeyWish,
+        KeyRotation,
+        *admission.BODIES,
+        *event_schemas.BODIES,
+    )
     _, found = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )

@@ -36,6 +36,7 @@ _STATUS_OF_CODE = {
     "invalid_multipart": 400,
     "invalid_cursor": 400,
     "body_cut": 400,
+    "events_expired": 410,
     "source_is_playlist": 415,
     "source_not_media": 415,
     "unsupported_content_type": 415,

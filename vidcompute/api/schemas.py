@@ -23,6 +23,14 @@ _LINKS = {
 }
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+KEPT = Field(json_schema_extra=_without_default)
+"""A field of a change: what is left out stays as it is, so no default is told."""
+
+
 class _Wire(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
 
@@ -238,7 +246,7 @@ class AssetChanges(BaseModel):
     """Replaces all keys and values."""
     playback_policy: PlaybackPolicy = PlaybackPolicy.PUBLIC
     """Who may watch. `password` needs one."""
-    password: Annotated[str, Field(min_length=4, max_length=200)] = ""
+    password: Annotated[str, Field(min_length=4, max_length=200), KEPT] = ""
     """What viewers are asked for; those who were let in with another one are asked again."""
 
 

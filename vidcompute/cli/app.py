@@ -8,14 +8,17 @@ from vidcompute.cli import (
     checking,
     cluster,
     dead,
+    events,
     frames,
     jobs,
     keys,
     machine,
+    mails,
     plan,
     run,
     signing,
     submit,
+    webhooks,
 )
 from vidcompute.cli.local import Local
 
@@ -36,7 +39,8 @@ def create_app(local: Local) -> typer.Typer:
     def begin(context: typer.Context) -> None:
         context.obj = local
 
-    for part in (submit, frames, plan, checking, jobs, dead, assets, signing, keys, audit, run, cluster, machine):
+    work = (submit, frames, plan, checking, jobs, dead, assets)
+    for part in (*work, signing, keys, audit, events, webhooks, mails, run, cluster, machine):
         part.add_to(app)
     begin.__doc__ = _HELP
     return app

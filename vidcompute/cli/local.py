@@ -187,7 +187,8 @@ class Local:
     `find` gives the server that the data folder names. `plan` probes a file and gives its plan (as the API shows
     plans) under the media part of a job's spec. `commands` gives the command lines of a plan's nodes, by node id, for
     a source at that path. `sample` gives a video to begin with, made on first use. `cluster` takes the token's file,
-    where one is named. `mover` moves the library to another storage. `transport` is what HTTP requests go through
+    where one is named. `mover` moves the library to another storage. `outbox` is the folder of mails
+    that no server takes. `transport` is what HTTP requests go through
     (httpx2's own when None).
     """
 
@@ -201,5 +202,6 @@ class Local:
     version: Callable[[], dict[str, str]]
     openapi: Callable[[str], str]
     cluster: Callable[[Path | None], Cluster]
+    outbox: Callable[[], Path]
     mover: Callable[[], Mover] | None = None
     transport: Any = None

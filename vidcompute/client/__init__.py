@@ -60,6 +60,20 @@ class AssetChanges(TypedDict):
     password: NotRequired[str]
 
 
+class AssetCreatedData(TypedDict):
+    """A new asset."""
+
+    asset_id: str
+    status: AssetStatus
+
+
+class AssetDeletedData(TypedDict):
+    """What was deleted with it."""
+
+    asset_id: str
+    job_ids: list[str]
+
+
 class AssetPage(TypedDict):
     """Some assets, newest first."""
 
@@ -67,7 +81,26 @@ class AssetPage(TypedDict):
     next_cursor: str | None
 
 
+class AssetStateData(TypedDict):
+    """Where an asset stands now."""
+
+    asset_id: str
+    playback_id: str
+    job_id: str | None
+    status: AssetStatus
+    error_code: NotRequired[str | None]
+    error_detail: NotRequired[str | None]
+
+
 AssetStatus: TypeAlias = "Literal['preparing', 'playable', 'ready', 'errored']"
+
+
+class AssetUpdatedData(TypedDict):
+    """Which of its fields a user changed."""
+
+    asset_id: str
+    fields: list[str]
+
 
 Audience: TypeAlias = "Literal['video', 'thumbnail', 'storyboard']"
 
@@ -124,11 +157,99 @@ class Conditions(TypedDict):
     viewer_id: NotRequired[str | None]
 
 
+class CreatedWebhook(TypedDict):
+    """A new webhook with its secret."""
+
+    id: str
+    url: str
+    description: str
+    events: list[str]
+    enabled: bool
+    disabled_reason: Literal["failing", "gone"] | None
+    failing_since: str | None
+    created_at: str
+    updated_at: str
+    secret: str
+
+
+class Delivery(TypedDict):
+    """A message to a webhook."""
+
+    id: str
+    webhook_id: str
+    seq: int | None
+    type: str
+    subject_id: str
+    status: DeliveryStatus
+    next_attempt_at: str | None
+    created_at: str
+    ended_at: str | None
+    request_body: str
+    attempts: list[DeliveryAttempt]
+
+
+class DeliveryAttempt(TypedDict):
+    """One attempt at a delivery."""
+
+    started_at: str
+    latency_ms: int
+    url: str
+    request_headers: dict[str, str]
+    response_status: int | None
+    response_body: str
+    error_code: str | None
+    error_detail: str | None
+
+
+class DeliveryPage(TypedDict):
+    """Deliveries, newest first."""
+
+    items: list[Delivery]
+    next_cursor: str | None
+
+
+DeliveryStatus: TypeAlias = "Literal['waiting', 'delivered', 'failed']"
+
+
 class Effort(TypedDict):
     """Seconds of work."""
 
     cpu_s: float
     wall_s: float
+
+
+class Event(TypedDict):
+    """Something that happened. Webhooks, lists, streams and brokers tell of it in this shape."""
+
+    type: str
+    version: int
+    timestamp: str
+    seq: int
+    organization_id: str
+    subject_id: str
+    data: dict[str, Any]
+
+
+class EventPage(TypedDict):
+    """Events, oldest first."""
+
+    items: list[Event]
+    next_cursor: str
+
+
+class EventTypeList(TypedDict):
+    """Every type of event."""
+
+    items: list[EventTypeView]
+
+
+class EventTypeView(TypedDict):
+    """A type of event."""
+
+    name: str
+    summary: str
+    version: int
+    data_schema: dict[str, Any]
 
 
 class Failure(TypedDict):
@@ -240,6 +361,23 @@ class JobPage(TypedDict):
     next_cursor: str | None
 
 
+class JobPlannedData(TypedDict):
+    """The stages of its plan, in order, and how many tasks they have."""
+
+    job_id: str
+    asset_id: str
+    stages: list[str]
+    tasks: int
+
+
+class JobReplannedData(TypedDict):
+    """Why it was planned again."""
+
+    job_id: str
+    asset_id: str
+    reason: str
+
+
 class JobSpec(TypedDict):
     """One request: `{"input": "https://…"}` is enough."""
 
@@ -267,6 +405,19 @@ class JobSpec(TypedDict):
     playback_policy: NotRequired[Literal["public", "signed"]]
     input: str | UrlInput | UploadInput | JobInput
     resume_from: NotRequired[str | None]
+
+
+class JobStateData(TypedDict):
+    """Where a job stands now; `duration_ms` is there when it has ended, the error when it failed."""
+
+    job_id: str
+    asset_id: str
+    kind: str
+    status: JobStatus
+    duration_ms: NotRequired[int | None]
+    error_kind: NotRequired[str | None]
+    error_code: NotRequired[str | None]
+    error_detail: NotRequired[str | None]
 
 
 JobStatus: TypeAlias = "Literal['queued', 'running', 'done', 'failed', 'cancelled']"
@@ -303,11 +454,35 @@ class Key(TypedDict):
     revoked_at: str | None
 
 
+class KeyData(TypedDict):
+    """An API key, by what people know of it."""
+
+    key_id: str
+    name: str
+    prefix: str
+    scopes: list[str]
+    replaces: str | None
+
+
 class KeyPage(TypedDict):
     """Some keys, newest first."""
 
     items: list[Key]
     next_cursor: str | None
+
+
+class KeyRevokedData(TypedDict):
+    """A key that opens nothing any more."""
+
+    key_id: str
+    name: str
+
+
+class KeyRotatedData(TypedDict):
+    """When a key ends that another one has replaced, in Unix milliseconds."""
+
+    key_id: str
+    expires_ms: int
 
 
 class KeyRotation(TypedDict):
@@ -366,6 +541,28 @@ class MadeSigningKey(TypedDict):
     private_key: str | None
 
 
+class Mail(TypedDict):
+    """A mail in the log."""
+
+    id: str
+    recipient: str
+    template: str
+    status: Literal["waiting", "sent", "failed"]
+    attempts: int
+    error_code: str | None
+    error_detail: str | None
+    created_at: str
+    next_attempt_at: str | None
+    ended_at: str | None
+
+
+class MailPage(TypedDict):
+    """Mails, newest first."""
+
+    items: list[Mail]
+    next_cursor: str | None
+
+
 class Mp4(TypedDict):
     """A progressive MP4, made of the ladder's own frames."""
 
@@ -394,6 +591,15 @@ class NewSigningKey(TypedDict):
     name: str
     algorithm: NotRequired[Algorithm]
     public_key: NotRequired[str | None]
+
+
+class NewWebhook(TypedDict):
+    """An address that is to be told of events."""
+
+    url: str
+    events: NotRequired[list[str]]
+    description: NotRequired[str]
+    enabled: NotRequired[bool]
 
 
 class Node(TypedDict):
@@ -442,6 +648,12 @@ class OutputList(TypedDict):
     """What an asset has."""
 
     items: list[Output]
+
+
+class PingData(TypedDict):
+    """A test that was asked for: nothing has happened."""
+
+    webhook_id: str
 
 
 class PlanStep(TypedDict):
@@ -522,6 +734,21 @@ class Rendition(TypedDict):
     quality: NotRequired[int | None]
 
 
+class Replay(TypedDict):
+    """What is sent again."""
+
+    queued: int
+    next_cursor: str | None
+
+
+class ReplaySince(TypedDict):
+    """What to send again."""
+
+    since: str
+    delivered: NotRequired[bool]
+    cursor: NotRequired[str | None]
+
+
 class Requeued(TypedDict):
     """Dead jobs that are queued again."""
 
@@ -562,7 +789,14 @@ class Resumption(TypedDict):
 
 Role: TypeAlias = "Literal['viewer', 'editor', 'admin', 'owner']"
 
-Scope: TypeAlias = "Literal['assets:read', 'assets:write', 'audit:read', 'jobs:read', 'jobs:write', 'keys:read', 'keys:write', 'nodes:read', 'signing:read', 'signing:write']"
+
+class Rotation(TypedDict):
+    """How a secret is changed."""
+
+    overlap_s: NotRequired[int]
+
+
+Scope: TypeAlias = "Literal['assets:read', 'assets:write', 'audit:read', 'events:read', 'jobs:read', 'jobs:write', 'keys:read', 'keys:write', 'mails:read', 'nodes:read', 'signing:read', 'signing:write', 'webhooks:read', 'webhooks:write']"
 
 
 class SignedLinks(TypedDict):
@@ -570,6 +804,13 @@ class SignedLinks(TypedDict):
 
     expires_at: str
     urls: Links
+
+
+class SigningKeyData(TypedDict):
+    """A key that links to private videos are signed with."""
+
+    signing_key_id: str
+    name: str
 
 
 class SigningKeyList(TypedDict):
@@ -634,6 +875,26 @@ class Storyboard(TypedDict):
 
 Suffix: TypeAlias = "Literal['jpg', 'webp', 'png']"
 
+
+class TaskStateData(TypedDict):
+    """Where a task stands now. `attempt` is the number of its newest attempt; the rest depends on the state."""
+
+    task_id: str
+    stage: str
+    label: str
+    status: TaskStatus
+    attempt: NotRequired[int | None]
+    attempt_id: NotRequired[str | None]
+    node: NotRequired[str | None]
+    ready_ms: NotRequired[int | None]
+    duration_ms: NotRequired[int | None]
+    reason: NotRequired[str | None]
+    wait_ms: NotRequired[int | None]
+    outcome: NotRequired[str | None]
+    error_code: NotRequired[str | None]
+    error_detail: NotRequired[str | None]
+
+
 TaskStatus: TypeAlias = "Literal['waiting', 'ready', 'placed', 'running', 'done', 'dead', 'cancelled']"
 
 
@@ -674,6 +935,53 @@ class Version(TypedDict):
     version: str
     commit: str
     ffmpeg: str
+
+
+class Webhook(TypedDict):
+    """An address that is told of events."""
+
+    id: str
+    url: str
+    description: str
+    events: list[str]
+    enabled: bool
+    disabled_reason: Literal["failing", "gone"] | None
+    failing_since: str | None
+    created_at: str
+    updated_at: str
+
+
+class WebhookData(TypedDict):
+    """An endpoint; `fields` are those that were changed, `reason` is why the platform switched it off."""
+
+    webhook_id: str
+    url: str
+    fields: NotRequired[list[str] | None]
+    reason: NotRequired[str | None]
+
+
+class WebhookPage(TypedDict):
+    """Webhooks, newest first."""
+
+    items: list[Webhook]
+    next_cursor: str | None
+
+
+class WebhookPatch(TypedDict):
+    """What to change; what is left out stays."""
+
+    url: NotRequired[str]
+    events: NotRequired[list[str]]
+    description: NotRequired[str]
+    enabled: NotRequired[bool]
+
+
+class WebhookSecret(TypedDict):
+    """What a webhook's messages are signed with, as Standard Webhooks has it."""
+
+    secret: str
+    old_secret: str | None
+    old_secret_until: str | None
 
 
 class ApiError(Exception):
@@ -1005,6 +1313,156 @@ class Client:
                 "created_to": created_to,
             },
         )
+
+    def list_events(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        type: list[str] | None = None,
+        subject_id: str | None = None,
+    ) -> EventPage:
+        """List events"""
+        return cast(
+            "EventPage",
+            self._send(
+                "GET",
+                "/api/v1/events",
+                params={"limit": limit, "cursor": cursor, "type": type, "subject_id": subject_id},
+            ).json(),
+        )
+
+    def follow_events(
+        self,
+        *,
+        cursor: str | None = None,
+        type: list[str] | None = None,
+        subject_id: str | None = None,
+        last_event_id: str | None = None,
+    ) -> Iterator[ServerEvent]:
+        """Follow events"""
+        return self._events(
+            "/api/v1/events/stream",
+            params={"cursor": cursor, "type": type, "subject_id": subject_id},
+            headers={"Last-Event-ID": last_event_id},
+        )
+
+    def list_event_types(self) -> EventTypeList:
+        """List types of events"""
+        return cast("EventTypeList", self._send("GET", "/api/v1/event-types").json())
+
+    def list_webhooks(self, *, limit: int | None = None, cursor: str | None = None) -> WebhookPage:
+        """List webhooks"""
+        return cast(
+            "WebhookPage", self._send("GET", "/api/v1/webhooks", params={"limit": limit, "cursor": cursor}).json()
+        )
+
+    def create_webhook(self, body: NewWebhook, *, idempotency_key: str | None = None) -> CreatedWebhook:
+        """Create a webhook"""
+        return cast(
+            "CreatedWebhook",
+            self._send("POST", "/api/v1/webhooks", headers={"Idempotency-Key": idempotency_key}, json=body).json(),
+        )
+
+    def get_webhook(self, webhook_id: str) -> Webhook:
+        """Read a webhook"""
+        return cast("Webhook", self._send("GET", f"/api/v1/webhooks/{_quote(str(webhook_id), safe='')}").json())
+
+    def update_webhook(self, webhook_id: str, body: WebhookPatch) -> Webhook:
+        """Change a webhook"""
+        return cast(
+            "Webhook", self._send("PATCH", f"/api/v1/webhooks/{_quote(str(webhook_id), safe='')}", json=body).json()
+        )
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        """Delete a webhook"""
+        self._send("DELETE", f"/api/v1/webhooks/{_quote(str(webhook_id), safe='')}")
+
+    def show_webhook_secret(self, webhook_id: str) -> WebhookSecret:
+        """Show a webhook's secret"""
+        return cast(
+            "WebhookSecret", self._send("POST", f"/api/v1/webhooks/{_quote(str(webhook_id), safe='')}/secret").json()
+        )
+
+    def rotate_webhook_secret(
+        self, webhook_id: str, body: Rotation, *, idempotency_key: str | None = None
+    ) -> WebhookSecret:
+        """Change a webhook's secret"""
+        return cast(
+            "WebhookSecret",
+            self._send(
+                "POST",
+                f"/api/v1/webhooks/{_quote(str(webhook_id), safe='')}/secret/rotate",
+                headers={"Idempotency-Key": idempotency_key},
+                json=body,
+            ).json(),
+        )
+
+    def ping_webhook(self, webhook_id: str, *, idempotency_key: str | None = None) -> Delivery:
+        """Test a webhook"""
+        return cast(
+            "Delivery",
+            self._send(
+                "POST",
+                f"/api/v1/webhooks/{_quote(str(webhook_id), safe='')}/ping",
+                headers={"Idempotency-Key": idempotency_key},
+            ).json(),
+        )
+
+    def list_deliveries(
+        self,
+        webhook_id: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        status: DeliveryStatus | None = None,
+    ) -> DeliveryPage:
+        """List deliveries"""
+        return cast(
+            "DeliveryPage",
+            self._send(
+                "GET",
+                f"/api/v1/webhooks/{_quote(str(webhook_id), safe='')}/deliveries",
+                params={"limit": limit, "cursor": cursor, "status": status},
+            ).json(),
+        )
+
+    def get_delivery(self, webhook_id: str, delivery_id: str) -> Delivery:
+        """Read a delivery"""
+        return cast(
+            "Delivery",
+            self._send(
+                "GET",
+                f"/api/v1/webhooks/{_quote(str(webhook_id), safe='')}/deliveries/{_quote(str(delivery_id), safe='')}",
+            ).json(),
+        )
+
+    def replay_delivery(self, webhook_id: str, delivery_id: str, *, idempotency_key: str | None = None) -> Delivery:
+        """Send a delivery again"""
+        return cast(
+            "Delivery",
+            self._send(
+                "POST",
+                f"/api/v1/webhooks/{_quote(str(webhook_id), safe='')}/deliveries/{_quote(str(delivery_id), safe='')}/replay",
+                headers={"Idempotency-Key": idempotency_key},
+            ).json(),
+        )
+
+    def replay_deliveries(self, webhook_id: str, body: ReplaySince, *, idempotency_key: str | None = None) -> Replay:
+        """Send deliveries again"""
+        return cast(
+            "Replay",
+            self._send(
+                "POST",
+                f"/api/v1/webhooks/{_quote(str(webhook_id), safe='')}/replay",
+                headers={"Idempotency-Key": idempotency_key},
+                json=body,
+            ).json(),
+        )
+
+    def list_mails(self, *, limit: int | None = None, cursor: str | None = None) -> MailPage:
+        """List mails"""
+        return cast("MailPage", self._send("GET", "/api/v1/mails", params={"limit": limit, "cursor": cursor}).json())
 
     def get_health(self) -> Health:
         """Is it alive?"""

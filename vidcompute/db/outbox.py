@@ -83,12 +83,20 @@ def crossed(conn: Connection, arrow: str) -> None:
 
 
 def events_since(
-    conn: Connection, organization_id: str, seq: int, *, subjects: Iterable[str] | None = None, limit: int = 500
+    conn: Connection,
+    organization_id: str,
+    seq: int,
+    *,
+    subjects: Iterable[str] | None = None,
+    types: Iterable[str] | None = None,
+    limit: int = 500,
 ) -> list[Event]:
-    """Up to `limit` events after `seq`, oldest first; only of these subjects where they are given."""
+    """Up to `limit` events after `seq`, oldest first; only of these subjects and types where they are given."""
     query = select(events).where(events.c.organization_id == organization_id, events.c.seq > seq)
     if subjects is not None:
         query = query.where(events.c.subject_id.in_(list(subjects)))
+    if types is not None:
+        query = query.where(events.c.type.in_(list(types)))
     return [Event(**row._mapping) for row in conn.execute(query.order_by(events.c.seq).limit(limit))]
 
 
@@ -103,7 +111,17 @@ def last_seq(conn: Connection) -> int:
     return conn.execute(select(func.max(events.c.seq))).scalar() or 0
 
 
-def prune(conn: Connection, before_ms: int, *, limit: int = 10_000) -> int:
-    """Remove up to `limit` events from before a time, oldest first; how many there were. Numbers are not used again."""
-    oldest = select(events.c.seq).where(events.c.created_ms < before_ms).order_by(events.c.seq).limit(limit)
-    return conn.execute(delete(events).where(events.c.seq.in_(oldest))).rowcount
+def oldest_seq(conn: Connection) -> int:
+    """The number of the oldest event that is kept; 0 when there never was one."""
+    return conn.execute(select(func.min(events.c.seq))).scalar() or 0
+
+
+def prune(conn: Connection, before_ms: int, *, up_to: int | None = None, limit: int = 10_000) -> int:
+    """Remove up to `limit` events from before a time, oldest first; how many there were. Numbers are not used again.
+
+    Those after `up_to` stay, and so does the newest of all: by the oldest that is left one knows what was removed.
+    """
+    last = last_seq(conn) - 1
+    oldest = select(events.c.seq).where(events.c.created_ms < before_ms)
+    oldest = oldest.where(events.c.seq <= (last if up_to is None else min(last, up_to)))
+    return conn.execute(delete(events).where(events.c.seq.in_(oldest.order_by(events.c.seq).limit(limit)))).rowcount

@@ -7,8 +7,9 @@ event that was missed would have told. The database decides everything: what is 
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
@@ -19,7 +20,7 @@ from vidcompute.db.lease import LeaseLostError
 from vidcompute.db.outbox import now_ms
 from vidcompute.dispatch import planning
 from vidcompute.dispatch.clock import Clock
-from vidcompute.dispatch.leading import Leading
+from vidcompute.dispatch.leading import Beside, Leading
 from vidcompute.dispatch.lost_logs import KeepLog, keep_heard
 from vidcompute.dispatch.placement import Busy, place
 from vidcompute.dispatch.planning import Planner
@@ -86,7 +87,8 @@ def _look(conn: Connection, running: list[str], at_ms: int, policy: DispatchPoli
 class Dispatcher:
     """Owns the executor: nobody else starts or cancels attempts. `discard` removes what a stale attempt stored.
 
-    `keep_log` stores what was heard of an attempt that can't have stored its log.
+    `keep_log` stores what was heard of an attempt that can't have stored its log. `beside` is, by name, what else the
+    leader does.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Dispatcher:
         discard: Callable[[str], Awaitable[object]],
         timers: Sequence[Timer] = (),
         keep_log: KeepLog | None = None,
+        beside: Mapping[str, Beside] = MappingProxyType({}),
     ) -> None:
         self._lead = Leading(db, holder, lease_s=policy.lease_s)
         self._db = db
@@ -111,6 +114,7 @@ class Dispatcher:
         self._discard = discard
         self._timers = list(timers)
         self._keep_log = keep_log
+        self._beside = beside
         self._running: dict[str, _Running] = {}
         self._stopping: set[str] = set()
         self._progress: dict[str, Progress] = {}
@@ -164,7 +168,11 @@ class Dispatcher:
             asyncio.create_task(self._keep_on(self._schedule), name="dispatch-schedule"),
             asyncio.create_task(self._keep_on(self._flush_progress), name="dispatch-progress"),
             asyncio.create_task(self._keep_on(self._keep_time), name="dispatch-timers"),
+            *(asyncio.create_task(self._keep_on(self._led(work)), name=name) for name, work in self._beside.items()),
         ]
+
+    def _led(self, work: Beside) -> Callable[[], Awaitable[None]]:
+        return lambda: work(self._lead)
 
     async def _step_down(self) -> None:
         """Another one leads: nothing is started or recorded here any more, and what it can't adopt is ended."""
@@ -231,7 +239,8 @@ class Dispatcher:
             except LeaseLostError:
                 return  # it steps down
             except Exception:
-                log.exception("dispatch_step_failed", step=step.__name__)
+                loop = asyncio.current_task()
+                log.exception("dispatch_step_failed", loop=loop.get_name() if loop else "")
                 await asyncio.sleep(1.0)
 
     async def _schedule(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -125,3 +125,7 @@ class Leading:
     @property
     def _lease_ms(self) -> int:
         return round(self._lease_s * 1000)
+
+
+Beside = Callable[[Leading], Awaitable[None]]
+"""Work of the leader beside its dispatching: it goes on until cancelled, or another one leads (LeaseLostError)."""

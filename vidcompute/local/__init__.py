@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from vidcompute.adapters.storage_proof import Proof
     from vidcompute.dispatch.planning import Planner
     from vidcompute.settings import Explained, Settings
+
+OUTBOX = "mails"  # the folder, in a data folder, of mails that no server takes
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,12 @@ class Composition:
     describe_api: Callable[[str], str]
     version: str
     commit: str
+
+
+def _outbox(root: Composition) -> Path:
+    from vidcompute.local import finding
+
+    return finding.folders(root)[0] / OUTBOX
 
 
 def parts(root: Composition) -> Local:
@@ -85,5 +94,5 @@ def parts(root: Composition) -> Local:
 
         return diagnosis.version(root)
 
-    rest = (doctor, version, root.describe_api, root.cluster, mover)
+    rest = (doctor, version, root.describe_api, root.cluster, partial(_outbox, root), mover)
     return Local(find, serve, platform, sample, plan, commands, *rest)

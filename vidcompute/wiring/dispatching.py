@@ -12,6 +12,7 @@ from vidcompute.ports.executor import Executor
 from vidcompute.services import audit, idempotency, jobs
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.settings import Settings
+from vidcompute.wiring import outgoing
 from vidcompute.wiring.housekeeping import collect
 
 _HOURLY = "0 * * * *"
@@ -42,6 +43,7 @@ def dispatcher(
         discard=storage.delete_prefix,
         keep_log=keeper(storage, settings.data_dir),
         timers=_timers(settings, db, storage),
+        beside=outgoing.beside(settings, db),
     )
 
 
@@ -49,7 +51,7 @@ def _timers(settings: Settings, db: Database, storage: SwitchedStorage) -> list[
     kept_ms = settings.event_retention_s * 1000
     audited_ms = settings.audit_retention_s * 1000
     return [
-        Timer("events", _HOURLY, lambda conn: outbox.prune(conn, outbox.now_ms() - kept_ms)),
+        Timer("events", _HOURLY, lambda conn: outgoing.prune(conn, kept_ms, publishes=settings.broker_url is not None)),
         Timer("idempotency", _HOURLY, idempotency.purge),
         Timer("audit", _HOURLY, lambda conn: audit.prune(conn, outbox.now_ms() - audited_ms)),
         Timer("storage", _HOURLY, errand=lambda: collect(settings, db, storage)),

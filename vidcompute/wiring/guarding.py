@@ -14,4 +14,5 @@ def limits(settings: "Settings") -> Limits:
         max_upload_bytes=settings.max_upload_bytes,
         max_json_bytes=settings.max_json_bytes,
         max_api_keys=settings.max_api_keys,
+        max_webhooks=settings.max_webhooks,
     )

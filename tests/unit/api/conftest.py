@@ -99,6 +99,7 @@ async def platform(tmp_path: Path, fresh_database: Callable[[Path], Database]) -
     app = create_app(deps)
     async with app.router.lifespan_context(app):
         yield Platform(app, deps, key_file.read_text().strip(), storage, executor)
+    await db.read(toys.check_events)
     await db.close()
 
 

@@ -21,8 +21,9 @@ def conn() -> Generator[Connection]:
 
 @pytest.fixture
 async def db(tmp_path: Path, fresh_database: Callable[[Path], Database]) -> AsyncGenerator[Database]:
-    """A fresh database in a file, with the built-in organization."""
+    """A fresh database in a file, with the built-in organization; in the end its events are as declared."""
     database = fresh_database(tmp_path)
     await database.write(accounts.ensure_local, tmp_path)
     yield database
+    await database.read(toys.check_events)
     await database.close()

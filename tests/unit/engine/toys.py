@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event, insert
 from sqlalchemy.pool import StaticPool
 
-from vidcompute.db import schema
+from vidcompute.db import outbox, schema, schema_outgoing
 from vidcompute.dispatch import planning
 from vidcompute.dispatch.planning import Planner
 from vidcompute.errors import Kind, VidComputeError, refused
@@ -31,6 +31,7 @@ from vidcompute.ports.executor import (
     Progress,
 )
 from vidcompute.services import assets, jobs, tasks
+from vidcompute.services.events import CATALOGUE
 from vidcompute.services.jobs import Job, Placement, RetryPolicy
 from vidcompute.services.tasks import Terms
 
@@ -49,11 +50,18 @@ def memory_connection() -> Connection:
         del record
         connection.execute("PRAGMA foreign_keys=ON")
 
-    schema.metadata.create_all(engine)
+    schema_outgoing.webhooks.metadata.create_all(engine)
     connection = engine.connect()
     connection.execute(insert(schema.organizations).values(id=ORG, name="local", created_ms=1))
     connection.commit()
     return connection
+
+
+def check_events(conn: Connection) -> None:
+    """Every event of a declared type has the data that are declared; raises ValidationError otherwise."""
+    for told in outbox.all_since(conn, 0, limit=100_000):
+        if told.type in CATALOGUE:
+            CATALOGUE[told.type].data.model_validate(dict(told.data))
 
 
 def source_facts(size_bytes: int = 1000) -> SourceFacts:

@@ -31,13 +31,17 @@ class Scope(StrEnum):
     ASSETS_READ = "assets:read"
     ASSETS_WRITE = "assets:write"
     AUDIT_READ = "audit:read"
+    EVENTS_READ = "events:read"
     JOBS_READ = "jobs:read"
     JOBS_WRITE = "jobs:write"
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
+    MAILS_READ = "mails:read"
     NODES_READ = "nodes:read"
     SIGNING_READ = "signing:read"
     SIGNING_WRITE = "signing:write"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
 
 
 class Entry(StrEnum):
@@ -51,7 +55,7 @@ class Entry(StrEnum):
 Rule = Scope | Entry
 ALL = "*"  # in the row of a key: every scope that there is, and that there will be
 
-_VIEWER = frozenset({Scope.ASSETS_READ, Scope.JOBS_READ, Scope.NODES_READ})
+_VIEWER = frozenset({Scope.ASSETS_READ, Scope.EVENTS_READ, Scope.JOBS_READ, Scope.NODES_READ})
 _EDITOR = _VIEWER | {Scope.ASSETS_WRITE, Scope.JOBS_WRITE}
 _ADMIN = _EDITOR | {
     Scope.AUDIT_READ,
@@ -59,6 +63,9 @@ _ADMIN = _EDITOR | {
     Scope.KEYS_WRITE,
     Scope.SIGNING_READ,
     Scope.SIGNING_WRITE,
+    Scope.MAILS_READ,
+    Scope.WEBHOOKS_READ,
+    Scope.WEBHOOKS_WRITE,
 }
 
 ROLES: Mapping[Role, frozenset[Scope]] = {
@@ -103,6 +110,23 @@ OPERATIONS: Mapping[str, Rule] = {
     "create_key": Scope.KEYS_WRITE,
     "rotate_key": Scope.KEYS_WRITE,
     "revoke_key": Scope.KEYS_WRITE,
+    # events and webhooks: of events, each sees those of what it may read
+    "list_events": Scope.EVENTS_READ,
+    "follow_events": Scope.EVENTS_READ,
+    "list_event_types": Entry.SIGNED_IN,
+    "list_webhooks": Scope.WEBHOOKS_READ,
+    "get_webhook": Scope.WEBHOOKS_READ,
+    "list_deliveries": Scope.WEBHOOKS_READ,
+    "get_delivery": Scope.WEBHOOKS_READ,
+    "create_webhook": Scope.WEBHOOKS_WRITE,
+    "update_webhook": Scope.WEBHOOKS_WRITE,
+    "delete_webhook": Scope.WEBHOOKS_WRITE,
+    "show_webhook_secret": Scope.WEBHOOKS_WRITE,
+    "rotate_webhook_secret": Scope.WEBHOOKS_WRITE,
+    "ping_webhook": Scope.WEBHOOKS_WRITE,
+    "replay_delivery": Scope.WEBHOOKS_WRITE,
+    "replay_deliveries": Scope.WEBHOOKS_WRITE,
+    "list_mails": Scope.MAILS_READ,
     # the platform
     "list_nodes": Scope.NODES_READ,
     "get_caller": Entry.SIGNED_IN,

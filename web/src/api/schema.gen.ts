@@ -452,6 +452,280 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List events
+         * @description What happened, oldest first, from the oldest that is kept or from a cursor on. Come back with `next_cursor`.
+         */
+        get: operations["list_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow events
+         * @description Every event of the organization as it happens: from now on, or from what you have. None is left out.
+         */
+        get: operations["follow_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/event-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List types of events
+         * @description Every type of event that there is, with the schema of its data.
+         */
+        get: operations["list_event_types"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List webhooks
+         * @description Webhooks, newest first.
+         */
+        get: operations["list_webhooks"];
+        put?: never;
+        /**
+         * Create a webhook
+         * @description Name an address that is told of events, each signed as the Standard Webhooks specification says.
+         */
+        post: operations["create_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a webhook
+         * @description The webhook, and whether it works.
+         */
+        get: operations["get_webhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook
+         * @description Send it nothing any more.
+         */
+        delete: operations["delete_webhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook
+         * @description Change address, events, description, or switch it on or off; what is left out stays.
+         *
+         *     What happens while it is off is not sent when it is on again: replay it.
+         */
+        patch: operations["update_webhook"];
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show a webhook's secret
+         * @description What receivers check signatures with. A POST: who may only read webhooks must not be able to sign.
+         */
+        post: operations["show_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/secret/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change a webhook's secret
+         * @description Sign with a new secret; for a time, with the one before as well.
+         */
+        post: operations["rotate_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test a webhook
+         * @description Send it a message of type `webhook.ping`, once.
+         */
+        post: operations["ping_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List deliveries
+         * @description What was, and is to be, sent to it, newest first, with every attempt.
+         */
+        get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a delivery
+         * @description What was sent, and what came back.
+         */
+        get: operations["get_delivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a delivery again
+         * @description Send it again under its id, whatever came of it before.
+         */
+        post: operations["replay_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send deliveries again
+         * @description Send what failed, or was never sent, of the events since a time; some hundred at a time.
+         */
+        post: operations["replay_deliveries"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mails": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List mails
+         * @description What was, and is to be, sent by mail, newest first, with what came of it; what they say is not kept.
+         */
+        get: operations["list_mails"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -893,7 +1167,552 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    "asset.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** There is a new asset. */
+        post: operations["on_asset_created"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "asset.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An asset is gone, with everything derived from it. */
+        post: operations["on_asset_deleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "asset.errored": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The asset is errored. Its job came to nothing. */
+        post: operations["on_asset_errored"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "asset.playable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The asset is playable. A viewer can start. */
+        post: operations["on_asset_playable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "asset.preparing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The asset is preparing. Nothing of it can be watched yet. */
+        post: operations["on_asset_preparing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "asset.ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The asset is ready. All that was asked for is there and verified. */
+        post: operations["on_asset_ready"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "asset.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A user changed an asset's title, passthrough text or metadata. */
+        post: operations["on_asset_updated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.cancelled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The job is cancelled. Its owner cancelled it. */
+        post: operations["on_job_cancelled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** There is a new job. */
+        post: operations["on_job_created"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.done": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The job is done. All that was asked for is there. */
+        post: operations["on_job_done"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The job is failed. One of its tasks is dead, or it was refused, or its deadline passed. */
+        post: operations["on_job_failed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.planned": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a job does is decided. */
+        post: operations["on_job_planned"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.queued": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The job is queued. None of its tasks has begun. */
+        post: operations["on_job_queued"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.replanned": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hardware failed, and the job goes on in software. */
+        post: operations["on_job_replanned"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.started": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The job is running. A task of it has begun. */
+        post: operations["on_job_started"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** There is a new API key. */
+        post: operations["on_key_created"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.revoked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An API key opens nothing any more. */
+        post: operations["on_key_revoked"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.rotated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An API key was replaced, and goes on for a while. */
+        post: operations["on_key_rotated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "signing_key.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** There is a new signing key: what it signs opens private videos. */
+        post: operations["on_signing_key_created"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "signing_key.revoked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a signing key signed opens nothing any more. */
+        post: operations["on_signing_key_revoked"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "task.cancelled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The task is cancelled. No job wants it any more. */
+        post: operations["on_task_cancelled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "task.dead": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The task is dead. Every attempt was used up, or trying again can't help. */
+        post: operations["on_task_dead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "task.done": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The task is done. Its artifact is stored and recorded. */
+        post: operations["on_task_done"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "task.placed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The task is placed. A node is chosen, and it is on its way there. */
+        post: operations["on_task_placed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "task.ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The task is ready. It can be placed, at once or when its wait before a further attempt is over. */
+        post: operations["on_task_ready"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "task.running": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The task is running. A node is at work on it. */
+        post: operations["on_task_running"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "task.waiting": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The task is waiting. It needs something that isn't done. */
+        post: operations["on_task_waiting"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** There is a new webhook. */
+        post: operations["on_webhook_created"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook is gone. */
+        post: operations["on_webhook_deleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.disabled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook was switched off by the platform: its receiver fails. */
+        post: operations["on_webhook_disabled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook was changed, or its secret rotated. */
+        post: operations["on_webhook_updated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A test of an endpoint, sent to it alone. */
+        post: operations["on_webhook_ping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         /**
@@ -1060,9 +1879,27 @@ export interface components {
             /**
              * Password
              * @description What viewers are asked for; those who were let in with another one are asked again.
-             * @default
              */
-            password: string;
+            password?: string;
+        };
+        /**
+         * AssetCreatedData
+         * @description A new asset.
+         */
+        AssetCreatedData: {
+            /** Asset Id */
+            asset_id: string;
+            status: components["schemas"]["AssetStatus"];
+        };
+        /**
+         * AssetDeletedData
+         * @description What was deleted with it.
+         */
+        AssetDeletedData: {
+            /** Asset Id */
+            asset_id: string;
+            /** Job Ids */
+            job_ids: string[];
         };
         /**
          * AssetPage
@@ -1078,11 +1915,44 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * AssetStateData
+         * @description Where an asset stands now.
+         */
+        AssetStateData: {
+            /** Asset Id */
+            asset_id: string;
+            /** Playback Id */
+            playback_id: string;
+            /** Job Id */
+            job_id: string | null;
+            status: components["schemas"]["AssetStatus"];
+            /**
+             * Error Code
+             * @default null
+             */
+            error_code: string | null;
+            /**
+             * Error Detail
+             * @default null
+             */
+            error_detail: string | null;
+        };
+        /**
          * AssetStatus
          * @description Where an asset stands.
          * @enum {string}
          */
         AssetStatus: "preparing" | "playable" | "ready" | "errored";
+        /**
+         * AssetUpdatedData
+         * @description Which of its fields a user changed.
+         */
+        AssetUpdatedData: {
+            /** Asset Id */
+            asset_id: string;
+            /** Fields */
+            fields: string[];
+        };
         /**
          * Audience
          * @description What a token opens.
@@ -1230,6 +2100,144 @@ export interface components {
             viewer_id: string | null;
         };
         /**
+         * CreatedWebhook
+         * @description A new webhook with its secret.
+         */
+        CreatedWebhook: {
+            /** Id */
+            id: string;
+            /** Url */
+            url: string;
+            /** Description */
+            description: string;
+            /**
+             * Events
+             * @description Types ("job.done"), all types of a subject ("asset.*"), or all there are ("*").
+             */
+            events: string[];
+            /** Enabled */
+            enabled: boolean;
+            /**
+             * Disabled Reason
+             * @description Why the platform switched it off: it failed for days, or answered 410 Gone.
+             */
+            disabled_reason: ("failing" | "gone") | null;
+            /**
+             * Failing Since
+             * @description The first failure since the last success.
+             */
+            failing_since: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /**
+             * Secret
+             * @description `whsec_` and base64; `POST …/secret` shows it again.
+             */
+            secret: string;
+        };
+        /**
+         * Delivery
+         * @description A message to a webhook.
+         */
+        Delivery: {
+            /**
+             * Id
+             * @description The `webhook-id` of each attempt.
+             */
+            id: string;
+            /** Webhook Id */
+            webhook_id: string;
+            /**
+             * Seq
+             * @description The event's number; null for a ping.
+             */
+            seq: number | null;
+            /** Type */
+            type: string;
+            /** Subject Id */
+            subject_id: string;
+            status: components["schemas"]["DeliveryStatus"];
+            /**
+             * Next Attempt At
+             * @description While it waits.
+             */
+            next_attempt_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Request Body
+             * @description What is sent, to the letter.
+             */
+            request_body: string;
+            /** Attempts */
+            attempts: components["schemas"]["DeliveryAttempt"][];
+        };
+        /**
+         * DeliveryAttempt
+         * @description One attempt at a delivery.
+         */
+        DeliveryAttempt: {
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Latency Ms */
+            latency_ms: number;
+            /** Url */
+            url: string;
+            /**
+             * Request Headers
+             * @description Those of Standard Webhooks, but for the signature.
+             */
+            request_headers: {
+                [key: string]: string;
+            };
+            /**
+             * Response Status
+             * @description Null where no answer came.
+             */
+            response_status: number | null;
+            /**
+             * Response Body
+             * @description The beginning of it.
+             */
+            response_body: string;
+            /** Error Code */
+            error_code: string | null;
+            /** Error Detail */
+            error_detail: string | null;
+        };
+        /**
+         * DeliveryPage
+         * @description Deliveries, newest first.
+         */
+        DeliveryPage: {
+            /** Items */
+            items: components["schemas"]["Delivery"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * DeliveryStatus
+         * @description Where a delivery stands.
+         * @enum {string}
+         */
+        DeliveryStatus: "waiting" | "delivered" | "failed";
+        /**
          * Effort
          * @description Seconds of work.
          */
@@ -1238,6 +2246,87 @@ export interface components {
             cpu_s: number;
             /** Wall S */
             wall_s: number;
+        };
+        /**
+         * Event
+         * @description Something that happened. Webhooks, lists, streams and brokers tell of it in this shape.
+         */
+        Event: {
+            /**
+             * Type
+             * @description What happened: "<subject>.<what>", such as "asset.ready".
+             */
+            type: string;
+            /**
+             * Version
+             * @description Which release of the type's data this is.
+             */
+            version: number;
+            /**
+             * Timestamp
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /**
+             * Seq
+             * @description Its number, which grows from event to event (0 for a ping): sort by it, and know what you have.
+             */
+            seq: number;
+            /** Organization Id */
+            organization_id: string;
+            /**
+             * Subject Id
+             * @description What it happened to.
+             */
+            subject_id: string;
+            /**
+             * Data
+             * @description What there is to tell of it; `GET /api/v1/event-types` has the schema for each type.
+             */
+            data: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * EventPage
+         * @description Events, oldest first.
+         */
+        EventPage: {
+            /** Items */
+            items: components["schemas"]["Event"][];
+            /**
+             * Next Cursor
+             * @description Where to go on, now or later: it is always there.
+             */
+            next_cursor: string;
+        };
+        /**
+         * EventTypeList
+         * @description Every type of event.
+         */
+        EventTypeList: {
+            /** Items */
+            items: components["schemas"]["EventTypeView"][];
+        };
+        /**
+         * EventTypeView
+         * @description A type of event.
+         */
+        EventTypeView: {
+            /** Name */
+            name: string;
+            /** Summary */
+            summary: string;
+            /** Version */
+            version: number;
+            /**
+             * Data Schema
+             * @description JSON Schema of its data.
+             */
+            data_schema: {
+                [key: string]: unknown;
+            };
         };
         /**
          * Failure
@@ -1572,6 +2661,32 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * JobPlannedData
+         * @description The stages of its plan, in order, and how many tasks they have.
+         */
+        JobPlannedData: {
+            /** Job Id */
+            job_id: string;
+            /** Asset Id */
+            asset_id: string;
+            /** Stages */
+            stages: string[];
+            /** Tasks */
+            tasks: number;
+        };
+        /**
+         * JobReplannedData
+         * @description Why it was planned again.
+         */
+        JobReplannedData: {
+            /** Job Id */
+            job_id: string;
+            /** Asset Id */
+            asset_id: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
          * JobSpec
          * @description One request: `{"input": "https://…"}` is enough.
          */
@@ -1653,6 +2768,39 @@ export interface components {
             resume_from?: string | null;
         };
         /**
+         * JobStateData
+         * @description Where a job stands now; `duration_ms` is there when it has ended, the error when it failed.
+         */
+        JobStateData: {
+            /** Job Id */
+            job_id: string;
+            /** Asset Id */
+            asset_id: string;
+            /** Kind */
+            kind: string;
+            status: components["schemas"]["JobStatus"];
+            /**
+             * Duration Ms
+             * @default null
+             */
+            duration_ms: number | null;
+            /**
+             * Error Kind
+             * @default null
+             */
+            error_kind: string | null;
+            /**
+             * Error Code
+             * @default null
+             */
+            error_code: string | null;
+            /**
+             * Error Detail
+             * @default null
+             */
+            error_detail: string | null;
+        };
+        /**
          * JobStatus
          * @description Where a job stands.
          * @enum {string}
@@ -1730,6 +2878,25 @@ export interface components {
             revoked_at: string | null;
         };
         /**
+         * KeyData
+         * @description An API key, by what people know of it.
+         */
+        KeyData: {
+            /** Key Id */
+            key_id: string;
+            /** Name */
+            name: string;
+            /** Prefix */
+            prefix: string;
+            /** Scopes */
+            scopes: string[];
+            /**
+             * Replaces
+             * @description The key that it takes the place of.
+             */
+            replaces: string | null;
+        };
+        /**
          * KeyPage
          * @description Some keys, newest first.
          */
@@ -1741,6 +2908,26 @@ export interface components {
              * @description Give it as `cursor` for what follows; null at the end.
              */
             next_cursor: string | null;
+        };
+        /**
+         * KeyRevokedData
+         * @description A key that opens nothing any more.
+         */
+        KeyRevokedData: {
+            /** Key Id */
+            key_id: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * KeyRotatedData
+         * @description When a key ends that another one has replaced, in Unix milliseconds.
+         */
+        KeyRotatedData: {
+            /** Key Id */
+            key_id: string;
+            /** Expires Ms */
+            expires_ms: number;
         };
         /**
          * KeyRotation
@@ -1896,6 +3083,48 @@ export interface components {
             private_key: string | null;
         };
         /**
+         * Mail
+         * @description A mail in the log.
+         */
+        Mail: {
+            /** Id */
+            id: string;
+            /** Recipient */
+            recipient: string;
+            /** Template */
+            template: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "waiting" | "sent" | "failed";
+            /** Attempts */
+            attempts: number;
+            /** Error Code */
+            error_code: string | null;
+            /** Error Detail */
+            error_detail: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Next Attempt At */
+            next_attempt_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+        };
+        /**
+         * MailPage
+         * @description Mails, newest first.
+         */
+        MailPage: {
+            /** Items */
+            items: components["schemas"]["Mail"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
          * Mp4
          * @description A progressive MP4, made of the ladder's own frames.
          */
@@ -1968,6 +3197,52 @@ export interface components {
              * @default null
              */
             public_key: string | null;
+        };
+        /**
+         * NewWebhook
+         * @description An address that is to be told of events.
+         * @example {
+         *       "events": [
+         *         "asset.*",
+         *         "job.failed"
+         *       ],
+         *       "url": "https://example.org/hooks/video"
+         *     }
+         */
+        NewWebhook: {
+            /**
+             * Url
+             * @description https:// or http://; redirects are not followed, and private addresses are refused.
+             * @example https://example.org/hooks/video
+             */
+            url: string;
+            /**
+             * Events
+             * @description Types ("job.done"), all of a subject ("asset.*"), or all ("*"); left out, all but the steps of tasks.
+             * @default [
+             *       "asset.*",
+             *       "job.*",
+             *       "key.*",
+             *       "signing_key.*",
+             *       "webhook.*",
+             *       "task.dead"
+             *     ]
+             * @example [
+             *       "asset.*",
+             *       "job.failed"
+             *     ]
+             */
+            events: string[];
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
         };
         /**
          * Node
@@ -2096,6 +3371,14 @@ export interface components {
         OutputList: {
             /** Items */
             items: components["schemas"]["Output"][];
+        };
+        /**
+         * PingData
+         * @description A test that was asked for: nothing has happened.
+         */
+        PingData: {
+            /** Webhook Id */
+            webhook_id: string;
         };
         /**
          * PlanStep
@@ -2320,6 +3603,49 @@ export interface components {
             quality?: number | null;
         };
         /**
+         * Replay
+         * @description What is sent again.
+         */
+        Replay: {
+            /**
+             * Queued
+             * @description How many deliveries.
+             */
+            queued: number;
+            /**
+             * Next Cursor
+             * @description There are more: ask again with this cursor.
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * ReplaySince
+         * @description What to send again.
+         * @example {
+         *       "since": "2026-11-21T00:00:00Z"
+         *     }
+         */
+        ReplaySince: {
+            /**
+             * Since
+             * Format: date-time
+             * @description Events from this time on (RFC 3339), as far as they are kept.
+             */
+            since: string;
+            /**
+             * Delivered
+             * @description Also what was delivered; left out, what failed or was never sent.
+             * @default false
+             */
+            delivered: boolean;
+            /**
+             * Cursor
+             * @description `next_cursor` of the answer before.
+             * @default null
+             */
+            cursor: string | null;
+        };
+        /**
          * Requeued
          * @description Dead jobs that are queued again.
          */
@@ -2407,11 +3733,26 @@ export interface components {
          */
         Role: "viewer" | "editor" | "admin" | "owner";
         /**
+         * Rotation
+         * @description How a secret is changed.
+         * @example {
+         *       "overlap_s": 3600
+         *     }
+         */
+        Rotation: {
+            /**
+             * Overlap S
+             * @description How long the secret before signs as well; 0 where it became known to others.
+             * @default 86400
+             */
+            overlap_s: number;
+        };
+        /**
          * Scope
          * @description What an API key may be made for: to read, or to change, one kind of thing.
          * @enum {string}
          */
-        Scope: "assets:read" | "assets:write" | "audit:read" | "jobs:read" | "jobs:write" | "keys:read" | "keys:write" | "nodes:read" | "signing:read" | "signing:write";
+        Scope: "assets:read" | "assets:write" | "audit:read" | "events:read" | "jobs:read" | "jobs:write" | "keys:read" | "keys:write" | "mails:read" | "nodes:read" | "signing:read" | "signing:write" | "webhooks:read" | "webhooks:write";
         /**
          * SignedLinks
          * @description Addresses that let in whoever has them.
@@ -2423,6 +3764,16 @@ export interface components {
              */
             expires_at: string;
             urls: components["schemas"]["Links"];
+        };
+        /**
+         * SigningKeyData
+         * @description A key that links to private videos are signed with.
+         */
+        SigningKeyData: {
+            /** Signing Key Id */
+            signing_key_id: string;
+            /** Name */
+            name: string;
         };
         /**
          * SigningKeyList
@@ -2567,6 +3918,75 @@ export interface components {
          */
         Suffix: "jpg" | "webp" | "png";
         /**
+         * TaskStateData
+         * @description Where a task stands now. `attempt` is the number of its newest attempt; the rest depends on the state.
+         */
+        TaskStateData: {
+            /** Task Id */
+            task_id: string;
+            /** Stage */
+            stage: string;
+            /**
+             * Label
+             * @description Its place in the plan, such as "encode/3".
+             */
+            label: string;
+            status: components["schemas"]["TaskStatus"];
+            /**
+             * Attempt
+             * @default null
+             */
+            attempt: number | null;
+            /**
+             * Attempt Id
+             * @default null
+             */
+            attempt_id: string | null;
+            /**
+             * Node
+             * @default null
+             */
+            node: string | null;
+            /**
+             * Ready Ms
+             * @description Since when it might have run, in Unix milliseconds.
+             * @default null
+             */
+            ready_ms: number | null;
+            /**
+             * Duration Ms
+             * @default null
+             */
+            duration_ms: number | null;
+            /**
+             * Reason
+             * @description Why it is to be tried again: postpone, lose, hand_back.
+             * @default null
+             */
+            reason: string | null;
+            /**
+             * Wait Ms
+             * @description How long it waits before that.
+             * @default null
+             */
+            wait_ms: number | null;
+            /**
+             * Outcome
+             * @default null
+             */
+            outcome: string | null;
+            /**
+             * Error Code
+             * @default null
+             */
+            error_code: string | null;
+            /**
+             * Error Detail
+             * @default null
+             */
+            error_detail: string | null;
+        };
+        /**
          * TaskStatus
          * @description Where a task stands.
          * @enum {string}
@@ -2641,6 +4061,119 @@ export interface components {
             commit: string;
             /** Ffmpeg */
             ffmpeg: string;
+        };
+        /**
+         * Webhook
+         * @description An address that is told of events.
+         */
+        Webhook: {
+            /** Id */
+            id: string;
+            /** Url */
+            url: string;
+            /** Description */
+            description: string;
+            /**
+             * Events
+             * @description Types ("job.done"), all types of a subject ("asset.*"), or all there are ("*").
+             */
+            events: string[];
+            /** Enabled */
+            enabled: boolean;
+            /**
+             * Disabled Reason
+             * @description Why the platform switched it off: it failed for days, or answered 410 Gone.
+             */
+            disabled_reason: ("failing" | "gone") | null;
+            /**
+             * Failing Since
+             * @description The first failure since the last success.
+             */
+            failing_since: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+        };
+        /**
+         * WebhookData
+         * @description An endpoint; `fields` are those that were changed, `reason` is why the platform switched it off.
+         */
+        WebhookData: {
+            /** Webhook Id */
+            webhook_id: string;
+            /** Url */
+            url: string;
+            /**
+             * Fields
+             * @default null
+             */
+            fields: string[] | null;
+            /**
+             * Reason
+             * @default null
+             */
+            reason: string | null;
+        };
+        /**
+         * WebhookPage
+         * @description Webhooks, newest first.
+         */
+        WebhookPage: {
+            /** Items */
+            items: components["schemas"]["Webhook"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * WebhookPatch
+         * @description What to change; what is left out stays.
+         * @example {
+         *       "enabled": true,
+         *       "events": [
+         *         "asset.*"
+         *       ]
+         *     }
+         */
+        WebhookPatch: {
+            /** Url */
+            url?: string;
+            /**
+             * Events
+             * @example [
+             *       "asset.*",
+             *       "job.failed"
+             *     ]
+             */
+            events?: string[];
+            /** Description */
+            description?: string;
+            /** Enabled */
+            enabled?: boolean;
+        };
+        /**
+         * WebhookSecret
+         * @description What a webhook's messages are signed with, as Standard Webhooks has it.
+         */
+        WebhookSecret: {
+            /**
+             * Secret
+             * @description `whsec_` and base64.
+             */
+            secret: string;
+            /**
+             * Old Secret
+             * @description The secret before, while it signs as well.
+             */
+            old_secret: string | null;
+            /** Old Secret Until */
+            old_secret_until: string | null;
         };
     };
     responses: never;
@@ -4821,6 +6354,1258 @@ export interface operations {
             };
         };
     };
+    list_events: {
+        parameters: {
+            query?: {
+                /** @description How many items to send at most. */
+                limit?: number;
+                /** @description `next_cursor` of an earlier page; sends what followed. */
+                cursor?: string | null;
+                /** @description Only these types: "job.done", "asset.*"; may be repeated. Left out: all. */
+                type?: string[] | null;
+                /** @description Only events of this asset, job, task, …. */
+                subject_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventPage"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `events:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What followed the cursor is not kept any more; begin anew without one. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    follow_events: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of an earlier page; sends what followed. */
+                cursor?: string | null;
+                /** @description Only these types: "job.done", "asset.*"; may be repeated. Left out: all. */
+                type?: string[] | null;
+                /** @description Only events of this asset, job, task, …. */
+                subject_id?: string | null;
+            };
+            header?: {
+                /** @description Number of the last event that you have; sends what followed. */
+                "Last-Event-ID"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events: `id` is the event's number, `event` its type, `data` the event as `GET /api/v1/events` has it. The type `cursor` only tells a number to come back with. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example id: 17
+                     *     event: job.started
+                     *     data: {"type":"job.started","version":1,"seq":17}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `events:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What followed the cursor is not kept any more; begin anew without one. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_event_types: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeList"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: {
+                /** @description How many items to send at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; left out for the first page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookPage"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `webhooks:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_webhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description It is told of what happens from now on. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `webhooks:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large; `max_bytes` says what may be sent. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A webhook's identifier. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `webhooks:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Parameters are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A webhook's identifier. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone, with the log of its deliveries. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `webhooks:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Parameters are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A webhook's identifier. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `webhooks:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large; `max_bytes` says what may be sent. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A webhook's identifier. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `webhooks:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Parameters are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description A webhook's identifier. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Rotation"];
+            };
+        };
+        responses: {
+            /** @description The new secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `webhooks:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large; `max_bytes` says what may be sent. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ping_webhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description A webhook's identifier. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is sent now; read it again for what became of it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `webhooks:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Parameters are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_deliveries: {
+        parameters: {
+            query?: {
+                /** @description How many items to send at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; left out for the first page. */
+                cursor?: string | null;
+                /** @description Only deliveries in this state. */
+                status?: components["schemas"]["DeliveryStatus"] | null;
+            };
+            header?: never;
+            path: {
+                /** @description A webhook's identifier. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `webhooks:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A webhook's identifier. */
+                webhook_id: string;
+                /** @description A delivery's identifier. */
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `webhooks:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Parameters are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replay_delivery: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description A webhook's identifier. */
+                webhook_id: string;
+                /** @description A delivery's identifier. */
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is sent now; read it again for what became of it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `webhooks:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Parameters are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replay_deliveries: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description A webhook's identifier. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplaySince"];
+            };
+        };
+        responses: {
+            /** @description They are sent now; `next_cursor` has the others. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replay"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `webhooks:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large; `max_bytes` says what may be sent. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_mails: {
+        parameters: {
+            query?: {
+                /** @description How many items to send at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; left out for the first page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailPage"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `mails:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_health: {
         parameters: {
             query?: never;
@@ -6016,6 +8801,1126 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
+            };
+        };
+    };
+    on_asset_created: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "asset.created";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["AssetCreatedData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_asset_deleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "asset.deleted";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["AssetDeletedData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_asset_errored: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "asset.errored";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["AssetStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_asset_playable: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "asset.playable";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["AssetStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_asset_preparing: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "asset.preparing";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["AssetStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_asset_ready: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "asset.ready";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["AssetStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_asset_updated: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "asset.updated";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["AssetUpdatedData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_job_cancelled: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "job.cancelled";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["JobStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_job_created: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "job.created";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["JobStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_job_done: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "job.done";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["JobStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_job_failed: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "job.failed";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["JobStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_job_planned: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "job.planned";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["JobPlannedData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_job_queued: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "job.queued";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["JobStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_job_replanned: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "job.replanned";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["JobReplannedData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_job_started: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "job.started";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["JobStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_key_created: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "key.created";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["KeyData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_key_revoked: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "key.revoked";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["KeyRevokedData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_key_rotated: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "key.rotated";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["KeyRotatedData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_signing_key_created: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "signing_key.created";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["SigningKeyData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_signing_key_revoked: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "signing_key.revoked";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["SigningKeyData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_task_cancelled: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "task.cancelled";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["TaskStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_task_dead: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "task.dead";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["TaskStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_task_done: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "task.done";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["TaskStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_task_placed: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "task.placed";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["TaskStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_task_ready: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "task.ready";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["TaskStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_task_running: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "task.running";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["TaskStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_task_waiting: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "task.waiting";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["TaskStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_webhook_created: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "webhook.created";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["WebhookData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_webhook_deleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "webhook.deleted";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["WebhookData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_webhook_disabled: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "webhook.disabled";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["WebhookData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_webhook_updated: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "webhook.updated";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["WebhookData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_webhook_ping: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "webhook.ping";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["PingData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

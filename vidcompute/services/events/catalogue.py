@@ -1,0 +1,246 @@
+"""Every type of event, declared once: what it tells of, and what its data are.
+
+What emits an event names a type of this list; a test holds both to each other, and every event of the other tests to
+the data declared here. Webhooks, streams of events, brokers and the API's document follow it.
+
+A field may be added to the data of a type. What readers rely on is not changed: a type that must change gets the next
+`version`, and its number stands in every event.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+from vidcompute.errors import invalid
+from vidcompute.services.accounts import Scope
+from vidcompute.services.states import MACHINES, AssetStatus, JobStatus, TaskStatus
+
+
+class Data(BaseModel):
+    """What an event says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class AssetCreatedData(Data):
+    """A new asset."""
+
+    asset_id: str
+    status: AssetStatus
+
+
+class AssetUpdatedData(Data):
+    """Which of its fields a user changed."""
+
+    asset_id: str
+    fields: list[str]
+
+
+class AssetStateData(Data):
+    """Where an asset stands now."""
+
+    asset_id: str
+    playback_id: str
+    job_id: str | None
+    status: AssetStatus
+    error_code: str | None = None
+    error_detail: str | None = None
+
+
+class AssetDeletedData(Data):
+    """What was deleted with it."""
+
+    asset_id: str
+    job_ids: list[str]
+
+
+class JobStateData(Data):
+    """Where a job stands now; `duration_ms` is there when it has ended, the error when it failed."""
+
+    job_id: str
+    asset_id: str
+    kind: str
+    status: JobStatus
+    duration_ms: int | None = None
+    error_kind: str | None = None
+    error_code: str | None = None
+    error_detail: str | None = None
+
+
+class JobPlannedData(Data):
+    """The stages of its plan, in order, and how many tasks they have."""
+
+    job_id: str
+    asset_id: str
+    stages: list[str]
+    tasks: int
+
+
+class JobReplannedData(Data):
+    """Why it was planned again."""
+
+    job_id: str
+    asset_id: str
+    reason: str
+
+
+class TaskStateData(Data):
+    """Where a task stands now. `attempt` is the number of its newest attempt; the rest depends on the state."""
+
+    task_id: str
+    stage: str
+    label: str
+    """Its place in the plan, such as "encode/3"."""
+    status: TaskStatus
+    attempt: int | None = None
+    attempt_id: str | None = None
+    node: str | None = None
+    ready_ms: int | None = None
+    """Since when it might have run, in Unix milliseconds."""
+    duration_ms: int | None = None
+    reason: str | None = None
+    """Why it is to be tried again: postpone, lose, hand_back."""
+    wait_ms: int | None = None
+    """How long it waits before that."""
+    outcome: str | None = None
+    error_code: str | None = None
+    error_detail: str | None = None
+
+
+class WebhookData(Data):
+    """An endpoint; `fields` are those that were changed, `reason` is why the platform switched it off."""
+
+    webhook_id: str
+    url: str
+    fields: list[str] | None = None
+    reason: str | None = None
+
+
+class KeyData(Data):
+    """An API key, by what people know of it."""
+
+    key_id: str
+    name: str
+    prefix: str
+    scopes: list[str]
+    replaces: str | None
+    """The key that it takes the place of."""
+
+
+class KeyRotatedData(Data):
+    """When a key ends that another one has replaced, in Unix milliseconds."""
+
+    key_id: str
+    expires_ms: int
+
+
+class KeyRevokedData(Data):
+    """A key that opens nothing any more."""
+
+    key_id: str
+    name: str
+
+
+class SigningKeyData(Data):
+    """A key that links to private videos are signed with."""
+
+    signing_key_id: str
+    name: str
+
+
+class PingData(Data):
+    """A test that was asked for: nothing has happened."""
+
+    webhook_id: str
+
+
+@dataclass(frozen=True)
+class EventType:
+    """One type of event: `name` is "<subject>.<what happened>", `summary` what it tells, for people."""
+
+    name: str
+    summary: str
+    data: type[Data]
+    version: int = 1
+
+    @property
+    def subject(self) -> str:
+        """The kind of thing that it tells of."""
+        return self.name.partition(".")[0]
+
+    @property
+    def scope(self) -> Scope:
+        """What one must be allowed to read, to hear of it."""
+        return _SCOPES.get(self.subject) or Scope(f"{self.subject}s:read")
+
+
+# Of subjects that are no scope's own; of all others it is their plural.
+_SCOPES: Mapping[str, Scope] = {"task": Scope.JOBS_READ, "signing_key": Scope.SIGNING_READ}
+_DATA: dict[str, type[Data]] = {"task": TaskStateData, "job": JobStateData, "asset": AssetStateData}
+
+
+def _moves() -> Iterable[EventType]:
+    """The arrows of the state machines; several may be told of in the same words."""
+    for machine in MACHINES:
+        for arrow in machine.transitions:
+            where = machine.states[arrow.target]
+            yield EventType(arrow.event, f"The {machine.name} is {arrow.target}. {where}", _DATA[machine.name])
+
+
+PING = EventType("webhook.ping", "A test of an endpoint, sent to it alone.", PingData)
+
+_DECLARED = (
+    EventType("asset.created", "There is a new asset.", AssetCreatedData),
+    EventType("asset.updated", "A user changed an asset's title, passthrough text or metadata.", AssetUpdatedData),
+    EventType("asset.deleted", "An asset is gone, with everything derived from it.", AssetDeletedData),
+    EventType("job.created", "There is a new job.", JobStateData),
+    EventType("job.planned", "What a job does is decided.", JobPlannedData),
+    EventType("job.replanned", "Hardware failed, and the job goes on in software.", JobReplannedData),
+    EventType("key.created", "There is a new API key.", KeyData),
+    EventType("key.rotated", "An API key was replaced, and goes on for a while.", KeyRotatedData),
+    EventType("key.revoked", "An API key opens nothing any more.", KeyRevokedData),
+    EventType("signing_key.created", "There is a new signing key: what it signs opens private videos.", SigningKeyData),
+    EventType("signing_key.revoked", "What a signing key signed opens nothing any more.", SigningKeyData),
+    EventType("webhook.created", "There is a new webhook.", WebhookData),
+    EventType("webhook.updated", "A webhook was changed, or its secret rotated.", WebhookData),
+    EventType("webhook.deleted", "A webhook is gone.", WebhookData),
+    EventType("webhook.disabled", "A webhook was switched off by the platform: its receiver fails.", WebhookData),
+    *_moves(),
+)
+
+CATALOGUE: dict[str, EventType] = {event.name: event for event in sorted(_DECLARED, key=lambda event: event.name)}
+"""Every type that may be emitted, by name."""
+
+EVERYTHING = "*"
+# The steps of single tasks are many, and few care: who wants them names them.
+USUAL: tuple[str, ...] = (
+    *(f"{subject}.*" for subject in sorted({event.subject for event in CATALOGUE.values()} - {"task"})),
+    "task.dead",
+)
+"""The patterns of who does not choose."""
+
+
+def is_pattern(text: str) -> bool:
+    """Whether it names types of the catalogue: one of them ("job.done"), those of a subject ("job.*"), or all ("*")."""
+    return bool(names_of([text]))
+
+
+def names_of(patterns: Iterable[str]) -> frozenset[str]:
+    """The types that patterns name."""
+    chosen = set(patterns)
+    return frozenset(name for name, event in CATALOGUE.items() if chosen & {name, f"{event.subject}.*", EVERYTHING})
+
+
+def heard_by(scopes: Collection[Scope]) -> frozenset[str]:
+    """The types of events that tell of what these scopes may read."""
+    return frozenset(name for name, event in CATALOGUE.items() if event.scope in scopes)
+
+
+def parse_patterns(patterns: Iterable[str]) -> frozenset[str]:
+    """The types that a user's patterns name; `event_type_unknown` (invalid) for one that names none."""
+    for pattern in patterns:
+        if not is_pattern(pattern):
+            detail = f"There is no type of event {pattern[:80]!r}; `GET /api/v1/event-types` lists them."
+            raise invalid("event_type_unknown", detail)
+    return names_of(patterns)
