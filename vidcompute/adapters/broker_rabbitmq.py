@@ -11,6 +11,7 @@ from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.broker import BrokerMessage
 
 _ANSWER_S = 10.0
+_TROUBLES = (AMQPException, RuntimeError, OSError, TimeoutError)  # a channel that was closed is a RuntimeError there
 
 
 class RabbitBroker:
@@ -29,7 +30,7 @@ class RabbitBroker:
                 exchange = self._exchange or await self._open()
                 for message in messages:  # one after the other: each is confirmed before the next
                     await exchange.publish(_packed(message), routing_key=message.type, mandatory=False)
-        except (AMQPException, OSError, TimeoutError) as error:
+        except _TROUBLES as error:
             await self.close()
             detail = f"RabbitMQ does not take events: {str(error) or type(error).__name__}."
             raise VidComputeError(Kind.UNAVAILABLE, "broker_unavailable", detail) from error
@@ -47,7 +48,7 @@ class RabbitBroker:
             try:
                 async with asyncio.timeout(_ANSWER_S):
                     await connection.close()
-            except (AMQPException, OSError, TimeoutError):
+            except _TROUBLES:
                 pass  # it is gone already
 
 
