@@ -63,7 +63,7 @@ bench: ## measure; results go to bench/
 	@$(BIN)/python -m bench
 
 faults: ## the long suite of kills and failures
-	@$(SETUP) dev
+	@$(SETUP) test-clients
 	@$(BIN)/pytest tests/faults tests/contract -m "long or not long"
 
 fuzz: ## the long suite of hostile input
@@ -81,5 +81,5 @@ setup: ## make the environment with the developers' tools, and run nothing
 
 clean: ## remove what was installed and built (the data folder stays)
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist test-results
-	@rm -rf web/node_modules setup/openapi/node_modules vidcompute/pages
+	@rm -rf web/node_modules setup/openapi/node_modules tests/clients/node_modules vidcompute/pages
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

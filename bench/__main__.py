@@ -24,6 +24,7 @@ from bench import (
     stages,
     stills,
     transitions,
+    uploads,
     waiting,
     watching,
 )
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     waiting.NAME: waiting.measure,
     placement.NAME: placement.measure,
     cluster.NAME: cluster.measure,
+    uploads.NAME: uploads.measure,
 }
 
 

@@ -117,6 +117,15 @@ class Client:
         answer = json.loads(response.read())
         return Uploaded(response.status, answer, began_s, began_ms, last_byte_s, last_byte_ms, time.monotonic())
 
+    def sent(self, method: str, path: str, body: Any, headers: Mapping[str, str], *, status: int) -> dict[str, str]:
+        """The headers of the answer to bytes, or to an iterator of them; BenchError for any other status."""
+        self._connection.request(method, path, body, {**self._headers, **headers})
+        response = self._connection.getresponse()
+        said = response.read()
+        if response.status != status:
+            raise BenchError(f"{method} {path}: {response.status} {said[:300]!r}")
+        return {name.lower(): value for name, value in response.getheaders()}
+
     def submit(self, body: Body, spec: Mapping[str, Any] | None = None) -> Uploaded:
         """`upload`, and a BenchError unless the job was made."""
         uploaded = self.upload(body, spec)

@@ -51,7 +51,7 @@ class _Padded:
             left -= min(left, len(piece))
 
 
-class _Watch:
+class Watch:
     """Samples a process's memory in a thread."""
 
     def __init__(self, pid: int) -> None:
@@ -64,7 +64,7 @@ class _Watch:
         while not self._end.wait(_EVERY_S):
             self._peak = max(self._peak, rss_bytes(self._pid))
 
-    def __enter__(self) -> "_Watch":
+    def __enter__(self) -> "Watch":
         self._thread.start()
         return self
 
@@ -94,7 +94,7 @@ def measure(run: Run) -> Report:
             "streaming a ZIP to 8 clients": partial(_zip, server, run.sources.make("long-gop", 2 if run.quick else 10)),
         }
         for name, load in loads.items():
-            with _Watch(server.pid) as watch:
+            with Watch(server.pid) as watch:
                 load()
             figures.append(Figure(f"rise while {name}", (watch.peak_bytes - rest) / _MB, "MB", _RISE_LIMIT_MB))
         figures.append(Figure("server after it all, above rest", (_rest(server, 1) - rest) / _MB, "MB"))

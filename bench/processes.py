@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -141,6 +142,28 @@ def platform(folder: Path, **settings: str) -> Iterator[Platform]:
             _end(process)
             if isinstance(group, CgroupMeter):
                 group.remove()
+
+
+@contextlib.contextmanager
+def bare_loop(folder: Path) -> Iterator[str]:
+    """The bare write loop (`bench.bare_writes`) on a free port, over a file below `folder`; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    target = folder / "bare.part"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.bare_writes", str(port), str(target)], stdin=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline_s = time.monotonic() + _START_S
+        while time.monotonic() < deadline_s and process.poll() is None:
+            with contextlib.suppress(OSError), urlopen(url, timeout=5):
+                break
+            time.sleep(0.05)
+        yield url
+    finally:
+        _end(process)
+        target.unlink(missing_ok=True)
 
 
 def _ready(process: "subprocess.Popen[bytes]", data_dir: Path, meter: CpuMeter, log_path: Path) -> Platform:

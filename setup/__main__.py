@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from setup import environment, lock, pages, reload, suite, system
 from setup.console import SetupError, fail
-from setup.places import OPENAPI_TOOLS, exclusive
+from setup.places import OPENAPI_TOOLS, TEST_CLIENTS, exclusive
 
 
 def _run() -> int:
@@ -50,6 +50,13 @@ def _pages() -> int:
     return 0
 
 
+def _test_clients() -> int:
+    with exclusive():
+        environment.ensure("dev")
+        pages.packages(TEST_CLIENTS)
+    return 0
+
+
 def _openapi_tools() -> int:
     with exclusive():
         pages.packages(OPENAPI_TOOLS)
@@ -81,6 +88,7 @@ STEPS: Mapping[str, Callable[[], int]] = {
     "check": _check,
     "bench": _bench,  # what the benchmarks need
     "openapi-tools": _openapi_tools,
+    "test-clients": _test_clients,  # what make faults needs beside that
     "wheel": _wheel,
     "reload": _reload,
     "lock": _lock,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from setup import environment
 from setup.console import run, say, step
-from setup.places import OPENAPI_TOOLS, REQUIREMENTS, ROOT, WEB
+from setup.places import OPENAPI_TOOLS, REQUIREMENTS, ROOT, TEST_CLIENTS, WEB
 
 _EVERYWHERE = ["--universal", "--python-version", "3.11", "--generate-hashes"]
 _EXTRAS = ["--extra", "rabbitmq", "--extra", "redis", "--extra", "tracing"]
@@ -24,7 +24,7 @@ def write(*, upgrade: bool) -> int:
             _compile([f"requirements/{name}.in"], REQUIREMENTS / f"{name}.lock", upgrade=upgrade)
     if shutil.which("npm"):
         with step("Resolving npm packages"):
-            for folder in (WEB, OPENAPI_TOOLS):
+            for folder in (WEB, OPENAPI_TOOLS, TEST_CLIENTS):
                 _resolve_npm(folder, upgrade=upgrade)
     else:
         say("npm is not on this machine: the npm lock files stay as they are.")

@@ -16,6 +16,7 @@ CACHE = ROOT / ".cache"  # ignored by git; `make clean` removes it
 STAMPS = CACHE / "setup"
 WEB = ROOT / "web"
 OPENAPI_TOOLS = ROOT / "setup" / "openapi"  # checks and clients of the API document, apart from the pages
+TEST_CLIENTS = ROOT / "tests" / "clients"  # of other people's making, to upload with
 PAGES = ROOT / "vidcompute" / "pages"
 
 

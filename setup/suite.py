@@ -13,7 +13,7 @@ from pathlib import Path
 
 from setup import pages, system
 from setup.console import say
-from setup.places import OPENAPI_TOOLS, ROOT, VENV_BIN, WEB
+from setup.places import OPENAPI_TOOLS, ROOT, TEST_CLIENTS, VENV_BIN, WEB
 
 _OPENAPI = ROOT / "docs" / "openapi.yaml"
 _E2E = ("serve", "jobs", "outputs", "cli", "corpus", "first_play", "watching", "delivery")
@@ -83,6 +83,7 @@ def everything() -> int:
     for result in results:
         _report(result)
     # Alone on the machine: these watch processes, time and sound.
+    pages.packages(TEST_CLIENTS)
     results.append(_run(_on_cluster(_LEAN_MAIN_JOB)))
     last = Part("end-to-end tests", _tool("pytest", "tests/faults", "tests/e2e"), env=_test_env(), shown=True)
     results.append(_run(last))

@@ -81,15 +81,14 @@ async def build(settings: "Settings", url: str) -> Platform:
     from vidcompute.media import ffmpeg
     from vidcompute.services import accounts
     from vidcompute.services.playback import Opening
-    from vidcompute.wiring import cluster, dispatching, guarding, runner, sharing, tracing, viewing
+    from vidcompute.wiring import cluster, dispatching, guarding, runner, sharing, tracing, uploading, viewing
     from vidcompute.wiring import storage as storages
     from vidcompute.wiring.delivery import delivery
     from vidcompute.wiring.library import Follower
     from vidcompute.wiring.planning import planner
 
     program = ffmpeg.locate(str(settings.ffmpeg_path) if settings.ffmpeg_path else None)
-    warning = ffmpeg.safety_warning(program)
-    if warning:
+    if warning := ffmpeg.safety_warning(program):
         _log().warning("ffmpeg_unsafe", detail=warning)
     data = settings.data_dir
     db = Database.open(settings.effective_database_url)
@@ -110,6 +109,7 @@ async def build(settings: "Settings", url: str) -> Platform:
         storage=storage,
         executor=executor,
         incoming=data / "incoming",
+        uploading=uploading.policy(settings),
         base_url=base_url,
         hub=hub,
         limits=guarding.limits(settings),

@@ -92,6 +92,12 @@ class Settings(BaseSettings):
 
     max_upload_bytes: Annotated[int, Field(ge=1)] = 64 * 2**30
     """Largest upload."""
+    upload_expiry_s: Annotated[float, Field(gt=0)] = 24 * 3600.0
+    """How long an upload that was cut off may go on, from its last byte."""
+    upload_idle_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    """Longest wait for the next bytes of an upload; what came is kept, and the sender may go on."""
+    max_unfinished_uploads: Annotated[int, Field(ge=1)] = 1000
+    """Most uploads of one organization that are under way at a time."""
     max_source_duration_s: Annotated[int, Field(gt=0)] = 12 * 3600
     """Longest source."""
     max_pixels: Annotated[int, Field(ge=1)] = 36_000_000

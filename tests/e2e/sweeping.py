@@ -11,7 +11,14 @@ from vidcompute.ids import new_id
 from vidcompute.services.accounts import OPERATIONS, Rule
 
 # The kind of identifier that a parameter of a path is. A new one belongs here, and into what a tenant has.
-KINDS = {"job_id": "job", "asset_id": "asset", "key_id": "key", "webhook_id": "hook", "delivery_id": "msg"}
+KINDS = {
+    "job_id": "job",
+    "asset_id": "asset",
+    "key_id": "key",
+    "upload_id": "up",
+    "webhook_id": "hook",
+    "delivery_id": "msg",
+}
 
 _ALIKE = ("title", "status", "code", "problems", "type")
 
@@ -80,7 +87,8 @@ def ask(
 
 
 def _without_ids(answer: httpx2.Response, ids: Mapping[str, str]) -> dict[str, Any]:
-    answer.read()
+    if not answer.read():  # of HEAD
+        return {"headers": sorted(set(answer.headers) - {"x-request-id", "date"})}
     problem = answer.json()
     told = {name: problem[name] for name in _ALIKE}
     detail = problem["detail"]

@@ -65,11 +65,12 @@ def world(server: Server) -> Generator[World]:
     with server.client() as mine:
         made = mine.post("/api/v1/jobs", json={"input": "http://127.0.0.1:9/none.mp4"}).json()
         key = mine.post("/api/v1/keys", json={"name": "mine", "scopes": ["jobs:read"]}).json()
+        upload = mine.post("/api/v1/uploads", json={"size_bytes": 9}).json()
         hook = mine.post("/api/v1/webhooks", json={"url": "https://receiver.invalid/"}).json()
         ping = mine.post(f"/api/v1/webhooks/{hook['id']}/ping").json()
         document = mine.get("/openapi.json").json()
         ids = {"job_id": made["id"], "asset_id": made["asset_id"], "key_id": key["id"]}
-        ids |= {"webhook_id": hook["id"], "delivery_id": ping["id"]}
+        ids |= {"upload_id": upload["id"], "webhook_id": hook["id"], "delivery_id": ping["id"]}
         with httpx2.Client(base_url=server.url, timeout=30, trust_env=False) as client:
             found = list(sweeping.operations(document))
             yield World(server, client, found, ids, in_database(server, other))
@@ -121,11 +122,12 @@ def test_what_was_asked_for_by_others_is_as_it_was(world: World, server: Server)
     with server.client() as mine:
         assert mine.get(f"/api/v1/assets/{world.ids['asset_id']}").status_code == 200
         assert mine.get(f"/api/v1/keys/{world.ids['key_id']}").json()["revoked_at"] is None
+        assert mine.get(f"/api/v1/uploads/{world.ids['upload_id']}").json()["status"] == "uploading"
         assert not [key for key in mine.get("/api/v1/keys").json()["items"] if key["replaces"]]
     lists: dict[str, Any] = {}
-    for path in ("assets", "jobs", "audit"):
+    for path in ("assets", "jobs", "audit", "uploads"):
         lists[path] = world.client.get(f"/api/v1/{path}", headers=bearer(world.stranger)).json()["items"]
-    assert lists == {"assets": [], "jobs": [], "audit": []}
+    assert lists == {"assets": [], "jobs": [], "audit": [], "uploads": []}
 
 
 def test_the_local_key_may_do_everything(world: World, server: Server) -> None:

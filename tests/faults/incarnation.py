@@ -33,7 +33,7 @@ from vidcompute.services import accounts, assets, housekeeping, idempotency, job
 from vidcompute.services.idempotency import Answer, Request
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.services.uploads.receiver import Received
-from vidcompute.services.uploads.service import Upload
+from vidcompute.services.uploads.service import NewSource
 
 PATIENCE_S = 20.0
 RETRY = jobs.RetryPolicy(max_attempts=3, max_losses=6, base_s=0.002, cap_s=0.01)
@@ -221,7 +221,7 @@ class _Platform:
         """As `POST /jobs` with a file."""
         path = self._place.work / f"upload-{os.urandom(8).hex()}"
         path.write_text(digest)
-        upload = Upload(toys.ORG, Received(path, digest, len(digest)), digest)
+        upload = NewSource(toys.ORG, Received(path, digest, len(digest)), digest)
 
         def use(conn: Connection, source: assets.Source) -> dict[str, Any]:
             whole = JobSpec.model_validate({**spec, "input": {"source": source.id}})

@@ -154,7 +154,9 @@ async def upload(db: Database, shelf: FolderStorage, folder: Path, data: bytes, 
     async with uploads.receiving(folder, max_bytes=2**30) as receiver:
         await receiver.write(data)
         got = await receiver.finish()
-        return await uploads.store(db, shelf, uploads.Upload(LOCAL_ORGANIZATION, got, name), lambda _c, source: source)
+        return await uploads.store(
+            db, shelf, uploads.NewSource(LOCAL_ORGANIZATION, got, name), lambda _c, source: source
+        )
 
 
 async def test_a_stored_upload_is_a_source_and_moved_into_place(
@@ -185,6 +187,6 @@ async def test_nothing_stays_where_the_job_is_refused(db: Database, shelf: Folde
         await receiver.write(MP4)
         got = await receiver.finish()
         with pytest.raises(VidComputeError, match="no: a"):
-            await uploads.store(db, shelf, uploads.Upload(LOCAL_ORGANIZATION, got, "a"), refuse)
+            await uploads.store(db, shelf, uploads.NewSource(LOCAL_ORGANIZATION, got, "a"), refuse)
     assert files(shelf) == []
     assert list((tmp_path / "in").iterdir()) == []

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from fastapi import APIRouter, Depends, FastAPI
-from starlette.middleware.cors import CORSMiddleware
 
 from vidcompute.api import (
     admission,
@@ -24,24 +23,29 @@ from vidcompute.api import (
     keys,
     mails,
     nodes,
+    one_time,
     openapi,
     pictures,
     problems,
     streams,
     submit,
+    uploads,
     watch,
     webhooks,
 )
 from vidcompute.api.auth import Uses, guard, unlisted
+from vidcompute.api.cors import Cors
 from vidcompute.api.deps import Build, Deps
 from vidcompute.api.metrics import Metrics
 from vidcompute.api.middleware import Around
 from vidcompute.api.sampling import Meter
 from vidcompute.api.tracing import Traced
 from vidcompute.api.viewing import ExchangedError, Viewing, send_on
+from vidcompute.services.uploads import Intake
 
 _GUARDED = (
     submit.router,
+    uploads.router,
     jobs.router,
     frames.router,
     events.router,
@@ -56,12 +60,8 @@ _GUARDED = (
     mails.router,
     health.router,
 )
-_PUBLIC = (
-    streams.router,
-    pictures.router,
-    watch.router,
-    admission.public_router,
-)
+# Nobody is asked: a segment costs no look-up.
+_PUBLIC = (streams.router, pictures.router, watch.router, admission.public_router, one_time.router)
 _APART = (docs.router, gateway.router)  # no part of the API: pages about it, and what nodes have tokens for
 
 
@@ -103,6 +103,7 @@ def create_app(
     app.state.metrics = kept
     app.state.meter = Meter(kept, deps)
     app.state.uses = Uses()
+    app.state.intake = Intake(deps.db, deps.storage, deps.uploading)
     for router in _GUARDED:
         app.include_router(router, dependencies=[Depends(guard)])
     for router in (*_PUBLIC, *_APART, *routers):
@@ -110,20 +111,7 @@ def create_app(
     problems.install(app)
     app.add_exception_handler(ExchangedError, send_on)
     if deps.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(deps.cors_origins),
-            allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"],
-            allow_headers=[
-                "Authorization",
-                "Content-Type",
-                "Idempotency-Key",
-                "Last-Event-ID",
-                "X-Request-Id",
-                "Range",
-            ],
-            expose_headers=["Location", "X-Request-Id", "Retry-After", "Content-Range", "Idempotent-Replayed"],
-        )
+        app.add_middleware(Cors, origins=deps.cors_origins)
     app.add_middleware(Around, metrics=kept, traced=traced)  # the last one added is the outermost
     return app
 

@@ -15,6 +15,7 @@ from vidcompute.ports.executor import Executor
 from vidcompute.ports.storage import Storage
 from vidcompute.services.gauges import DispatchState
 from vidcompute.services.jobs.live import ProgressHub
+from vidcompute.services.uploads import UploadPolicy
 
 Check = Callable[[], Awaitable[str | None]]
 """A readiness check: what is wrong, in words, or None."""
@@ -43,10 +44,10 @@ class Build:
 class Deps:
     """The parts of the platform as the handlers see them.
 
-    `incoming` is the folder of uploads under way, on the file system of the storage where that is a folder. `base_url`
-    begins every URL that is given out, with no slash at its end. `closing` is set when the server shuts down: streams
-    of events then end. `checks` are asked by `/ready`, by name; `lesser_checks` are of what it can do without.
-    `dispatch_state` is asked by `/metrics`.
+    `incoming` is the folder of forms under way; `uploading` names that of uploads that can be resumed. Both are on the
+    file system of the storage where that is a folder. `base_url` begins every URL that is given out, with no slash at
+    its end. `closing` is set when the server shuts down: streams of events then end. `checks` are asked by `/ready`, by
+    name; `lesser_checks` are of what it can do without. `dispatch_state` is asked by `/metrics`.
     """
 
     db: Database
@@ -56,6 +57,7 @@ class Deps:
     base_url: str
     hub: ProgressHub = field(default_factory=ProgressHub)
     limits: Limits = field(default_factory=Limits)
+    uploading: UploadPolicy = field(default_factory=UploadPolicy)
     build: Build = field(default_factory=lambda: Build("0"))
     cors_origins: tuple[str, ...] = ()
     delivery: Delivery = field(default_factory=Delivery)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vidcompute import logs
+from vidcompute.api.cors import OWN as ONE_TIME
 from vidcompute.api.files import PREFLIGHT_HEADERS
 from vidcompute.api.metrics import Metrics
 from vidcompute.api.problems import internal_error, problem_response
@@ -67,7 +68,7 @@ class Around:
         try:
             await self._app(scope, receive, visit.send)
         except Exception:
-            _log.exception("request_broke", method=scope["method"], path=scope["path"])
+            _log.exception("request_broke", method=scope["method"], path=_without_pass(scope["path"]))
             if visit.status:
                 raise  # the answer has begun: only cutting the line can tell
             response = problem_response(internal_error(), visit.request_id)
@@ -117,7 +118,9 @@ class _Visit:
 
 
 def _without_pass(path: str) -> str:
-    """A path as it may be logged: what lets a viewer in is left out."""
+    """A path as it may be logged: without what lets a viewer in, or the secret that a one-time address is."""
+    if path.startswith(ONE_TIME):
+        return f"{ONE_TIME}~"
     return _PASS.sub("~", path) if path.startswith(_PUBLIC) else path
 
 

@@ -10,10 +10,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from vidcompute.api import admission, event_schemas, told
+from vidcompute.api import admission, event_schemas, told, upload_schemas
 from vidcompute.api.account_schemas import KeyRotation, KeyWish
 from vidcompute.api.problems import MEDIA_TYPE, Problem
-from vidcompute.api.schemas import EXAMPLES, Asset, AssetChanges, Job, Resumption
+from vidcompute.api.schemas import EXAMPLES, AssetChanges, Resumption
 from vidcompute.pipeline.spec import JobOptions, JobSpec
 from vidcompute.services.accounts import OPERATIONS, Entry, Rule, Scope
 
@@ -31,6 +31,7 @@ Submit a video by file or URL, watch it within seconds, and read what became of 
 """
 TAGS = [
     {"name": "jobs", "description": "Requests: submit, follow, cancel, try again."},
+    {"name": "uploads", "description": "Files on their way in: resumable by TUS 1.0.0, or whole by PUT."},
     {"name": "assets", "description": "Videos and everything derived from them."},
     {"name": "access", "description": "API keys, what they may do, and who did what."},
     {"name": "playback", "description": "Streams and images, open to everybody who has the playback ID."},
@@ -104,8 +105,8 @@ def document(app: FastAPI) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
     made["webhooks"] = told.webhooks(components["schemas"])
-    for model in (Asset, Job):  # put in here, for FastAPI drops the nulls of examples
-        components["schemas"][model.__name__]["example"] = EXAMPLES[model]
+    for model, example in (EXAMPLES | upload_schemas.EXAMPLES).items():  # here, for FastAPI drops nulls of examples
+        components["schemas"][model.__name__]["example"] = example
     components["schemas"] = dict(sorted(components["schemas"].items()))
     return made
 
@@ -120,6 +121,7 @@ def _add_bodies(schemas: dict[str, Any]) -> None:
         Problem,
         KeyWish,
         KeyRotation,
+        upload_schemas.UploadRequest,
         *admission.BODIES,
         *event_schemas.BODIES,
     )

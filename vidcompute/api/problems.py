@@ -37,12 +37,22 @@ _STATUS_OF_CODE = {
     "invalid_cursor": 400,
     "body_cut": 400,
     "events_expired": 410,
+    "tus_header_invalid": 400,
+    "upload_concat_invalid": 400,
+    "upload_length_invalid": 400,
+    "upload_ended": 410,
+    "upload_expired": 410,
+    "upload_lost": 410,
+    "tus_version_unsupported": 412,
     "source_is_playlist": 415,
     "source_not_media": 415,
     "unsupported_content_type": 415,
     "range_not_satisfiable": 416,
+    "upload_busy": 423,
+    "upload_checksum_mismatch": 460,
     "storage_full": 507,
 }
+_OWN_PHRASES = {460: "Checksum Mismatch"}  # a status of TUS, which HTTP does not know
 _CODE_OF_STATUS = {
     400: "bad_request",
     404: "no_such_route",
@@ -105,7 +115,7 @@ def problem_document(error: VidComputeError, request_id: str) -> dict[str, Any]:
     return {
         **error.extra,
         "type": f"urn:vidcompute:problem:{error.code}",
-        "title": http.HTTPStatus(status).phrase,
+        "title": _OWN_PHRASES.get(status) or http.HTTPStatus(status).phrase,
         "status": status,
         "detail": error.detail,
         "code": error.code,

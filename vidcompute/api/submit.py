@@ -21,7 +21,7 @@ from vidcompute.services import jobs, uploads
 from vidcompute.services.accounts import Principal
 from vidcompute.services.assets import Source
 from vidcompute.services.idempotency import Answer, recall
-from vidcompute.services.uploads import Received, Receiver, Upload
+from vidcompute.services.uploads import NewSource, Received, Receiver
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
@@ -211,7 +211,7 @@ class _Form:
                 raise _RepeatedError(answer)
             return answer
 
-        upload = Upload(caller.organization_id, received, self._name)
+        upload = NewSource(caller.organization_id, received, self._name)
         try:
             return await uploads.store(deps.db, deps.storage, upload, use)
         except _RepeatedError as repeated:

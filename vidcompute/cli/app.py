@@ -18,6 +18,7 @@ from vidcompute.cli import (
     run,
     signing,
     submit,
+    upload,
     webhooks,
 )
 from vidcompute.cli.local import Local
@@ -39,7 +40,7 @@ def create_app(local: Local) -> typer.Typer:
     def begin(context: typer.Context) -> None:
         context.obj = local
 
-    work = (submit, frames, plan, checking, jobs, dead, assets)
+    work = (submit, upload, frames, plan, checking, jobs, dead, assets)
     for part in (*work, signing, keys, audit, events, webhooks, mails, run, cluster, machine):
         part.add_to(app)
     begin.__doc__ = _HELP

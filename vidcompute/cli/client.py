@@ -23,7 +23,9 @@ _KIND_OF_STATUS = {
     403: Kind.FORBIDDEN,
     404: Kind.NOT_FOUND,
     409: Kind.CONFLICT,
+    410: Kind.NOT_FOUND,
     413: Kind.TOO_LARGE,
+    423: Kind.CONFLICT,
     429: Kind.RATE_LIMITED,
     500: Kind.INTERNAL,
     502: Kind.UNAVAILABLE,
@@ -101,13 +103,18 @@ class Api:
         return self._ask("DELETE", path)
 
     def _ask(self, method: str, path: str, **how: Any) -> Any:
+        response = self.answer(method, path, **how)
+        return response.json() if response.content else None
+
+    def answer(self, method: str, path: str, **how: Any) -> httpx2.Response:
+        """The answer itself, where it is a good one; `how` goes to httpx2."""
         try:
             response = self._client.request(method, path, **how)
         except httpx2.TransportError as error:
             raise unreachable(self.url, error) from error
-        if response.is_success:
-            return response.json() if response.content else None
-        raise problem_of(response)
+        if not response.is_success:
+            raise problem_of(response)
+        return response
 
     def upload(self, path: str, spec: str, file: Path, progress: Progress) -> Any:
         """Send a file and its job (JSON text) as one multipart form, read while it is sent; the answer's document."""

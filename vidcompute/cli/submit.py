@@ -86,16 +86,17 @@ def submit(
     job = send(session.api, output, given, said)
     if not wait:
         output.json(job)
-        _introduce(output, job)
+        introduce(output, job)
         return None
     output.json({"event": "submitted", "id": None, "data": job})
-    _introduce(output, job)
+    introduce(output, job)
     job = progress.follow(session.api, output, job)
     progress.list_outputs(output, job)
     return progress.outcome(job)
 
 
-def _introduce(output: Output, job: Mapping[str, Any]) -> None:
+def introduce(output: Output, job: Mapping[str, Any]) -> None:
+    """Name a job, its asset and where it is to be watched."""
     output.say(f"job   {job['id']}")
     output.say(f"asset {job['asset_id']}")
     output.say(f"watch {job['urls']['watch']}")

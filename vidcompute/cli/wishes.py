@@ -36,16 +36,22 @@ def read_input(text: str) -> Given:
         return Given(None, {"input": text})
     if is_id("src", text):
         return Given(None, {"input": {"source": text}})
-    path = Path(text)
+    path = media_file(text)
     with_spec = _looks_like_json(path)
     return Given(None, read_spec(path)) if with_spec else Given(path, {})
 
 
-def _looks_like_json(path: Path) -> bool:
+def media_file(text: str) -> Path:
+    """The file that `text` names; raises `file_not_found`, `file_unreadable`."""
+    path = Path(text)
     if not path.exists():
-        raise not_found("file", str(path))
+        raise not_found("file", text)
     if not path.is_file():
         raise invalid("file_unreadable", f"{path} is not a file.")
+    return path
+
+
+def _looks_like_json(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)

@@ -635,6 +635,13 @@ class NodeList(TypedDict):
     items: list[Node]
 
 
+class OneTimeAddress(TypedDict):
+    """Who may use the address that needs no key, and for how long."""
+
+    origin: NotRequired[str | None]
+    expires_s: NotRequired[int]
+
+
 class Output(TypedDict):
     """Something that a job makes."""
 
@@ -796,7 +803,7 @@ class Rotation(TypedDict):
     overlap_s: NotRequired[int]
 
 
-Scope: TypeAlias = "Literal['assets:read', 'assets:write', 'audit:read', 'events:read', 'jobs:read', 'jobs:write', 'keys:read', 'keys:write', 'mails:read', 'nodes:read', 'signing:read', 'signing:write', 'webhooks:read', 'webhooks:write']"
+Scope: TypeAlias = "Literal['assets:read', 'assets:write', 'audit:read', 'events:read', 'jobs:read', 'jobs:write', 'keys:read', 'keys:write', 'mails:read', 'nodes:read', 'signing:read', 'signing:write', 'uploads:read', 'uploads:write', 'webhooks:read', 'webhooks:write']"
 
 
 class SignedLinks(TypedDict):
@@ -917,10 +924,67 @@ class Unlocked(TypedDict):
     handle: str
 
 
+class Upload(TypedDict):
+    """Bytes on their way in, and what they became."""
+
+    id: str
+    status: UploadStatus
+    kind: UploadKind
+    name: str
+    size_bytes: int | None
+    offset_bytes: int
+    source_id: str | None
+    job_id: str | None
+    asset_id: str | None
+    error: Failure | None
+    created_at: str
+    expires_at: str
+    ended_at: str | None
+    url: str
+    one_time_url: str | None
+
+
+class UploadData(TypedDict):
+    """Where an upload stands now; what it became is there when it is complete, the error's code when it failed."""
+
+    upload_id: str
+    status: Literal["uploading", "completed", "expired", "cancelled", "failed"]
+    kind: Literal["whole", "partial", "final"]
+    name: str
+    size_bytes: NotRequired[int | None]
+    source_id: NotRequired[str | None]
+    job_id: NotRequired[str | None]
+    asset_id: NotRequired[str | None]
+    error_code: NotRequired[str | None]
+
+
 class UploadInput(TypedDict):
     """A video that was uploaded before, by the id of its source."""
 
     source: str
+
+
+UploadKind: TypeAlias = "Literal['whole', 'partial', 'final']"
+
+
+class UploadPage(TypedDict):
+    """Some uploads, newest first."""
+
+    items: list[Upload]
+    next_cursor: str | None
+
+
+class UploadRequest(TypedDict):
+    """An upload that is to come."""
+
+    name: NotRequired[str]
+    size_bytes: NotRequired[int | None]
+    max_bytes: NotRequired[int | None]
+    job: NotRequired[JobOptions | None]
+    one_time: NotRequired[OneTimeAddress | None]
+
+
+UploadStatus: TypeAlias = "Literal['uploading', 'completed', 'expired', 'cancelled', 'failed']"
 
 
 class UrlInput(TypedDict):
@@ -1100,6 +1164,89 @@ class Client:
         return cast(
             "Job", self._send("POST", "/api/v1/jobs", headers={"Idempotency-Key": idempotency_key}, files=files).json()
         )
+
+    def list_uploads(
+        self, *, status: UploadStatus | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> UploadPage:
+        """List uploads"""
+        return cast(
+            "UploadPage",
+            self._send("GET", "/api/v1/uploads", params={"status": status, "limit": limit, "cursor": cursor}).json(),
+        )
+
+    def create_upload(
+        self,
+        body: UploadRequest,
+        *,
+        tus_resumable: str | None = None,
+        upload_length: str | None = None,
+        upload_defer_length: str | None = None,
+        upload_metadata: str | None = None,
+        upload_concat: str | None = None,
+        upload_checksum: str | None = None,
+    ) -> Upload:
+        """Begin an upload"""
+        return cast(
+            "Upload",
+            self._send(
+                "POST",
+                "/api/v1/uploads",
+                headers={
+                    "Tus-Resumable": tus_resumable,
+                    "Upload-Length": upload_length,
+                    "Upload-Defer-Length": upload_defer_length,
+                    "Upload-Metadata": upload_metadata,
+                    "Upload-Concat": upload_concat,
+                    "Upload-Checksum": upload_checksum,
+                },
+                json=body,
+            ).json(),
+        )
+
+    def get_upload(self, upload_id: str) -> Upload:
+        """Read an upload"""
+        return cast("Upload", self._send("GET", f"/api/v1/uploads/{_quote(str(upload_id), safe='')}").json())
+
+    def override_upload_method(self, upload_id: str, *, x_http_method_override: str | None = None) -> None:
+        """Do to an upload what a header says"""
+        self._send(
+            "POST",
+            f"/api/v1/uploads/{_quote(str(upload_id), safe='')}",
+            headers={"X-HTTP-Method-Override": x_http_method_override},
+        )
+
+    def put_upload(self, upload_id: str, content: bytes | Iterator[bytes]) -> Upload:
+        """Send a whole file"""
+        return cast(
+            "Upload", self._send("PUT", f"/api/v1/uploads/{_quote(str(upload_id), safe='')}", content=content).json()
+        )
+
+    def append_to_upload(
+        self,
+        upload_id: str,
+        content: bytes | Iterator[bytes],
+        *,
+        tus_resumable: str | None = None,
+        upload_offset: str | None = None,
+        upload_length: str | None = None,
+        upload_checksum: str | None = None,
+    ) -> None:
+        """Send a piece of an upload"""
+        self._send(
+            "PATCH",
+            f"/api/v1/uploads/{_quote(str(upload_id), safe='')}",
+            headers={
+                "Tus-Resumable": tus_resumable,
+                "Upload-Offset": upload_offset,
+                "Upload-Length": upload_length,
+                "Upload-Checksum": upload_checksum,
+            },
+            content=content,
+        )
+
+    def delete_upload(self, upload_id: str) -> None:
+        """Give an upload up"""
+        self._send("DELETE", f"/api/v1/uploads/{_quote(str(upload_id), safe='')}")
 
     def get_job(self, job_id: str) -> Job:
         """Read a job"""
@@ -1576,6 +1723,22 @@ class Client:
         return cast(
             "Unlocked", self._send("POST", f"/watch/{_quote(str(playback_id), safe='')}/unlock", json=body).json()
         )
+
+    def begin_one_time(self, token: str) -> None:
+        """Begin the upload of a one-time address"""
+        self._send("POST", f"/upload/{_quote(str(token), safe='')}")
+
+    def put_one_time(self, token: str, content: bytes | Iterator[bytes]) -> None:
+        """Send a whole file to a one-time address"""
+        self._send("PUT", f"/upload/{_quote(str(token), safe='')}", content=content)
+
+    def append_one_time(self, token: str) -> None:
+        """Send a piece to a one-time address"""
+        self._send("PATCH", f"/upload/{_quote(str(token), safe='')}")
+
+    def delete_one_time(self, token: str) -> None:
+        """Give the upload of a one-time address up"""
+        self._send("DELETE", f"/upload/{_quote(str(token), safe='')}")
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:

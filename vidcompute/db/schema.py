@@ -43,6 +43,7 @@ UNPLANNED = text("status IN ('queued', 'running') AND step IN ('arrived', 'fetch
 LIVE_JOB = text("status IN ('queued', 'running')")
 FAILED_JOB = text("status = 'failed'")
 DEAD_TASK = text("status = 'dead'")
+UNFINISHED_UPLOAD = text("status = 'uploading'")
 
 
 def _id(length: int = 40) -> Column[str]:
@@ -111,6 +112,52 @@ sources = Table(
     _created(),
     Index("ix_sources_digest", "organization_id", "digest"),
     Index("ix_sources_storage_key", "storage_key"),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    _id(),
+    _organization(),
+    Column("status", String(16), nullable=False),
+    Column("kind", String(16), nullable=False),  # "partial" and "final" are those that TUS joins
+    Column("name", String(1000), nullable=False),  # as the user called it: data, never a path
+    Column("size_bytes", BigInteger),  # none as long as the sender has not said it
+    Column("max_bytes", BigInteger, nullable=False),
+    Column("offset_bytes", BigInteger, nullable=False),  # how many bytes are here for good
+    Column("metadata", Text, nullable=False),  # Upload-Metadata as it was sent, to be given back
+    Column("concat", Text),  # Upload-Concat of a final one, to be given back
+    Column("job", Document),  # options of the job that begins with the last byte; none where none is wanted
+    Column("token_digest", String(64), unique=True),  # SHA-256 of the token in its one-time address
+    Column("origin", String(300)),  # the only one whose pages may use that address
+    Column("source_id", String(40)),  # no foreign keys: what it became may be deleted
+    Column("job_id", String(40)),
+    Column("asset_id", String(40)),
+    Column("error_code", String(100)),
+    Column("error_detail", Text),
+    _created(),
+    Column("expires_ms", Milliseconds, nullable=False),
+    Column("patience_ms", Milliseconds),  # each byte that comes puts the end off until then; none: it is fixed
+    Column("ended_ms", Milliseconds),
+    _one_of("status", "uploading", "completed", "expired", "cancelled", "failed"),
+    _one_of("kind", "whole", "partial", "final"),
+    Index("ix_uploads_newest", "organization_id", "id"),
+    Index(
+        "ix_uploads_unfinished",
+        "organization_id",
+        "expires_ms",
+        sqlite_where=UNFINISHED_UPLOAD,
+        postgresql_where=UNFINISHED_UPLOAD,
+    ),
+    Index("ix_uploads_ended_ms", "ended_ms"),
+)
+
+upload_parts = Table(
+    "upload_parts",
+    metadata,
+    Column("upload_id", ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),  # of a whole part of the tree digest, from 0
+    Column("sha256", String(64), nullable=False),
 )
 
 assets = Table(

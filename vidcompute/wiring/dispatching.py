@@ -9,13 +9,14 @@ from vidcompute.dispatch.lost_logs import keeper
 from vidcompute.dispatch.planning import Planner
 from vidcompute.dispatch.timers import Timer
 from vidcompute.ports.executor import Executor
-from vidcompute.services import audit, idempotency, jobs
+from vidcompute.services import audit, idempotency, jobs, uploads
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.settings import Settings
-from vidcompute.wiring import outgoing
+from vidcompute.wiring import outgoing, uploading
 from vidcompute.wiring.housekeeping import collect
 
 _HOURLY = "0 * * * *"
+_OFTEN = "*/5 * * * *"
 
 
 def dispatcher(
@@ -54,5 +55,6 @@ def _timers(settings: Settings, db: Database, storage: SwitchedStorage) -> list[
         Timer("events", _HOURLY, lambda conn: outgoing.prune(conn, kept_ms, publishes=settings.broker_url is not None)),
         Timer("idempotency", _HOURLY, idempotency.purge),
         Timer("audit", _HOURLY, lambda conn: audit.prune(conn, outbox.now_ms() - audited_ms)),
+        Timer("uploads", _OFTEN, errand=lambda: uploads.sweep(db, uploading.policy(settings).folder, kept_ms=kept_ms)),
         Timer("storage", _HOURLY, errand=lambda: collect(settings, db, storage)),
     ]

@@ -23,6 +23,7 @@ from vidcompute.ports.executor import AttemptSpec, Finished
 from vidcompute.services import accounts, jobs
 from vidcompute.services.admission import Door
 from vidcompute.services.playback import MakerLimits, Makers, Playback, Thumbnails
+from vidcompute.services.uploads import UploadPolicy
 
 MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(range(256)) * 8_000  # 2 MB
 PAGE = (
@@ -92,6 +93,7 @@ async def platform(tmp_path: Path, fresh_database: Callable[[Path], Database]) -
         executor=executor,
         incoming=tmp_path / "incoming",
         base_url="https://video.test",
+        uploading=UploadPolicy(folder=tmp_path / "uploads", max_unfinished=20),
         limits=Limits(max_upload_bytes=3 * 2**20, max_json_bytes=4096),
         build=Build("1.2.3", "abc", "9.0"),
         cors_origins=("https://app.test",),

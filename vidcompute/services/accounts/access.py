@@ -40,6 +40,8 @@ class Scope(StrEnum):
     NODES_READ = "nodes:read"
     SIGNING_READ = "signing:read"
     SIGNING_WRITE = "signing:write"
+    UPLOADS_READ = "uploads:read"
+    UPLOADS_WRITE = "uploads:write"
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
 
@@ -55,8 +57,8 @@ class Entry(StrEnum):
 Rule = Scope | Entry
 ALL = "*"  # in the row of a key: every scope that there is, and that there will be
 
-_VIEWER = frozenset({Scope.ASSETS_READ, Scope.EVENTS_READ, Scope.JOBS_READ, Scope.NODES_READ})
-_EDITOR = _VIEWER | {Scope.ASSETS_WRITE, Scope.JOBS_WRITE}
+_VIEWER = frozenset({Scope.ASSETS_READ, Scope.EVENTS_READ, Scope.JOBS_READ, Scope.NODES_READ, Scope.UPLOADS_READ})
+_EDITOR = _VIEWER | {Scope.ASSETS_WRITE, Scope.JOBS_WRITE, Scope.UPLOADS_WRITE}
 _ADMIN = _EDITOR | {
     Scope.AUDIT_READ,
     Scope.KEYS_READ,
@@ -110,6 +112,16 @@ OPERATIONS: Mapping[str, Rule] = {
     "create_key": Scope.KEYS_WRITE,
     "rotate_key": Scope.KEYS_WRITE,
     "revoke_key": Scope.KEYS_WRITE,
+    # uploads
+    "list_uploads": Scope.UPLOADS_READ,
+    "get_upload": Scope.UPLOADS_READ,
+    "get_upload_offset": Scope.UPLOADS_WRITE,  # who sends asks where to go on
+    "create_upload": Scope.UPLOADS_WRITE,
+    "append_to_upload": Scope.UPLOADS_WRITE,
+    "put_upload": Scope.UPLOADS_WRITE,
+    "delete_upload": Scope.UPLOADS_WRITE,
+    "override_upload_method": Scope.UPLOADS_WRITE,
+    "get_upload_protocol": Entry.PUBLIC,
     # events and webhooks: of events, each sees those of what it may read
     "list_events": Scope.EVENTS_READ,
     "follow_events": Scope.EVENTS_READ,
@@ -135,6 +147,13 @@ OPERATIONS: Mapping[str, Rule] = {
     "get_health": Entry.PUBLIC,
     "get_readiness": Entry.PUBLIC,
     "get_metrics": Entry.PUBLIC,
+    # one-time addresses: they hold a token
+    "get_one_time_offset": Entry.PUBLIC,
+    "append_one_time": Entry.PUBLIC,
+    "begin_one_time": Entry.PUBLIC,
+    "put_one_time": Entry.PUBLIC,
+    "delete_one_time": Entry.PUBLIC,
+    "get_one_time_protocol": Entry.PUBLIC,
     # streams, images and pages: their addresses hold a playback ID
     "get_hls_stream": Entry.PUBLIC,
     "get_dash_stream": Entry.PUBLIC,

@@ -9,6 +9,7 @@ A field may be added to the data of a type. What readers rely on is not changed:
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -149,6 +150,20 @@ class SigningKeyData(Data):
     name: str
 
 
+class UploadData(Data):
+    """Where an upload stands now; what it became is there when it is complete, the error's code when it failed."""
+
+    upload_id: str
+    status: Literal["uploading", "completed", "expired", "cancelled", "failed"]
+    kind: Literal["whole", "partial", "final"]
+    name: str
+    size_bytes: int | None = None
+    source_id: str | None = None
+    job_id: str | None = None
+    asset_id: str | None = None
+    error_code: str | None = None
+
+
 class PingData(Data):
     """A test that was asked for: nothing has happened."""
 
@@ -202,6 +217,11 @@ _DECLARED = (
     EventType("key.revoked", "An API key opens nothing any more.", KeyRevokedData),
     EventType("signing_key.created", "There is a new signing key: what it signs opens private videos.", SigningKeyData),
     EventType("signing_key.revoked", "What a signing key signed opens nothing any more.", SigningKeyData),
+    EventType("upload.created", "An upload may begin.", UploadData),
+    EventType("upload.completed", "All bytes of an upload are here, and its job has begun.", UploadData),
+    EventType("upload.expired", "An upload was not complete in time, and nothing of it is kept.", UploadData),
+    EventType("upload.cancelled", "An upload was given up, and nothing of it is kept.", UploadData),
+    EventType("upload.failed", "An upload's bytes were refused, and nothing of it is kept.", UploadData),
     EventType("webhook.created", "There is a new webhook.", WebhookData),
     EventType("webhook.updated", "A webhook was changed, or its secret rotated.", WebhookData),
     EventType("webhook.deleted", "A webhook is gone.", WebhookData),

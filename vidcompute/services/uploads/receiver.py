@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.media.digest import TreeDigest
@@ -29,55 +30,103 @@ class Received:
     size_bytes: int
 
 
-class Receiver:
-    """One upload on its way into a file. Use `receiving`, which leaves nothing behind."""
+class Hash(Protocol):
+    """A checksum that is taken beside the tree digest, such as one of hashlib's."""
 
-    def __init__(self, path: Path, descriptor: int, max_bytes: int) -> None:
+    def update(self, data: memoryview, /) -> None:
+        """Add bytes."""
+        ...
+
+
+class Receiver:
+    """One upload on its way into an open file, from where the file's descriptor stands.
+
+    `tree` has seen what the file holds already. `head` are the file's first bytes as far as they are here; None where
+    they have been looked at, or need not be. `beside` takes the same bytes as the file.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        descriptor: int,
+        max_bytes: int,
+        *,
+        tree: TreeDigest | None = None,
+        head: bytes | None = b"",
+        beside: Hash | None = None,
+        too_many: VidComputeError | None = None,
+    ) -> None:
         self._path = path
         self._descriptor = descriptor
         self._max_bytes = max_bytes
-        self._buffer = bytearray()
-        self._size_bytes = 0
-        self._head_checked = False
-        self._digest = TreeDigest()
-        self._writeback = Writeback(descriptor)
+        self._too_many = too_many or too_large(max_bytes)
+        # Two that take turns, made once: fresh memory for each batch would cost more than the hashing.
+        self._filling, self._spare = bytearray(), bytearray()
+        self._filled_bytes = 0
+        self.tree = tree or TreeDigest()
+        self._size_bytes = self.tree.position
+        self._head = None if head is None else bytearray(head)
+        self._beside = beside
+        self._writeback = Writeback(descriptor, self._size_bytes)
         self._storing: asyncio.Future[None] | None = None
 
     async def write(self, data: bytes | memoryview) -> None:
         """Add bytes. Returns at once while there is room for them; else when the disk has taken some.
 
-        Raises `upload_too_large`, `storage_full`, or what `media.sniff.refusal` says against the first bytes.
+        Raises `too_many` (by default `upload_too_large`), `storage_full`, or what `media.sniff.refusal` says against
+        the first bytes.
         """
         self._size_bytes += len(data)
         if self._size_bytes > self._max_bytes:
-            raise too_large(self._max_bytes)
-        self._buffer += data
-        if not self._head_checked and len(self._buffer) >= HEAD_BYTES:
-            self._check_head()
-        if len(self._buffer) >= BATCH_BYTES:
-            await self._hand_over()
+            raise self._too_many
+        if self._head is not None:
+            self._head += data[: HEAD_BYTES - len(self._head)]
+            if len(self._head) >= HEAD_BYTES:
+                self._check_head()
+        view = memoryview(data)
+        while view:
+            if self._filled_bytes == BATCH_BYTES:
+                await self._hand_over()
+            if not self._filling:
+                self._filling = bytearray(BATCH_BYTES)
+            taken = min(len(view), BATCH_BYTES - self._filled_bytes)
+            self._filling[self._filled_bytes : self._filled_bytes + taken] = view[:taken]
+            self._filled_bytes += taken
+            view = view[taken:]
+
+    async def written(self) -> int:
+        """Have all that was added written and hashed, though not durably; how many bytes the file has then."""
+        await self._hand_over()
+        await self._settle()
+        return self.tree.position
+
+    async def durable(self) -> int:
+        """Have all that was added on disk; how many bytes the file has then."""
+        size_bytes = await self.written()
+        try:
+            await asyncio.to_thread(os.fdatasync, self._descriptor)
+        except OSError as error:
+            raise cannot_store(error) from error
+        return size_bytes
 
     async def finish(self) -> Received:
         """All bytes were added: what they are. The file is whole, though not yet durable (storing it makes it so)."""
-        if not self._head_checked:
+        if self._head is not None:
             self._check_head()
-        await self._hand_over()
-        await self._settle()
-        return Received(self._path, self._digest.finish(), self._size_bytes)
+        size_bytes = await self.written()
+        return Received(self._path, self.tree.finish(), size_bytes)
 
     def _check_head(self) -> None:
-        self._head_checked = True
-        wrong = refusal(bytes(self._buffer[:HEAD_BYTES]))
-        if wrong is not None:
-            raise VidComputeError(Kind.REFUSED, *wrong)
+        head, self._head = self._head, None
+        check_media(bytes(head or b""))
 
     async def _hand_over(self) -> None:
         # One batch is written and hashed while the next one fills; a third one waits, and so does its sender.
         await self._settle()
-        full, self._buffer = self._buffer, bytearray()
-        if full:
-            loop = asyncio.get_running_loop()
-            self._storing = loop.run_in_executor(None, self._store, full)
+        if self._filled_bytes:
+            full = memoryview(self._filling)[: self._filled_bytes]
+            self._filling, self._spare, self._filled_bytes = self._spare, self._filling, 0
+            self._storing = asyncio.get_running_loop().run_in_executor(None, self._store, full)
 
     async def _settle(self) -> None:
         storing, self._storing = self._storing, None
@@ -91,22 +140,37 @@ class Receiver:
         except OSError as error:
             raise cannot_store(error) from error
 
-    def _store(self, full: bytearray) -> None:
+    def _store(self, full: memoryview) -> None:
         """In a thread: write one batch, take its digest, and push it on to the disk."""
-        view = memoryview(full)
+        view = full
         while view:
             view = view[os.write(self._descriptor, view) :]
-        self._digest.update(full)
-        self._writeback.written(self._digest.position)
+        self.tree.update(full)
+        if self._beside is not None:
+            self._beside.update(full)
+        self._writeback.written(self.tree.position)
 
     async def close(self) -> None:
-        """Let go of the file, and remove it unless it was moved away. Waits for what is being written."""
+        """Let go of the file. Waits for what is being written."""
         storing, self._storing = self._storing, None
         if storing is not None:
             await asyncio.wait({storing})
             storing.exception()  # taken note of: an upload that is given up needs no report of a full disk
         os.close(self._descriptor)
-        self._path.unlink(missing_ok=True)
+
+
+@asynccontextmanager
+async def closing(receiver: Receiver) -> AsyncIterator[Receiver]:
+    """Close a receiver's file when the block ends, exactly once, even where the request is cancelled meanwhile."""
+    try:
+        yield receiver
+    finally:
+        ended = asyncio.ensure_future(receiver.close())
+        try:
+            await asyncio.shield(ended)
+        except asyncio.CancelledError:
+            await ended
+            raise
 
 
 @asynccontextmanager
@@ -118,18 +182,12 @@ async def receiving(folder: Path, *, max_bytes: int, declared_bytes: int | None 
     if declared_bytes is not None:
         check_room(folder, declared_bytes, max_bytes)
     path = folder / f"{secrets.token_hex(16)}{SUFFIX}"
-    descriptor = _open(path)
-    receiver = Receiver(path, descriptor, max_bytes)
+    receiver = Receiver(path, _open(path), max_bytes)
     try:
-        yield receiver
+        async with closing(receiver):
+            yield receiver
     finally:
-        # Run to its end even when the request is cancelled again meanwhile: the descriptor is closed exactly once.
-        closing = asyncio.ensure_future(receiver.close())
-        try:
-            await asyncio.shield(closing)
-        except asyncio.CancelledError:
-            await closing
-            raise
+        path.unlink(missing_ok=True)
 
 
 def _open(path: Path) -> int:
@@ -138,6 +196,13 @@ def _open(path: Path) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise cannot_store(error) from error
+
+
+def check_media(head: bytes) -> None:
+    """Raise what the first bytes of a file say against it."""
+    wrong = refusal(head)
+    if wrong is not None:
+        raise VidComputeError(Kind.REFUSED, *wrong)
 
 
 def check_room(folder: Path, declared_bytes: int, max_bytes: int) -> None:

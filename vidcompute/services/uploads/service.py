@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Upload:
+class NewSource:
     """A received file, whose it is, and what its sender called it."""
 
     organization_id: str
@@ -31,7 +31,7 @@ class _GoneError(Exception):
     """The stored bytes that were to be shared were deleted meanwhile."""
 
 
-async def store(db: Database, storage: Storage, upload: Upload, use: Callable[[Connection, Source], T]) -> T:
+async def store(db: Database, storage: Storage, upload: NewSource, use: Callable[[Connection, Source], T]) -> T:
     """Store a received file, record it as a source and `use` it, all in one transaction; what `use` returns.
 
     Where the organization has the same bytes already they are shared, and the file is left to be removed. Nothing
@@ -55,7 +55,7 @@ async def store(db: Database, storage: Storage, upload: Upload, use: Callable[[C
 
 
 def _record(
-    conn: Connection, upload: Upload, key: str, use: Callable[[Connection, Source], T], *, must_exist: bool
+    conn: Connection, upload: NewSource, key: str, use: Callable[[Connection, Source], T], *, must_exist: bool
 ) -> T:
     received = upload.received
     if must_exist and queries.stored_key(conn, upload.organization_id, received.digest) != key:

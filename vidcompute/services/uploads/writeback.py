@@ -25,9 +25,10 @@ class Writeback:
     It promises nothing: only fsync makes a file durable. Errors of the disk are left for that fsync to tell.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, size_bytes: int = 0) -> None:
         self._descriptor = descriptor
-        self._started_bytes = 0
+        self._started_bytes = size_bytes
+        self._from_bytes = size_bytes
 
     def written(self, size_bytes: int) -> None:
         """Tell that the file has `size_bytes` now. Waits, in the calling thread, while the disk is behind."""
@@ -35,6 +36,6 @@ class Writeback:
         while sync is not None and size_bytes - self._started_bytes >= WINDOW_BYTES:
             sync(self._descriptor, self._started_bytes, WINDOW_BYTES, _WRITE)
             before = self._started_bytes - WINDOW_BYTES
-            if before >= 0:
+            if before >= self._from_bytes:
                 sync(self._descriptor, before, WINDOW_BYTES, _WAIT_BEFORE | _WRITE | _WAIT_AFTER)
             self._started_bytes += WINDOW_BYTES

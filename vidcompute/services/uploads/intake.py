@@ -1,0 +1,342 @@
+"""Takes the bytes of uploads that may be cut off at any time, and go on where they were.
+
+What is told to have come is on disk, and the row says so. One sender at a time writes to an upload: in this process by
+a hold, among processes by a lock that the kernel gives back when its owner dies. Bytes beyond the row's offset count
+for nothing, and are cut off by who writes next. A row reaches its full length only together with the source and its
+job, so that a server that dies in between has promised nothing: the sender goes on from where the row is.
+"""
+
+import asyncio
+import os
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from vidcompute.db.engine import Database
+from vidcompute.db.outbox import now_ms
+from vidcompute.errors import Kind, VidComputeError, invalid
+from vidcompute.media.digest import TreeDigest
+from vidcompute.ports.storage import Storage
+from vidcompute.services.assets import Source
+from vidcompute.services.uploads import moves, queries
+from vidcompute.services.uploads.holds import Hold, Holds, LetGoError
+from vidcompute.services.uploads.models import NewUpload, Upload, UploadKind, UploadPolicy
+from vidcompute.services.uploads.receiver import Hash, Receiver, check_media, check_room, closing, receiving
+from vidcompute.services.uploads.service import NewSource, store
+from vidcompute.services.uploads.staging import Staging
+
+_DIGESTS_KEPT = 64  # of uploads under way, so that a small piece does not cost a larger reading
+
+
+class LineCutError(Exception):
+    """The sender's line was cut: what came counts."""
+
+
+class Sum(Hash, Protocol):
+    """A checksum such as hashlib's."""
+
+    def digest(self) -> bytes:
+        """Of all bytes that were added."""
+        ...
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """What a sender says of a piece: its bytes count when it is true, and not at all otherwise."""
+
+    taken: Sum
+    wanted: bytes
+
+    def check(self) -> None:
+        """Raise `upload_checksum_mismatch` where other bytes came."""
+        if self.taken.digest() != self.wanted:
+            detail = "The bytes that came are not those of the checksum, and none of them was kept."
+            raise invalid("upload_checksum_mismatch", detail)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What one request brings: bytes from `offset_bytes` on.
+
+    `size_bytes` is the length of the whole where this request says it, `declared_bytes` that of this piece. With
+    `at_once` the upload is to be complete with it.
+    """
+
+    offset_bytes: int
+    size_bytes: int | None = None
+    declared_bytes: int | None = None
+    checksum: Checksum | None = None
+    traceparent: str | None = None
+    at_once: bool = False
+
+
+class Intake:
+    """All uploads that this process takes."""
+
+    def __init__(self, db: Database, storage: Storage, policy: UploadPolicy) -> None:
+        self.db = db
+        self.storage = storage
+        self.policy = policy
+        self.staging = Staging(policy.folder)
+        self.holds = Holds(policy.idle_s, policy.stalled_s)
+        self._digests: OrderedDict[str, TreeDigest] = OrderedDict()
+
+    async def create(self, organization_id: str, new: NewUpload) -> Upload:
+        """Begin an upload. Raises `upload_too_large`, `storage_full` or `too_many_uploads`."""
+        if new.size_bytes is not None:
+            check_room(self.staging.folder, new.size_bytes, new.max_bytes)
+        if new.size_bytes == 0:
+            check_media(b"")
+        return await self.db.write(moves.create, organization_id, new, max_unfinished=self.policy.max_unfinished)
+
+    async def begin(self, upload: Upload, size_bytes: int | None) -> Upload:
+        """An upload of which nothing is here yet, with its length where that is said only now."""
+        current = await self.db.read(queries.get, upload.organization_id, upload.id)
+        moves.check_unfinished(current)
+        if current.offset_bytes:
+            raise moves.moved_on(upload.id)
+        if size_bytes is None:
+            return current
+        check_room(self.staging.folder, size_bytes, current.max_bytes)
+        return await self.db.write(moves.set_length, current, size_bytes)
+
+    async def seen(self, upload: Upload) -> Upload:
+        """The upload as it is, with what came from a sender who has fallen silent."""
+        await self.holds.end_silent(upload.id)
+        return await self.db.read(queries.get, upload.organization_id, upload.id)
+
+    async def take(self, upload: Upload, piece: Piece, body: AsyncIterator[bytes]) -> Upload:
+        """Add the bytes of one request; the upload as it is then, complete where nothing is missing.
+
+        Raises `upload_busy`, `upload_offset_wrong`, `upload_checksum_mismatch`, `upload_exceeds_length` and what the
+        first bytes and the disk have against it. A line that is cut ends in `body_cut`, and what came counts.
+        """
+        moves.check_unfinished(upload)  # before there is a file: what ended has none
+        async with self.holds.taken(upload.id) as hold, self._opened(upload, piece) as turn:
+            try:
+                return await turn.run(hold, body)
+            except VidComputeError as error:
+                if error.kind is Kind.REFUSED or error.code == "upload_too_large":
+                    await self.db.write(moves.fail, turn.upload, error)
+                    self.staging.remove([upload.id])
+                raise
+
+    @asynccontextmanager
+    async def _opened(self, upload: Upload, piece: Piece) -> "AsyncIterator[_Turn]":
+        descriptor = self.staging.open(upload.id)
+        try:
+            current = await self._current(upload, piece)
+            self.staging.cut(descriptor, current.offset_bytes)
+            tree = await self._tree(current)
+            receiver = self._receiver(current, piece, descriptor, tree)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        async with closing(receiver):
+            yield _Turn(self, current, piece, receiver)
+
+    async def _current(self, upload: Upload, piece: Piece) -> Upload:
+        """The row, now that nobody else writes; raises where this piece does not follow it."""
+        current = await self.db.read(queries.get, upload.organization_id, upload.id)
+        moves.check_unfinished(current)
+        if current.offset_bytes != piece.offset_bytes:
+            raise moves.moved_on(upload.id)
+        if piece.size_bytes is not None:
+            current = await self.db.write(moves.set_length, current, piece.size_bytes)
+        declared_bytes = piece.declared_bytes or 0
+        if current.size_bytes is not None and current.offset_bytes + declared_bytes > current.size_bytes:
+            raise exceeds(current.size_bytes)
+        check_room(self.staging.folder, declared_bytes, current.max_bytes)
+        return current
+
+    async def _tree(self, upload: Upload) -> TreeDigest:
+        known = self._digests.pop(upload.id, None)
+        if known is not None and known.position == upload.offset_bytes:
+            return known
+        parts = await self.db.read(queries.parts, upload.id)
+        return await asyncio.to_thread(self.staging.digest, upload.id, parts, upload.offset_bytes)
+
+    def _receiver(self, upload: Upload, piece: Piece, descriptor: int, tree: TreeDigest) -> Receiver:
+        known = upload.size_bytes is not None
+        looked_at = upload.kind == UploadKind.PARTIAL
+        return Receiver(
+            self.staging.path(upload.id),
+            descriptor,
+            upload.size_bytes if upload.size_bytes is not None else upload.max_bytes,
+            tree=tree,
+            head=None if looked_at else self.staging.head(descriptor, upload.offset_bytes),
+            beside=piece.checksum.taken if piece.checksum else None,
+            too_many=exceeds(upload.size_bytes or 0) if known else None,
+        )
+
+    def keep(self, upload_id: str, tree: TreeDigest) -> None:
+        """Remember a digest for the piece that follows."""
+        self._digests[upload_id] = tree
+        while len(self._digests) > _DIGESTS_KEPT:
+            self._digests.popitem(last=False)
+
+    async def join(
+        self, organization_id: str, new: NewUpload, piece_ids: Sequence[str], traceparent: str | None = None
+    ) -> Upload:
+        """Make one upload of partial ones that are whole, in this order; they are used up.
+
+        Raises `upload_concat_invalid` where one of them is not there, is none or is not whole, `upload_too_large`.
+        """
+        pieces = await self.db.read(_pieces, organization_id, piece_ids)
+        size_bytes = sum(piece.offset_bytes for piece in pieces)
+        folder = self.staging.folder
+        async with receiving(folder, max_bytes=new.max_bytes, declared_bytes=size_bytes) as receiver:
+            for piece in pieces:
+                reading = self.staging.pieces(piece.id, piece.offset_bytes)
+                while data := await asyncio.to_thread(next, reading, b""):
+                    await receiver.write(data)
+            source = NewSource(organization_id, await receiver.finish(), new.name)
+
+            def use(conn: Connection, stored: Source) -> Upload:
+                return moves.join(conn, new, pieces, stored, traceparent=traceparent)
+
+            final = await store(self.db, self.storage, source, use)
+        self.staging.remove(piece_ids)
+        return final
+
+    async def cancel(self, upload: Upload) -> None:
+        """End an upload that its sender gives up, whoever writes to it; nothing of it is kept."""
+        await self.db.write(_cancel, upload.organization_id, upload.id)
+        await self.holds.end(upload.id)
+        self._digests.pop(upload.id, None)
+        self.staging.remove([upload.id])
+
+
+class _Turn:
+    """One request's bytes on their way into one upload, which nobody else writes to meanwhile."""
+
+    def __init__(self, intake: Intake, upload: Upload, piece: Piece, receiver: Receiver) -> None:
+        self.upload = upload
+        self._intake = intake
+        self._piece = piece
+        self._receiver = receiver
+        self._parts_known = len(receiver.tree.parts())
+        self._recorded_s = time.monotonic()
+        self._stepwise = piece.checksum is None and not piece.at_once
+
+    async def run(self, hold: Hold, body: AsyncIterator[bytes]) -> Upload:
+        """Take the body to its end, or to where it is cut; the upload as it is then."""
+        cut = await self._read(hold, body)
+        if cut and not self._stepwise:
+            raise cut_off()
+        offset_bytes = await self._receiver.written()
+        if self._piece.checksum is not None:
+            self._piece.checksum.check()
+        if self._completes(offset_bytes):
+            return await self._complete()
+        if self._piece.at_once:
+            detail = f"{offset_bytes} bytes came of {self.upload.size_bytes}, and none of them was kept."
+            raise invalid("upload_incomplete", detail)
+        await self._record()
+        self._intake.keep(self.upload.id, self._receiver.tree)
+        if cut:
+            raise cut_off()
+        return self.upload
+
+    async def _read(self, hold: Hold, body: AsyncIterator[bytes]) -> bool:
+        """Whether the body was cut. What is on disk is recorded now and then, where it may count for itself."""
+        every_s = self._intake.policy.durable_every_s
+        try:
+            async with aclosing(hold.pieces(body)) as pieces:
+                async for data in pieces:
+                    await self._receiver.write(data)
+                    if self._stepwise and time.monotonic() - self._recorded_s >= every_s:
+                        await self._record()
+        except (LineCutError, LetGoError):
+            return True
+        return False
+
+    def _completes(self, offset_bytes: int) -> bool:
+        if self.upload.kind != UploadKind.WHOLE:
+            return False
+        expected = self.upload.size_bytes
+        return offset_bytes == expected or (expected is None and self._piece.at_once)
+
+    async def _record(self) -> None:
+        """Have what came on disk and in the row; but for the last byte, which comes with what it completes."""
+        offset_bytes = await self._receiver.durable()
+        self._recorded_s = time.monotonic()
+        if self._completes(offset_bytes) or offset_bytes == self.upload.offset_bytes:
+            return
+        parts = self._receiver.tree.parts()
+        fresh = parts[self._parts_known :]
+        self.upload = await self._intake.db.write(moves.advance, self.upload, offset_bytes, fresh)
+        self._parts_known = len(parts)
+
+    async def _complete(self) -> Upload:
+        """Store the file, and record its source, its job and the end of the upload in one transaction."""
+        intake, upload = self._intake, self.upload
+        received = await self._receiver.finish()
+        ready = await asyncio.to_thread(intake.staging.second_name, upload.id)
+
+        def use(conn: Connection, source: Source) -> Upload:
+            size_bytes, traceparent = received.size_bytes, self._piece.traceparent
+            return moves.complete(conn, upload, source, size_bytes=size_bytes, traceparent=traceparent)
+
+        source = NewSource(upload.organization_id, replace(received, path=ready), upload.name)
+        try:
+            self.upload = await store(intake.db, intake.storage, source, use)
+        finally:
+            ready.unlink(missing_ok=True)
+        intake.staging.remove([upload.id])
+        return self.upload
+
+
+async def sweep(db: Database, folder: Path, *, kept_ms: int) -> int:
+    """End uploads whose time is over, forget those that ended `kept_ms` ago, and remove what they left in `folder`.
+
+    How many there were.
+    """
+    staging, count = Staging(folder), 0
+    while ended := await db.write(moves.expire, now_ms()):
+        staging.remove(ended)
+        count += len(ended)
+    count += await db.write(moves.prune, now_ms() - kept_ms)
+    left = await asyncio.to_thread(staging.left)
+    unfinished = await db.read(queries.unfinished_of, left)
+    staging.remove(upload_id for upload_id in left if upload_id not in unfinished)
+    return count
+
+
+def _pieces(conn: Connection, organization_id: str, piece_ids: Sequence[str]) -> list[Upload]:
+    if not piece_ids or len(set(piece_ids)) < len(piece_ids):
+        raise _not_to_be_joined("none is named, or one of them twice")
+    found = queries.several(conn, organization_id, piece_ids)
+    for number, piece_id in enumerate(piece_ids, 1):
+        piece = found.get(piece_id)
+        if piece is None or piece.kind != UploadKind.PARTIAL:
+            raise _not_to_be_joined(f"number {number} is no partial upload")
+        moves.check_unfinished(piece)
+        if not piece.is_whole:
+            raise _not_to_be_joined(f"number {number} is not complete")
+    return [found[piece_id] for piece_id in piece_ids]
+
+
+def _not_to_be_joined(why: str) -> VidComputeError:
+    return invalid("upload_concat_invalid", f"These uploads can't be joined: {why}.")
+
+
+def _cancel(conn: Connection, organization_id: str, upload_id: str) -> None:
+    moves.cancel(conn, queries.get(conn, organization_id, upload_id))
+
+
+def exceeds(size_bytes: int) -> VidComputeError:
+    """The error of more bytes than an upload has."""
+    detail = f"The upload has {size_bytes} bytes, and this request brings more."
+    return VidComputeError(Kind.TOO_LARGE, "upload_exceeds_length", detail, extra={"size_bytes": size_bytes})
+
+
+def cut_off() -> VidComputeError:
+    """The error of a request whose line was cut, or that fell silent."""
+    return invalid("body_cut", "The body did not come to its end: ask for the upload's offset, and go on there.")

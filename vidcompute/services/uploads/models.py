@@ -1,0 +1,96 @@
+"""What an upload is to those who look at it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class UploadStatus(StrEnum):
+    """Where an upload stands."""
+
+    UPLOADING = "uploading"
+    COMPLETED = "completed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class UploadKind(StrEnum):
+    """Whether an upload is a file, a piece of one, or was joined from pieces."""
+
+    WHOLE = "whole"
+    PARTIAL = "partial"
+    FINAL = "final"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Bytes on their way in: `offset_bytes` of `size_bytes` (None: not said yet) are here for good.
+
+    `metadata` and `concat` are given back as they were sent. `job` are the options of the job that begins with the
+    last byte; None where none is wanted. With `patience_ms` the end is put off by each byte that comes.
+    """
+
+    id: str
+    organization_id: str
+    status: str
+    kind: str
+    name: str
+    size_bytes: int | None
+    max_bytes: int
+    offset_bytes: int
+    metadata: str
+    concat: str | None
+    job: Mapping[str, Any] | None
+    token_digest: str | None
+    origin: str | None
+    source_id: str | None
+    job_id: str | None
+    asset_id: str | None
+    error_code: str | None
+    error_detail: str | None
+    created_ms: int
+    expires_ms: int
+    patience_ms: int | None
+    ended_ms: int | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every byte of it is here."""
+        return self.offset_bytes == self.size_bytes
+
+
+@dataclass(frozen=True)
+class NewUpload:
+    """What is to come: `expires_s` from now, or from the last byte where `patient`."""
+
+    name: str = ""
+    size_bytes: int | None = None
+    max_bytes: int = 2**62
+    kind: UploadKind = UploadKind.WHOLE
+    metadata: str = ""
+    concat: str | None = None
+    job: Mapping[str, Any] | None = field(default_factory=dict)
+    expires_s: float = 24 * 3600.0
+    patient: bool = True
+    token: str | None = None
+    origin: str | None = None
+
+
+@dataclass(frozen=True)
+class UploadPolicy:
+    """What uploads may do here.
+
+    `folder` holds their bytes while they come. An unfinished one ends `expiry_s` after its last byte. A sender who is
+    silent for `idle_s` is let go, and for `stalled_s` when another one wants to go on. What came is made durable every
+    `durable_every_s` while more comes.
+    """
+
+    folder: Path = Path("uploads")
+    expiry_s: float = 24 * 3600.0
+    idle_s: float = 60.0
+    stalled_s: float = 5.0
+    durable_every_s: float = 1.0
+    max_unfinished: int = 1000

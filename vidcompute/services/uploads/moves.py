@@ -1,0 +1,210 @@
+"""Changes of uploads. All run inside the caller's transaction, and emit their outbox events in it.
+
+An offset only grows, and only by who knew it: each change is conditional on what its maker has seen.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, update
+
+from vidcompute.db.outbox import emit, now_ms
+from vidcompute.db.schema import upload_parts, uploads
+from vidcompute.errors import Kind, VidComputeError
+from vidcompute.ids import new_id
+from vidcompute.media.digest import PartDigest
+from vidcompute.pipeline.spec import JobOptions, JobSpec, UploadInput
+from vidcompute.services import jobs
+from vidcompute.services.assets import Source
+from vidcompute.services.uploads import queries
+from vidcompute.services.uploads.models import NewUpload, Upload, UploadKind, UploadStatus
+
+_BATCH = 500
+
+
+def digest_of(token: str) -> str:
+    """What is kept of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def create(conn: Connection, organization_id: str, new: NewUpload, *, max_unfinished: int) -> Upload:
+    """An upload that bytes may come for; `too_many_uploads` where that many are under way already."""
+    if queries.unfinished_count(conn, organization_id) >= max_unfinished:
+        detail = f"{max_unfinished} uploads are under way, and no more are taken: finish or delete some."
+        raise VidComputeError(Kind.RATE_LIMITED, "too_many_uploads", detail, extra={"max_uploads": max_unfinished})
+    return _insert(conn, organization_id, new)
+
+
+def _insert(conn: Connection, organization_id: str, new: NewUpload, **more: Any) -> Upload:
+    at, expires_ms = now_ms(), round(new.expires_s * 1000)
+    values: dict[str, Any] = {
+        "id": new_id("up"),
+        "organization_id": organization_id,
+        "status": UploadStatus.UPLOADING,
+        "kind": new.kind,
+        "name": new.name,
+        "size_bytes": new.size_bytes,
+        "max_bytes": new.max_bytes,
+        "offset_bytes": 0,
+        "metadata": new.metadata,
+        "concat": new.concat,
+        "job": None if new.job is None else dict(new.job),
+        "token_digest": digest_of(new.token) if new.token else None,
+        "origin": new.origin,
+        "created_ms": at,
+        "expires_ms": at + expires_ms,
+        "patience_ms": expires_ms if new.patient else None,
+        **more,
+    }
+    conn.execute(insert(uploads).values(values))
+    upload = queries.get(conn, organization_id, values["id"])
+    emit(conn, organization_id, "upload.created", upload.id, _told(upload))
+    return upload
+
+
+def _told(upload: Upload) -> dict[str, Any]:
+    """What events say of an upload."""
+    data: Mapping[str, Any] = {
+        "upload_id": upload.id,
+        "status": upload.status,
+        "kind": upload.kind,
+        "name": upload.name,
+        "size_bytes": upload.size_bytes,
+        "source_id": upload.source_id,
+        "job_id": upload.job_id,
+        "asset_id": upload.asset_id,
+        "error_code": upload.error_code,
+    }
+    return {name: value for name, value in data.items() if value is not None}
+
+
+def set_length(conn: Connection, upload: Upload, size_bytes: int) -> Upload:
+    """Say how many bytes an upload has whose sender did not know."""
+    if upload.size_bytes == size_bytes:
+        return upload
+    if upload.size_bytes is not None or not upload.offset_bytes <= size_bytes <= upload.max_bytes:
+        detail = "The length of an upload can be said once, and not below what is here or above what may be."
+        raise VidComputeError(Kind.INVALID, "upload_length_invalid", detail)
+    return _change(conn, upload, size_bytes=size_bytes)
+
+
+def advance(conn: Connection, upload: Upload, offset_bytes: int, parts: Iterable[PartDigest]) -> Upload:
+    """Record that bytes are here for good, with the digests of the parts that have become whole."""
+    later: dict[str, Any] = {} if upload.patience_ms is None else {"expires_ms": now_ms() + upload.patience_ms}
+    changed = _change(conn, upload, offset_bytes=offset_bytes, **later)
+    rows = [{"upload_id": upload.id, "number": part.index, "sha256": part.sha256} for part in parts]
+    if rows:
+        conn.execute(insert(upload_parts), rows)
+    return changed
+
+
+def complete(
+    conn: Connection, upload: Upload, source: Source, *, size_bytes: int, traceparent: str | None = None
+) -> Upload:
+    """All bytes are here, and stored as a source: its job begins, where one is wanted."""
+    made: dict[str, Any] = {"source_id": source.id, **_begin_job(conn, upload, source, traceparent)}
+    changed = _change(
+        conn,
+        upload,
+        status=UploadStatus.COMPLETED,
+        offset_bytes=size_bytes,
+        size_bytes=size_bytes,
+        ended_ms=now_ms(),
+        **made,
+    )
+    conn.execute(delete(upload_parts).where(upload_parts.c.upload_id == upload.id))
+    emit(conn, changed.organization_id, "upload.completed", changed.id, _told(changed))
+    return changed
+
+
+def _begin_job(conn: Connection, upload: Upload, source: Source, traceparent: str | None) -> dict[str, str]:
+    if upload.job is None:
+        return {}
+    options = JobOptions.model_validate(upload.job)
+    spec = JobSpec(**{**dict(options), "input": UploadInput(source=source.id)})
+    job = jobs.submit(conn, upload.organization_id, spec, source=source, traceparent=traceparent)
+    return {"job_id": job.id, "asset_id": job.asset_id}
+
+
+def join(
+    conn: Connection, new: NewUpload, pieces: Sequence[Upload], source: Source, *, traceparent: str | None = None
+) -> Upload:
+    """An upload that was joined from others, which are used up by it."""
+    final = _insert(conn, source.organization_id, new, size_bytes=source.size_bytes)
+    for piece in pieces:
+        _change(conn, piece, status=UploadStatus.COMPLETED, ended_ms=now_ms())
+        conn.execute(delete(upload_parts).where(upload_parts.c.upload_id == piece.id))
+    return complete(conn, final, source, size_bytes=source.size_bytes, traceparent=traceparent)
+
+
+def cancel(conn: Connection, upload: Upload) -> Upload:
+    """Its sender gives it up; `upload_completed` (conflict) where it has become a source."""
+    if upload.status == UploadStatus.COMPLETED and upload.kind != UploadKind.PARTIAL:
+        detail = "The upload is complete; what became of it is deleted as the asset."
+        raise VidComputeError(Kind.CONFLICT, "upload_completed", detail)
+    if upload.status != UploadStatus.UPLOADING:
+        return upload
+    ended = _end(conn, upload, UploadStatus.CANCELLED)
+    emit(conn, ended.organization_id, "upload.cancelled", ended.id, _told(ended))
+    return ended
+
+
+def fail(conn: Connection, upload: Upload, error: VidComputeError) -> Upload:
+    """Its bytes can't be taken: nothing of it is kept."""
+    ended = _end(conn, upload, UploadStatus.FAILED, error_code=error.code, error_detail=error.detail)
+    emit(conn, ended.organization_id, "upload.failed", ended.id, _told(ended))
+    return ended
+
+
+def _end(conn: Connection, upload: Upload, status: UploadStatus, **values: Any) -> Upload:
+    ended = _change(conn, upload, whatever_came=True, status=status, ended_ms=now_ms(), **values)
+    conn.execute(delete(upload_parts).where(upload_parts.c.upload_id == upload.id))
+    return ended
+
+
+def expire(conn: Connection, at_ms: int) -> list[str]:
+    """End the uploads whose time is over; their identifiers."""
+    found = [_end(conn, upload, UploadStatus.EXPIRED) for upload in queries.expired(conn, at_ms, _BATCH)]
+    for ended in found:
+        emit(conn, ended.organization_id, "upload.expired", ended.id, _told(ended))
+    return [ended.id for ended in found]
+
+
+def prune(conn: Connection, before_ms: int) -> int:
+    """Forget uploads that ended before then; how many."""
+    return conn.execute(delete(uploads).where(uploads.c.ended_ms < before_ms)).rowcount
+
+
+def _change(conn: Connection, upload: Upload, *, whatever_came: bool = False, **values: Any) -> Upload:
+    """Change an upload that is under way and, unless `whatever_came`, is where its maker has seen it."""
+    statement = update(uploads).where(uploads.c.id == upload.id, uploads.c.status == UploadStatus.UPLOADING)
+    if not whatever_came:
+        statement = statement.where(uploads.c.offset_bytes == upload.offset_bytes)
+    changed = conn.execute(statement.values(**values)).rowcount
+    found = queries.get(conn, upload.organization_id, upload.id)
+    if not changed:
+        check_unfinished(found)
+        raise moved_on(upload.id)
+    return found
+
+
+def check_unfinished(upload: Upload) -> None:
+    """Raise what is wrong with bytes for an upload that takes none any more: it is complete, its time is over, …"""
+    if upload.kind == UploadKind.FINAL:
+        detail = "This upload was joined from others, and takes no bytes itself."
+        raise VidComputeError(Kind.FORBIDDEN, "upload_joined", detail)
+    if upload.status == UploadStatus.COMPLETED:
+        raise VidComputeError(Kind.CONFLICT, "upload_completed", "The upload is complete.")
+    if upload.status in {UploadStatus.CANCELLED, UploadStatus.FAILED}:
+        detail = f"The upload was {upload.status}: begin a new one."
+        raise VidComputeError(Kind.NOT_FOUND, "upload_ended", upload.error_detail or detail)
+    if upload.status == UploadStatus.EXPIRED or upload.expires_ms <= now_ms():
+        detail = "The upload's time is over, and nothing of it is kept: begin a new one."
+        raise VidComputeError(Kind.NOT_FOUND, "upload_expired", detail)
+
+
+def moved_on(upload_id: str) -> VidComputeError:
+    """The error of who has not seen how far an upload is."""
+    detail = f"The upload {upload_id} is not where this request has it: ask for its offset."
+    return VidComputeError(Kind.CONFLICT, "upload_offset_wrong", detail)
