@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.test_executor import ROOT, SOURCE, on_cluster
+from tests.contract.test_storage_cached import Remote
 from tests.fixtures.attempts import Events, alive, attempt, eventually, source
 from tests.fixtures.cluster import RayCluster, descendants
 from vidcompute.adapters.executor_ray import RayExecutor
@@ -168,7 +169,7 @@ def agent_above(pid: int) -> int:
 
 async def test_a_node_tells_what_lies_in_its_cache(ray_cluster: RayCluster, tmp_path: Path) -> None:
     """Sources and artifacts that were fetched there, or made there: by these it is preferred."""
-    cache = CachedStorage(FolderStorage(tmp_path / "remote"), tmp_path / "cache", 2**20)
+    cache = CachedStorage(Remote(tmp_path / "remote"), tmp_path / "cache", 2**20)
     async with server(ray_cluster, tmp_path) as (executor, _):
         for key in ("orgs/org_1/sources/abc/obj_1", "orgs/org_1/artifacts/def/att_1/h264-720/0.m4s"):
             (tmp_path / "made").write_bytes(b"bytes")
