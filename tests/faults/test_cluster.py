@@ -240,6 +240,8 @@ def assert_nothing_was_done_again(job: Json) -> None:
     assert all(stage["attempts"] == stage["tasks"] for stage in job["stages"]), job["stages"]
 
 
+@pytest.mark.long
+@pytest.mark.timeout(400)
 def test_where_the_leader_is_killed_the_standby_goes_on_with_what_runs(
     pair: tuple[Server, Server], clip: ClipMaker
 ) -> None:
