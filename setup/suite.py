@@ -73,8 +73,8 @@ def everything() -> int:
     parts = [*_rules(), *_web()]
     parts.append(
         Part(
-            "unit, contract, media and house tests",
-            _tool("pytest", *_PARALLEL, "tests/unit", "tests/house", "tests/contract", "tests/media"),
+            "unit, house, access, contract and media tests",
+            _tool("pytest", *_PARALLEL, "tests/unit", "tests/house", "tests/access", "tests/contract", "tests/media"),
             env=_test_env(),
             shown=True,
         )

@@ -111,6 +111,8 @@ async def build(settings: "Settings", url: str) -> Platform:
         incoming=data / "incoming",
         uploading=uploading.policy(settings),
         base_url=base_url,
+        rates=both.rates,
+        policy=guarding.policy(settings),
         hub=hub,
         limits=guarding.limits(settings),
         build=Build(version(), commit(), ffmpeg.version(program)),

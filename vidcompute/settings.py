@@ -165,6 +165,26 @@ class Settings(BaseSettings):
     """How long the audit log is kept."""
     max_api_keys: Annotated[int, Field(ge=1)] = 200
     """Most living API keys of one organization."""
+    registration: Literal["open", "invitation", "closed"] = "invitation"
+    """Who may register: everybody, who is invited, or nobody."""
+    session_s: Annotated[int, Field(ge=300, le=366 * 24 * 3600)] = 30 * 24 * 3600
+    """How long one stays logged in."""
+    access_token_s: Annotated[int, Field(ge=30, le=24 * 3600)] = 600
+    """How long an app's access token is good; then it trades its refresh token for the next."""
+    invitation_s: Annotated[int, Field(ge=3600, le=90 * 24 * 3600)] = 7 * 24 * 3600
+    """How long an invitation is good."""
+    shortest_password: Annotated[int, Field(ge=8, le=100)] = 10
+    """Fewest characters of a password."""
+    login_attempts: Annotated[int, Field(ge=1)] = 10
+    """Log-ins into one account that are tried in ten minutes."""
+    login_attempts_per_address: Annotated[int, Field(ge=1)] = 100
+    """Log-ins that are tried from one address in ten minutes."""
+    mail_requests: Annotated[int, Field(ge=1)] = 5
+    """Mails that strangers may have sent to one mailbox in an hour; four times as many from one address."""
+    max_organizations: Annotated[int, Field(ge=0)] = 5
+    """Most organizations that one person makes."""
+    max_invitations: Annotated[int, Field(ge=0)] = 100
+    """Most invitations of one organization that wait to be accepted."""
 
     max_webhooks: Annotated[int, Field(ge=0, le=10_000)] = 20
     """Most webhooks of one organization."""

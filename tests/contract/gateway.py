@@ -69,7 +69,7 @@ class Gateway:
     def _deps(self, request: Request) -> Deps:
         folder = request.headers["authorization"].partition(" ")[2]
         nothing = cast(Any, None)
-        return Deps(nothing, self.storages[folder], nothing, Path(folder) / "arriving", "")
+        return Deps(nothing, self.storages[folder], nothing, Path(folder) / "arriving", "", nothing)
 
     def storage(self, folder: Path, behind: Storage | None = None) -> NodeStorage:
         """What a node sees of this storage, or of a folder's."""

@@ -16,6 +16,9 @@ KINDS = {
     "asset_id": "asset",
     "key_id": "key",
     "upload_id": "up",
+    "person_id": "person",
+    "invitation_id": "inv",
+    "session_id": "ses",
     "webhook_id": "hook",
     "delivery_id": "msg",
 }

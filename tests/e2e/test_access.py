@@ -1,7 +1,7 @@
 """Every operation of the API, asked for by everybody, on a running platform: the rows of the table, and no more."""
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,9 +16,17 @@ from vidcompute.db import schema
 from vidcompute.db.engine import Database
 from vidcompute.ids import LOCAL_ORGANIZATION, new_id
 from vidcompute.services import accounts
-from vidcompute.services.accounts import OPERATIONS, Entry, Scope, keys
+from vidcompute.services.accounts import OPERATIONS, Entry, Role, Scope, keys
+from vidcompute.services.organizations import service as members
+from vidcompute.services.people import passwords
+from vidcompute.services.people import service as people_service
 
 T = TypeVar("T")
+
+PASSWORD = "correct horse battery"
+PASSWORD_KEPT = asyncio.run(passwords.hashed(PASSWORD))
+OURS = {"Sec-Fetch-Site": "same-origin"}  # as a browser says on our own pages
+LEAVING = frozenset({"log_out", "leave_organization", "end_other_sessions"})  # need no id, and leave one without
 
 
 def in_database(server: Server, step: Callable[[Connection], T]) -> T:
@@ -38,30 +46,58 @@ def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
+def may(told: sweeping.Told) -> bool:
+    """Whether the guard let it pass: what a public operation says of wrong passwords is something else."""
+    return told.status not in {401, 403} or told.problem.get("code") in {"login_failed", "invitation_wanted"}
+
+
 @dataclass(frozen=True)
 class World:
-    """A running platform with two organizations: what the local one has, and a key of the other one."""
+    """A running platform with two organizations: what the local one has, and who is in the other one."""
 
     server: Server
     client: httpx2.Client
     operations: list[Operation]
     ids: dict[str, str]
     stranger: str
+    theirs: str
 
-    def ask(self, operation: Operation, secret: str, **ids: str) -> sweeping.Told:
-        """Ask for something that is not there, so that nothing comes of it."""
+    def ask(self, operation: Operation, headers: Mapping[str, str], **ids: str) -> sweeping.Told:
+        """Ask for something that is not there, so that nothing comes of it; with a body where there are ids."""
         asked = {**sweeping.unknown(), **ids}
-        return sweeping.ask(self.client, operation, asked, bearer(secret) if secret else {}, full=bool(ids))
+        return sweeping.ask(self.client, operation, asked, headers, full=bool(ids))
+
+    def person(self, role: Role, organization_id: str) -> str:
+        """Add a person with this role to an organization; their address."""
+        email = f"{role}-{organization_id[-4:]}-{new_id('x')}@example.com"
+
+        def step(conn: Connection) -> None:
+            made = people_service.add(conn, email, role, PASSWORD_KEPT, verified=True)
+            members.join(conn, organization_id, made.id, email, role)
+
+        in_database(self.server, step)
+        return email
+
+    def log_in(self, email: str, kind: str) -> dict[str, str]:
+        """The headers of who has logged in."""
+        wish = {"email": email, "password": PASSWORD, "kind": kind}
+        with httpx2.Client(base_url=self.server.url, headers=OURS, timeout=30, trust_env=False) as client:
+            answer = client.post("/api/v1/login", json=wish)
+            assert answer.status_code == 200, answer.text
+            if kind == "app":
+                return bearer(answer.json()["tokens"]["access_token"])
+            return {"Cookie": f"vidcompute_session={client.cookies['vidcompute_session']}", **OURS}
 
 
 @pytest.fixture(scope="module")
 def world(server: Server) -> Generator[World]:
-    def other(conn: Connection) -> str:
-        organization_id, secret = new_id("org"), keys.new_secret()
-        conn.execute(insert(schema.organizations).values(id=organization_id, name="other", created_ms=1))
-        keys.add_whole(conn, organization_id, "theirs", secret)
-        return secret
+    theirs, secret = new_id("org"), keys.new_secret()
 
+    def other(conn: Connection) -> None:
+        conn.execute(insert(schema.organizations).values(id=theirs, name="other", created_ms=1))
+        keys.add_whole(conn, theirs, "theirs", secret)
+
+    in_database(server, other)
     with server.client() as mine:
         made = mine.post("/api/v1/jobs", json={"input": "http://127.0.0.1:9/none.mp4"}).json()
         key = mine.post("/api/v1/keys", json={"name": "mine", "scopes": ["jobs:read"]}).json()
@@ -69,11 +105,15 @@ def world(server: Server) -> Generator[World]:
         hook = mine.post("/api/v1/webhooks", json={"url": "https://receiver.invalid/"}).json()
         ping = mine.post(f"/api/v1/webhooks/{hook['id']}/ping").json()
         document = mine.get("/openapi.json").json()
-        ids = {"job_id": made["id"], "asset_id": made["asset_id"], "key_id": key["id"]}
+        invited = mine.post("/api/v1/invitations", json={"email": "invited@example.com"}).json()
+        ids = {"job_id": made["id"], "asset_id": made["asset_id"], "key_id": key["id"], "invitation_id": invited["id"]}
         ids |= {"upload_id": upload["id"], "webhook_id": hook["id"], "delivery_id": ping["id"]}
         with httpx2.Client(base_url=server.url, timeout=30, trust_env=False) as client:
-            found = list(sweeping.operations(document))
-            yield World(server, client, found, ids, in_database(server, other))
+            made = World(server, client, list(sweeping.operations(document)), ids, secret, theirs)
+            owner = made.log_in(made.person(Role.OWNER, LOCAL_ORGANIZATION), "app")
+            ids["person_id"] = client.get("/api/v1/me", headers=owner).json()["id"]
+            ids["session_id"] = client.get("/api/v1/me/sessions", headers=owner).json()["items"][0]["id"]
+            yield made
 
 
 def test_the_sweep_knows_every_operation_and_identifier(world: World) -> None:
@@ -91,8 +131,9 @@ def test_nothing_opens_without_a_key_that_lives(world: World, server: Server) ->
     in_database(server, lambda conn: conn.execute(ended) and None)
     for operation in world.operations:
         for secret in ("", "vck_" + "A" * 43, expired["secret"], revoked["secret"]):
-            told = world.ask(operation, secret)
-            assert (told.status == 401) == (operation.rule is not Entry.PUBLIC), (operation, told)
+            told = world.ask(operation, bearer(secret) if secret else {})
+            refused = told.status == 401 and told.problem.get("code") != "login_failed"
+            assert refused == (operation.rule is not Entry.PUBLIC), (operation, told)
 
 
 def test_a_key_with_one_scope_opens_what_stands_in_its_row(world: World, server: Server) -> None:
@@ -100,18 +141,41 @@ def test_a_key_with_one_scope_opens_what_stands_in_its_row(world: World, server:
         with server.client() as mine:
             key = mine.post("/api/v1/keys", json={"name": scope, "scopes": [scope]}).json()
         for operation in world.operations:
-            told = world.ask(operation, key["secret"])
+            told = world.ask(operation, bearer(key["secret"]))
             opens = operation.rule in {scope, Entry.SIGNED_IN, Entry.PUBLIC}
-            assert (told.status not in {401, 403}) == opens, (scope, operation, told)
+            assert may(told) == opens, (scope, operation, told)
             assert told.status < 500, (scope, operation, told)
 
 
-def test_others_things_answer_exactly_like_what_is_not_there(world: World) -> None:
-    asked = 0
+@pytest.mark.parametrize("kind", ["app", "browser"])
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_opens_what_stands_in_its_row(world: World, role: Role, kind: str) -> None:
+    email = world.person(role, world.theirs)
+    headers = world.log_in(email, kind)
     for operation in world.operations:
-        if operation.ids and operation.rule is not Entry.PERSON:
-            theirs = world.ask(operation, world.stranger, **{name: world.ids[name] for name in operation.ids})
-            nobodys = world.ask(operation, world.stranger, **sweeping.unknown())
+        if operation.name in LEAVING:
+            continue
+        told = world.ask(operation, headers)
+        opens = isinstance(operation.rule, Entry) or operation.rule in accounts.ROLES[role]
+        assert may(told) == opens, (role, operation, told)
+        assert told.status < 500, (role, operation, told)
+        if role is Role.VIEWER and operation.changes and isinstance(operation.rule, Scope):
+            assert told.status == 403, operation
+    for operation in world.operations:
+        if operation.name in LEAVING and operation.name != "log_out":
+            assert may(world.ask(operation, headers)), operation
+    gone = next(operation for operation in world.operations if operation.name == "log_out")
+    assert world.ask(gone, headers).status == 204
+    assert world.ask(gone, headers).status == 401
+
+
+def test_others_things_answer_exactly_like_what_is_not_there(world: World) -> None:
+    asked, person = 0, world.log_in(world.person(Role.OWNER, world.theirs), "app")
+    for operation in world.operations:
+        if operation.ids:
+            headers = person if operation.rule is Entry.PERSON else bearer(world.stranger)
+            theirs = world.ask(operation, headers, **{name: world.ids[name] for name in operation.ids})
+            nobodys = world.ask(operation, headers, **sweeping.unknown())
             assert theirs == nobodys, operation
             assert theirs.status == 404, (operation, theirs)
             asked += 1
@@ -125,9 +189,9 @@ def test_what_was_asked_for_by_others_is_as_it_was(world: World, server: Server)
         assert mine.get(f"/api/v1/uploads/{world.ids['upload_id']}").json()["status"] == "uploading"
         assert not [key for key in mine.get("/api/v1/keys").json()["items"] if key["replaces"]]
     lists: dict[str, Any] = {}
-    for path in ("assets", "jobs", "audit", "uploads"):
+    for path in ("assets", "jobs", "uploads", "invitations"):
         lists[path] = world.client.get(f"/api/v1/{path}", headers=bearer(world.stranger)).json()["items"]
-    assert lists == {"assets": [], "jobs": [], "audit": [], "uploads": []}
+    assert lists == {"assets": [], "jobs": [], "uploads": [], "invitations": []}
 
 
 def test_the_local_key_may_do_everything(world: World, server: Server) -> None:

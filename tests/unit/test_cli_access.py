@@ -77,3 +77,27 @@ def test_the_audit_log_is_listed_and_saved(tmp_path: Path) -> None:
     assert vidctl("audit", "--action", "job.created", "--export", str(target), parts=parts).exit_code == 0
     assert target.read_text() == "at,actor\n"
     assert asked == ["action=job.created&format=csv"]
+
+
+def test_members_are_listed_invited_changed_and_removed() -> None:
+    ann = {"person_id": "person_01kq3v8a4rj0t5w6x7y8z9abcj", "email": "ann@example.com", "role": "owner"}
+    bob = {"id": "inv_01kq3v8a4rj0t5w6x7y8z9abck", "email": "bob@example.com", "role": "editor", "expires_at": AT}
+    path = f"/api/v1/members/{ann['person_id']}"
+    routes = {
+        "GET /api/v1/members": {"items": [{**ann, "joined_at": AT}], "next_cursor": None},
+        "GET /api/v1/invitations": {"items": [bob], "next_cursor": None},
+        "POST /api/v1/invitations": bob,
+        f"PATCH {path}": {**ann, "role": "viewer"},
+        f"DELETE {path}": httpx2.Response(204),
+        f"DELETE /api/v1/invitations/{bob['id']}": httpx2.Response(204),
+    }
+    parts = local(answering(**routes))
+    listed = vidctl("members", "list", parts=parts).stdout.splitlines()
+    assert [line.split("\t")[1:3] for line in listed] == [[ann["email"], "owner"], [bob["email"], "editor"]]
+    assert "is invited as editor" in vidctl("members", "invite", bob["email"], "--role", "editor", parts=parts).stdout
+    assert (
+        vidctl("members", "role", ann["person_id"], "viewer", parts=parts).stdout == f"{ann['email']} is viewer now\n"
+    )
+    for who in (ann["person_id"], bob["id"]):
+        assert vidctl("members", "remove", who, parts=parts).stdout == f"{who} removed\n"
+    assert vidctl("members", "remove", "../keys", parts=local()).exit_code == ExitCode.NOT_FOUND

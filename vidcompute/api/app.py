@@ -9,6 +9,7 @@ from typing import Any, cast
 from fastapi import APIRouter, Depends, FastAPI
 
 from vidcompute.api import (
+    account_pages,
     admission,
     assets,
     audit,
@@ -22,9 +23,12 @@ from vidcompute.api import (
     jobs,
     keys,
     mails,
+    me,
     nodes,
     one_time,
     openapi,
+    organizations,
+    people,
     pictures,
     problems,
     streams,
@@ -53,6 +57,9 @@ _GUARDED = (
     assets.router,
     admission.router,
     nodes.router,
+    people.router,
+    me.router,
+    organizations.router,
     keys.router,
     audit.router,
     feed.router,
@@ -62,7 +69,7 @@ _GUARDED = (
 )
 # Nobody is asked: a segment costs no look-up.
 _PUBLIC = (streams.router, pictures.router, watch.router, admission.public_router, one_time.router)
-_APART = (docs.router, gateway.router)  # no part of the API: pages about it, and what nodes have tokens for
+_APART = (docs.router, account_pages.router, gateway.router)  # no part of the API
 
 
 class Application(FastAPI):
@@ -130,5 +137,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def describe(build: Build, routers: Iterable[APIRouter] = ()) -> dict[str, Any]:
     """The OpenAPI document of the application, made without a platform behind it."""
     nothing = cast(Any, None)
-    parts = Deps(db=nothing, storage=nothing, executor=nothing, incoming=Path(), base_url="", build=build)
+    parts = Deps(nothing, nothing, nothing, incoming=Path(), base_url="", rates=nothing, build=build)
     return create_app(parts, routers).openapi()

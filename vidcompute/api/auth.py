@@ -1,7 +1,8 @@
 """The guard: who makes a request, and whether they may. It stands before every route of the API.
 
 What an operation asks for stands in one table (`services.accounts.access`). A request may bring an API key, as a Bearer
-token or as the password of HTTP Basic.
+token or as the password of HTTP Basic; an app's access token, as a Bearer token; or a browser's cookie. People say by
+`X-Organization` where they work.
 """
 
 import asyncio
@@ -15,14 +16,16 @@ from fastapi import APIRouter, Depends
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 
+from vidcompute.api import cookies
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.problems import request_id_of
 from vidcompute.db import acting
 from vidcompute.db.engine import Database
 from vidcompute.db.outbox import now_ms
-from vidcompute.errors import Kind, VidComputeError
-from vidcompute.services import accounts
+from vidcompute.errors import Kind, VidComputeError, not_found
+from vidcompute.services import accounts, people
 from vidcompute.services.accounts import OPERATIONS, Entry, Principal, Rule
+from vidcompute.services.people import Visitor
 
 _NOTED_MS = 5 * 60 * 1000  # a key's last use is known so closely; noting it at each request would be a write for each
 
@@ -35,30 +38,47 @@ def rule_of(request: Request) -> Rule | None:
 async def guard(request: Request, deps: Given) -> Principal | None:
     """Who makes the request; None where nobody is asked.
 
-    Raises `api_key_missing` or `invalid_api_key` (401), `scope_missing` or `person_required` (403).
+    Raises what `_identify` does; `scope_missing` or `person_required` (403), `organization_not_found`.
     """
     rule = rule_of(request)
     if rule is Entry.PUBLIC:
         return None
     caller = await _identify(request, deps)
     accounts.require(rule, caller.scopes, person=bool(caller.person_id))
-    address = request.client.host if request.client else ""
     kind, own_id = ("person", caller.person_id) if caller.person_id else ("key", caller.key_id)
-    acting.become(acting.Actor(kind, own_id, caller.name, request_id_of(request), address))
+    who = visitor_of(request)
+    acting.become(acting.Actor(kind, own_id, caller.name, who.request_id, who.address))
     cast(Uses, request.app.state.uses).note(deps.db, caller)
     return caller
 
 
+def visitor_of(request: Request) -> Visitor:
+    """Where a request came from."""
+    address = request.client.host if request.client else ""
+    return Visitor(address, request.headers.get("user-agent", ""), request_id_of(request))
+
+
 async def _identify(request: Request, deps: Deps) -> Principal:
+    """Who the key, the token or the cookie stands for.
+
+    `api_key_missing`, `invalid_api_key`, `invalid_token`, `token_expired`, `session_ended` (401), `cross_site` (403).
+    """
+    organization = request.headers.get("x-organization", "")
     secret, key_id = _secret(request.headers.get("authorization", ""))
-    if not secret:
-        raise VidComputeError(
-            Kind.UNAUTHENTICATED, "api_key_missing", "Send an API key: `Authorization: Bearer <key>`."
-        )
-    found = await deps.db.read(accounts.authenticate, secret)
-    if key_id not in {"", found.key_id}:
-        raise accounts.unknown_key()
-    return found
+    if secret.count(".") == 2 and not key_id:
+        return await deps.db.read(people.by_token, secret, organization)
+    if secret:
+        found = await deps.db.read(accounts.authenticate, secret)
+        if key_id not in {"", found.key_id}:
+            raise accounts.unknown_key()
+        if organization not in {"", found.organization_id}:
+            raise not_found("organization", organization)
+        return found
+    cookie = request.cookies.get(cookies.name_of(deps))
+    if cookie:
+        cookies.check_site(request, deps)
+        return await deps.db.read(people.by_cookie, cookie, organization)
+    raise VidComputeError(Kind.UNAUTHENTICATED, "api_key_missing", "Send an API key: `Authorization: Bearer <key>`.")
 
 
 def _secret(header: str) -> tuple[str, str]:
@@ -86,22 +106,26 @@ Caller = Annotated[Principal, Depends(_caller)]
 
 
 class Uses:
-    """Notes when keys were used: at times, and in no request's way."""
+    """Notes when keys and sessions were used: at times, and in no request's way."""
 
     def __init__(self) -> None:
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
     def note(self, db: Database, caller: Principal) -> None:
         """Write this use down, unless one of the last minutes is."""
-        if caller.key_id in self._under_way or now_ms() - caller.noted_ms < _NOTED_MS:
+        own_id = caller.key_id or caller.session_id
+        if own_id in self._under_way or now_ms() - caller.noted_ms < _NOTED_MS:
             return
-        task = asyncio.create_task(self._note(db, caller.key_id), name="key-use")
-        self._under_way[caller.key_id] = task
-        task.add_done_callback(lambda _: self._under_way.pop(caller.key_id, None))
+        task = asyncio.create_task(self._note(db, caller), name="use")
+        self._under_way[own_id] = task
+        task.add_done_callback(lambda _: self._under_way.pop(own_id, None))
 
-    async def _note(self, db: Database, key_id: str) -> None:
+    async def _note(self, db: Database, caller: Principal) -> None:
         with contextlib.suppress(VidComputeError):  # a database that is away has more to lose than this
-            await db.write(accounts.note_use, key_id)
+            if caller.key_id:
+                await db.write(accounts.note_use, caller.key_id)
+            else:
+                await db.write(people.note_use, caller.session_id)
 
     async def close(self) -> None:
         """Wait for what is under way."""

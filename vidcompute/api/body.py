@@ -13,6 +13,12 @@ from vidcompute.errors import Kind, VidComputeError, invalid
 M = TypeVar("M", bound=BaseModel)
 
 
+def takes(schema: str, *, required: bool = True) -> dict[str, Any]:
+    """How a route tells of the JSON body that it reads itself: by a schema's name, for `openapi_extra`."""
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"requestBody": {"required": required, "content": content}}
+
+
 async def read_limited(request: Request, max_bytes: int) -> bytes:
     """The whole body; `body_too_large` as soon as it is longer than `max_bytes`."""
     declared = request.headers.get("content-length", "")

@@ -46,7 +46,14 @@ class Cors:
             app,
             allow_origins=list(origins),
             allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-            allow_headers=["Authorization", "Idempotency-Key", "Last-Event-ID", "Range", *UPLOAD_HEADERS],
+            allow_headers=[
+                "Authorization",
+                "Idempotency-Key",
+                "Last-Event-ID",
+                "Range",
+                "X-Organization",
+                *UPLOAD_HEADERS,
+            ],
             expose_headers=["Content-Range", "Idempotent-Replayed", *UPLOAD_ANSWERS],
         )
 

@@ -7,10 +7,14 @@ from fastapi import Path, Query
 
 from vidcompute.api import schemas
 from vidcompute.api.account_schemas import KEY_ID
+from vidcompute.api.people_schemas import INVITATION_ID, PERSON_ID, SESSION_ID
 from vidcompute.api.problems import Problem
 
 JobId = Annotated[str, Path(description="A job's identifier.", examples=[schemas.JOB_ID], max_length=100)]
 KeyId = Annotated[str, Path(description="An API key's identifier.", examples=[KEY_ID], max_length=100)]
+PersonId = Annotated[str, Path(description="A person's identifier.", examples=[PERSON_ID], max_length=100)]
+InvitationId = Annotated[str, Path(description="An invitation's identifier.", examples=[INVITATION_ID], max_length=100)]
+SessionId = Annotated[str, Path(description="A session's identifier.", examples=[SESSION_ID], max_length=100)]
 AssetId = Annotated[str, Path(description="An asset's identifier.", examples=[schemas.ASSET_ID], max_length=100)]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many items to send at most.")]
 Cursor = Annotated[

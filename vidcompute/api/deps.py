@@ -12,9 +12,11 @@ from starlette.requests import Request
 from vidcompute.api.delivery import Delivery
 from vidcompute.db.engine import Database
 from vidcompute.ports.executor import Executor
+from vidcompute.ports.rates import Rates
 from vidcompute.ports.storage import Storage
 from vidcompute.services.gauges import DispatchState
 from vidcompute.services.jobs.live import ProgressHub
+from vidcompute.services.people import Policy
 from vidcompute.services.uploads import UploadPolicy
 
 Check = Callable[[], Awaitable[str | None]]
@@ -23,12 +25,15 @@ Check = Callable[[], Awaitable[str | None]]
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes in bytes; how many living API keys, and how many webhooks, an organization may have."""
+    """Sizes in bytes, how much of something an organization, or a person, may have, how long invitations are good."""
 
     max_upload_bytes: int = 64 * 2**30
     max_json_bytes: int = 4 * 2**20
     max_api_keys: int = 200
     max_webhooks: int = 20
+    max_invitations: int = 100
+    max_organizations: int = 5
+    invitation_s: int = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,9 @@ class Deps:
 
     `incoming` is the folder of forms under way; `uploading` names that of uploads that can be resumed. Both are on the
     file system of the storage where that is a folder. `base_url` begins every URL that is given out, with no slash at
-    its end. `closing` is set when the server shuts down: streams of events then end. `checks` are asked by `/ready`, by
-    name; `lesser_checks` are of what it can do without. `dispatch_state` is asked by `/metrics`.
+    its end. `rates` count tries, `policy` says how people come in. `closing` is set when the server shuts down: streams
+    of events then end. `checks` are asked by `/ready`, by name; `lesser_checks` are of what it can do without.
+    `dispatch_state` is asked by `/metrics`.
     """
 
     db: Database
@@ -55,6 +61,8 @@ class Deps:
     executor: Executor
     incoming: Path
     base_url: str
+    rates: Rates
+    policy: Policy = field(default_factory=Policy)
     hub: ProgressHub = field(default_factory=ProgressHub)
     limits: Limits = field(default_factory=Limits)
     uploading: UploadPolicy = field(default_factory=UploadPolicy)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from vidcompute.api import account_schemas as schemas
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited
+from vidcompute.api.body import parse, read_limited, takes
 from vidcompute.api.declared import Cursor, KeyId, Limit, problems
 from vidcompute.api.deps import Given
 from vidcompute.api.views import at, when
@@ -17,11 +17,6 @@ from vidcompute.services import accounts
 from vidcompute.services.accounts import ApiKey, NewKey
 
 router = APIRouter(prefix="/api/v1", tags=["access"])
-
-
-def _body(schema: str, *, required: bool = True) -> dict[str, Any]:
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-    return {"requestBody": {"required": required, "content": content}}
 
 
 @router.get("/caller", operation_id="get_caller", summary="Who am I?", responses=problems(401))
@@ -64,7 +59,7 @@ async def get_key(key_id: KeyId, caller: Caller, deps: Given) -> schemas.Key:
     summary="Make an API key",
     status_code=201,
     responses=problems(400, 401, 403, 409, 413, 422),
-    openapi_extra=_body("KeyWish"),
+    openapi_extra=takes("KeyWish"),
 )
 async def create_key(request: Request, caller: Caller, deps: Given) -> schemas.NewKey:
     """Make a key that may do no more than you. Its secret is in the answer, and can't be looked up later."""
@@ -80,7 +75,7 @@ async def create_key(request: Request, caller: Caller, deps: Given) -> schemas.N
     summary="Replace an API key",
     status_code=201,
     responses=problems(400, 401, 403, 404, 409, 413, 422),
-    openapi_extra=_body("KeyRotation", required=False),
+    openapi_extra=takes("KeyRotation", required=False),
 )
 async def rotate_key(request: Request, key_id: KeyId, caller: Caller, deps: Given) -> schemas.NewKey:
     """Make a key that may do the same; the old one goes on for a while."""

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from vidcompute.api import admission, event_schemas, told, upload_schemas
+from vidcompute.api import admission, event_schemas, people_schemas, told, upload_schemas
 from vidcompute.api.account_schemas import KeyRotation, KeyWish
 from vidcompute.api.problems import MEDIA_TYPE, Problem
 from vidcompute.api.schemas import EXAMPLES, AssetChanges, Resumption
@@ -24,6 +24,8 @@ Submit a video by file or URL, watch it within seconds, and read what became of 
 
 - **Keys.** Everything below `/api/v1` wants an API key: `Authorization: Bearer <key>`, or HTTP Basic with the key's id
   as the user and the key as the password. `x-scope` says which scope an operation asks for.
+- **People** log in: a browser gets a cookie, an app a pair of tokens, of which one goes along as `Bearer`. Who is in
+  several organizations says by `X-Organization` (an id or a slug) which one a request is about.
 - **Errors** are problem details (RFC 9457) with a stable `code`; `problems` names wrong fields by JSON pointer.
 - **Lists** have `items` and `next_cursor`; give the latter as `cursor` for what follows.
 - **Repeating.** A POST with an `Idempotency-Key` is carried out once, however often it is sent.
@@ -34,6 +36,7 @@ TAGS = [
     {"name": "uploads", "description": "Files on their way in: resumable by TUS 1.0.0, or whole by PUT."},
     {"name": "assets", "description": "Videos and everything derived from them."},
     {"name": "access", "description": "API keys, what they may do, and who did what."},
+    {"name": "people", "description": "Accounts, sessions, organizations and their members."},
     {"name": "playback", "description": "Streams and images, open to everybody who has the playback ID."},
     {"name": "watching", "description": "The page with the player, and what it asks for."},
     {"name": "events", "description": "What happens, by page or as it happens."},
@@ -41,9 +44,16 @@ TAGS = [
     {"name": "mails", "description": "What was sent by mail, and what came of it."},
     {"name": "platform", "description": "Health, metrics and versions."},
 ]
-_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"basic": []}]
+_PEOPLE: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
+_SECURITY: list[dict[str, list[str]]] = [*_PEOPLE, {"basic": []}]
 _SCHEMES = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or an access token."},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "vidcompute_session",
+        "description": "A browser's session, on our own pages. Over TLS its name begins with `__Host-`.",
+    },
     "basic": {"type": "http", "scheme": "basic", "description": "The key's id as the user, the key as the password."},
 }
 
@@ -124,6 +134,7 @@ def _add_bodies(schemas: dict[str, Any]) -> None:
         upload_schemas.UploadRequest,
         *admission.BODIES,
         *event_schemas.BODIES,
+        *people_schemas.TAKEN,
     )
     _, found = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
@@ -134,7 +145,7 @@ def _add_bodies(schemas: dict[str, Any]) -> None:
 
 def _complete(operation: dict[str, Any], rule: Rule) -> None:
     answers = operation["responses"]
-    operation["security"] = [] if rule is Entry.PUBLIC else _SECURITY
+    operation["security"] = _PEOPLE if rule is Entry.PERSON else [] if rule is Entry.PUBLIC else _SECURITY
     if isinstance(rule, Scope):
         operation["x-scope"] = rule.value
         answers.setdefault("403", {"description": f"The key, or the role, does not have the scope `{rule.value}`."})

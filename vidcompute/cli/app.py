@@ -14,6 +14,7 @@ from vidcompute.cli import (
     keys,
     machine,
     mails,
+    members,
     plan,
     run,
     signing,
@@ -41,7 +42,7 @@ def create_app(local: Local) -> typer.Typer:
         context.obj = local
 
     work = (submit, upload, frames, plan, checking, jobs, dead, assets)
-    for part in (*work, signing, keys, audit, events, webhooks, mails, run, cluster, machine):
+    for part in (*work, signing, keys, members, audit, events, webhooks, mails, run, cluster, machine):
         part.add_to(app)
     begin.__doc__ = _HELP
     return app

@@ -14,6 +14,13 @@ from urllib.parse import quote as _quote
 
 import httpx2
 
+
+class Addressed(TypedDict):
+    """A mailbox."""
+
+    email: str
+
+
 Algorithm: TypeAlias = "Literal['RS256', 'ES256', 'EdDSA']"
 
 
@@ -218,6 +225,19 @@ class Effort(TypedDict):
     wall_s: float
 
 
+class EmailChange(TypedDict):
+    """Another mailbox."""
+
+    current_password: str
+    email: str
+
+
+class Ended(TypedDict):
+    """How many sessions ended."""
+
+    ended: int
+
+
 class Event(TypedDict):
     """Something that happened. Webhooks, lists, streams and brokers tell of it in this shape."""
 
@@ -296,6 +316,49 @@ class Hls(TypedDict):
 
 
 ImageFormat: TypeAlias = "Literal['jpeg', 'png', 'webp']"
+
+
+class Invitation(TypedDict):
+    """An invitation that waits to be accepted. Its link is in the mail alone."""
+
+    id: str
+    email: str
+    role: Role
+    invited_by: str
+    created_at: str
+    expires_at: str
+
+
+class InvitationData(TypedDict):
+    """Who is invited, and as what."""
+
+    invitation_id: str
+    email: str
+    role: str
+
+
+class InvitationPage(TypedDict):
+    """Some invitations, newest first."""
+
+    items: list[Invitation]
+    next_cursor: str | None
+
+
+class InvitationView(TypedDict):
+    """What an invitation says to who has its link."""
+
+    organization: str
+    email: str
+    role: Role
+    expires_at: str
+    registered: bool
+
+
+class InvitationWish(TypedDict):
+    """Who is invited, and as what: never as more than the inviter is."""
+
+    email: str
+    role: NotRequired[Role]
 
 
 class Job(TypedDict):
@@ -440,6 +503,12 @@ class JobSummary(TypedDict):
     urls: Links
 
 
+class Joined(TypedDict):
+    """The organization that one is a member of now."""
+
+    organization_id: str
+
+
 class Key(TypedDict):
     """An API key, without its secret."""
 
@@ -500,6 +569,12 @@ class KeyWish(TypedDict):
     expires_at: NotRequired[str | None]
 
 
+class Link(TypedDict):
+    """The link of a mail."""
+
+    token: str
+
+
 class Links(TypedDict):
     """Where an asset can be watched."""
 
@@ -527,6 +602,23 @@ class LogPage(TypedDict):
 
     items: list[LogEntry]
     next_cursor: str | None
+
+
+class LoggedIn(TypedDict):
+    """A session that has begun."""
+
+    session_id: str
+    person_id: str
+    expires_at: str
+    tokens: TokenPair | None
+
+
+class LoggingIn(TypedDict):
+    """Who logs in, and with what."""
+
+    email: str
+    password: str
+    kind: NotRequired[Literal["browser", "app"]]
 
 
 class MadeSigningKey(TypedDict):
@@ -563,6 +655,63 @@ class MailPage(TypedDict):
     next_cursor: str | None
 
 
+class Me(TypedDict):
+    """One's own account."""
+
+    id: str
+    email: str
+    name: str
+    created_at: str
+    organizations: list[Membership]
+
+
+class MeChanges(TypedDict):
+    """What to change of one's own account."""
+
+    name: str
+
+
+class Member(TypedDict):
+    """A person in the organization."""
+
+    person_id: str
+    email: str
+    name: str
+    role: Role
+    joined_at: str
+
+
+class MemberData(TypedDict):
+    """A member, and what they are now, or were."""
+
+    person_id: str
+    email: str
+    role: str
+
+
+class MemberPage(TypedDict):
+    """Some members, the newest accounts first."""
+
+    items: list[Member]
+    next_cursor: str | None
+
+
+class Membership(TypedDict):
+    """A place in an organization."""
+
+    organization_id: str
+    name: str
+    slug: str | None
+    role: Role
+    joined_at: str
+
+
+class MembershipList(TypedDict):
+    """Where one is a member, the first joined first."""
+
+    items: list[Membership]
+
+
 class Mp4(TypedDict):
     """A progressive MP4, made of the ladder's own frames."""
 
@@ -583,6 +732,13 @@ class NewKey(TypedDict):
     last_used_at: str | None
     revoked_at: str | None
     secret: str
+
+
+class NewPassword(TypedDict):
+    """A password that is set by the link of a mail."""
+
+    token: str
+    password: str
 
 
 class NewSigningKey(TypedDict):
@@ -642,6 +798,41 @@ class OneTimeAddress(TypedDict):
     expires_s: NotRequired[int]
 
 
+class Organization(TypedDict):
+    """A tenant."""
+
+    id: str
+    name: str
+    slug: str | None
+    created_at: str
+
+
+class OrganizationChangedData(TypedDict):
+    """Which of its fields were changed."""
+
+    fields: list[str]
+
+
+class OrganizationChanges(TypedDict):
+    """What to change of the organization; what is left out stays."""
+
+    name: NotRequired[str | None]
+    slug: NotRequired[str | None]
+
+
+class OrganizationData(TypedDict):
+    """A new organization."""
+
+    name: str
+    slug: NotRequired[str | None]
+
+
+class OrganizationWish(TypedDict):
+    """A new organization."""
+
+    name: str
+
+
 class Output(TypedDict):
     """Something that a job makes."""
 
@@ -655,6 +846,13 @@ class OutputList(TypedDict):
     """What an asset has."""
 
     items: list[Output]
+
+
+class PasswordChange(TypedDict):
+    """A password in the place of another."""
+
+    current_password: str
+    password: str
 
 
 class PingData(TypedDict):
@@ -732,6 +930,27 @@ class Readiness(TypedDict):
     checks: dict[str, str]
 
 
+class Refreshing(TypedDict):
+    """A refresh token."""
+
+    refresh_token: str
+
+
+class Registered(TypedDict):
+    """What is next."""
+
+    verified: bool
+
+
+class Registering(TypedDict):
+    """Who registers."""
+
+    email: str
+    name: str
+    password: str
+    invitation: NotRequired[str | None]
+
+
 class Rendition(TypedDict):
     """One video quality of the ladder. Heights above the source's are left out: nothing is upscaled."""
 
@@ -797,13 +1016,38 @@ class Resumption(TypedDict):
 Role: TypeAlias = "Literal['viewer', 'editor', 'admin', 'owner']"
 
 
+class RoleChange(TypedDict):
+    """A member's role."""
+
+    role: Role
+
+
 class Rotation(TypedDict):
     """How a secret is changed."""
 
     overlap_s: NotRequired[int]
 
 
-Scope: TypeAlias = "Literal['assets:read', 'assets:write', 'audit:read', 'events:read', 'jobs:read', 'jobs:write', 'keys:read', 'keys:write', 'mails:read', 'nodes:read', 'signing:read', 'signing:write', 'uploads:read', 'uploads:write', 'webhooks:read', 'webhooks:write']"
+Scope: TypeAlias = "Literal['assets:read', 'assets:write', 'audit:read', 'events:read', 'jobs:read', 'jobs:write', 'keys:read', 'keys:write', 'mails:read', 'members:read', 'members:write', 'nodes:read', 'organization:read', 'organization:write', 'ownership:write', 'signing:read', 'signing:write', 'uploads:read', 'uploads:write', 'webhooks:read', 'webhooks:write']"
+
+
+class Session(TypedDict):
+    """A browser or an app that one is logged in with."""
+
+    id: str
+    kind: Literal["browser", "app"]
+    current: bool
+    agent: str
+    address: str
+    created_at: str
+    seen_at: str
+    expires_at: str
+
+
+class SessionList(TypedDict):
+    """One's living sessions, newest first."""
+
+    items: list[Session]
 
 
 class SignedLinks(TypedDict):
@@ -912,6 +1156,20 @@ class Thumbnail(TypedDict):
     time: NotRequired[float | None]
 
 
+class TokenPair(TypedDict):
+    """What an app works with."""
+
+    access_token: str
+    access_expires_at: str
+    refresh_token: str
+
+
+class Transfer(TypedDict):
+    """Who is to be the owner."""
+
+    person_id: str
+
+
 class Unlock(TypedDict):
     """What a viewer types."""
 
@@ -993,12 +1251,26 @@ class UrlInput(TypedDict):
     url: str
 
 
+class Verifying(TypedDict):
+    """The link of a mail, and the password of the account that it opens."""
+
+    token: str
+    password: str
+
+
 class Version(TypedDict):
     """What is running."""
 
     version: str
     commit: str
     ffmpeg: str
+
+
+class WaysIn(TypedDict):
+    """How people come in here."""
+
+    registration: Literal["open", "invitation", "closed"]
+    shortest_password: int
 
 
 class Webhook(TypedDict):
@@ -1380,6 +1652,140 @@ class Client:
     def list_nodes(self) -> NodeList:
         """List the nodes"""
         return cast("NodeList", self._send("GET", "/api/v1/nodes").json())
+
+    def get_ways_in(self) -> WaysIn:
+        """How does one come in?"""
+        return cast("WaysIn", self._send("GET", "/api/v1/ways-in").json())
+
+    def register_person(self, body: Registering) -> Registered:
+        """Register"""
+        return cast("Registered", self._send("POST", "/api/v1/register", json=body).json())
+
+    def verify_email(self, body: Verifying) -> None:
+        """Prove a mailbox"""
+        self._send("POST", "/api/v1/verify-email", json=body)
+
+    def send_verification(self, body: Addressed) -> Any:
+        """Send the link again"""
+        return cast("Any", self._send("POST", "/api/v1/verify-email/again", json=body).json())
+
+    def log_in(self, body: LoggingIn) -> LoggedIn:
+        """Log in"""
+        return cast("LoggedIn", self._send("POST", "/api/v1/login", json=body).json())
+
+    def refresh_tokens(self, body: Refreshing) -> LoggedIn:
+        """Get the next pair of tokens"""
+        return cast("LoggedIn", self._send("POST", "/api/v1/tokens/refresh", json=body).json())
+
+    def forgot_password(self, body: Addressed) -> Any:
+        """Ask for a new password"""
+        return cast("Any", self._send("POST", "/api/v1/forgot-password", json=body).json())
+
+    def reset_password(self, body: NewPassword) -> None:
+        """Set a new password"""
+        self._send("POST", "/api/v1/reset-password", json=body)
+
+    def view_invitation(self, body: Link) -> InvitationView:
+        """Look at an invitation"""
+        return cast("InvitationView", self._send("POST", "/api/v1/invitations/view", json=body).json())
+
+    def get_me(self) -> Me:
+        """My account"""
+        return cast("Me", self._send("GET", "/api/v1/me").json())
+
+    def update_me(self, body: MeChanges) -> Me:
+        """Change my name"""
+        return cast("Me", self._send("PATCH", "/api/v1/me", json=body).json())
+
+    def change_password(self, body: PasswordChange) -> None:
+        """Change my password"""
+        self._send("POST", "/api/v1/me/password", json=body)
+
+    def change_email(self, body: EmailChange) -> Any:
+        """Change my e-mail address"""
+        return cast("Any", self._send("POST", "/api/v1/me/email", json=body).json())
+
+    def confirm_email(self, body: Link) -> Me:
+        """Take the new e-mail address"""
+        return cast("Me", self._send("POST", "/api/v1/me/email/confirm", json=body).json())
+
+    def list_sessions(self) -> SessionList:
+        """My sessions"""
+        return cast("SessionList", self._send("GET", "/api/v1/me/sessions").json())
+
+    def end_other_sessions(self) -> Ended:
+        """End all other sessions"""
+        return cast("Ended", self._send("DELETE", "/api/v1/me/sessions").json())
+
+    def end_session(self, session_id: str) -> None:
+        """End a session"""
+        self._send("DELETE", f"/api/v1/me/sessions/{_quote(str(session_id), safe='')}")
+
+    def log_out(self) -> None:
+        """Log out"""
+        self._send("POST", "/api/v1/logout")
+
+    def list_organizations(self) -> MembershipList:
+        """My organizations"""
+        return cast("MembershipList", self._send("GET", "/api/v1/organizations").json())
+
+    def create_organization(self, body: OrganizationWish) -> Organization:
+        """Make an organization"""
+        return cast("Organization", self._send("POST", "/api/v1/organizations", json=body).json())
+
+    def leave_organization(self) -> None:
+        """Leave the organization"""
+        self._send("POST", "/api/v1/organization/leave")
+
+    def accept_invitation(self, body: Link) -> Joined:
+        """Accept an invitation"""
+        return cast("Joined", self._send("POST", "/api/v1/invitations/accept", json=body).json())
+
+    def get_organization(self) -> Organization:
+        """Read the organization"""
+        return cast("Organization", self._send("GET", "/api/v1/organization").json())
+
+    def update_organization(self, body: OrganizationChanges) -> Organization:
+        """Change the organization"""
+        return cast("Organization", self._send("PATCH", "/api/v1/organization", json=body).json())
+
+    def transfer_ownership(self, body: Transfer) -> Member:
+        """Hand the organization over"""
+        return cast("Member", self._send("POST", "/api/v1/organization/transfer", json=body).json())
+
+    def list_members(self, *, limit: int | None = None, cursor: str | None = None) -> MemberPage:
+        """List members"""
+        return cast(
+            "MemberPage", self._send("GET", "/api/v1/members", params={"limit": limit, "cursor": cursor}).json()
+        )
+
+    def get_member(self, person_id: str) -> Member:
+        """Read a member"""
+        return cast("Member", self._send("GET", f"/api/v1/members/{_quote(str(person_id), safe='')}").json())
+
+    def set_member_role(self, person_id: str, body: RoleChange) -> Member:
+        """Give a member another role"""
+        return cast(
+            "Member", self._send("PATCH", f"/api/v1/members/{_quote(str(person_id), safe='')}", json=body).json()
+        )
+
+    def remove_member(self, person_id: str) -> None:
+        """Remove a member"""
+        self._send("DELETE", f"/api/v1/members/{_quote(str(person_id), safe='')}")
+
+    def list_invitations(self, *, limit: int | None = None, cursor: str | None = None) -> InvitationPage:
+        """List invitations"""
+        return cast(
+            "InvitationPage", self._send("GET", "/api/v1/invitations", params={"limit": limit, "cursor": cursor}).json()
+        )
+
+    def create_invitation(self, body: InvitationWish) -> Invitation:
+        """Invite somebody"""
+        return cast("Invitation", self._send("POST", "/api/v1/invitations", json=body).json())
+
+    def revoke_invitation(self, invitation_id: str) -> None:
+        """Take an invitation back"""
+        self._send("DELETE", f"/api/v1/invitations/{_quote(str(invitation_id), safe='')}")
 
     def get_caller(self) -> Caller:
         """Who am I?"""

@@ -96,6 +96,7 @@ def _engine(url: Any, pool_size: int, *, read_only: bool = False, **options: Any
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,  # see sqlite.py
         connect_args=_CONNECTION,
         execution_options={"postgresql_readonly": True} if read_only else {},
         **options,

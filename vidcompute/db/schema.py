@@ -67,7 +67,15 @@ def _one_of(column: str, *words: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(word) for word in words)})", name=column)
 
 
-organizations = Table("organizations", metadata, _id(), Column("name", String(200), nullable=False), _created())
+organizations = Table(
+    "organizations",
+    metadata,
+    _id(),
+    Column("name", String(200), nullable=False),
+    Column("slug", String(60)),  # a name for addresses
+    _created(),
+    Index("ix_organizations_slug", "slug", unique=True),
+)
 
 api_keys = Table(
     "api_keys",

@@ -46,7 +46,13 @@ class Sqlite:
 
 
 def _engine(url: str, *, pool_size: int, begin: str, query_only: bool) -> Engine:
-    engine = create_engine(url, pool_size=pool_size, max_overflow=0, connect_args={"check_same_thread": False})
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        hide_parameters=True,  # what a row is to hold may be personal, or a secret: no error names it
+        connect_args={"check_same_thread": False},
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, record: object) -> None:

@@ -1,5 +1,7 @@
 """The dispatcher, by settings."""
 
+from sqlalchemy import Connection
+
 from vidcompute.adapters.storage_switched import SwitchedStorage
 from vidcompute.db import outbox
 from vidcompute.db.engine import Database
@@ -9,7 +11,7 @@ from vidcompute.dispatch.lost_logs import keeper
 from vidcompute.dispatch.planning import Planner
 from vidcompute.dispatch.timers import Timer
 from vidcompute.ports.executor import Executor
-from vidcompute.services import audit, idempotency, jobs, uploads
+from vidcompute.services import audit, idempotency, jobs, people, uploads
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.settings import Settings
 from vidcompute.wiring import outgoing, uploading
@@ -17,6 +19,7 @@ from vidcompute.wiring.housekeeping import collect
 
 _HOURLY = "0 * * * *"
 _OFTEN = "*/5 * * * *"
+_MONTHLY = "30 3 1 * *"
 
 
 def dispatcher(
@@ -54,7 +57,15 @@ def _timers(settings: Settings, db: Database, storage: SwitchedStorage) -> list[
     return [
         Timer("events", _HOURLY, lambda conn: outgoing.prune(conn, kept_ms, publishes=settings.broker_url is not None)),
         Timer("idempotency", _HOURLY, idempotency.purge),
+        Timer("sessions", _HOURLY, people.purge_sessions),
+        Timer("links", _HOURLY, people.purge_links),
+        Timer("signing-key", _MONTHLY, _change_signing_key),
         Timer("audit", _HOURLY, lambda conn: audit.prune(conn, outbox.now_ms() - audited_ms)),
         Timer("uploads", _OFTEN, errand=lambda: uploads.sweep(db, uploading.policy(settings).folder, kept_ms=kept_ms)),
         Timer("storage", _HOURLY, errand=lambda: collect(settings, db, storage)),
     ]
+
+
+def _change_signing_key(conn: Connection) -> int:
+    people.rotate_key(conn)
+    return 1

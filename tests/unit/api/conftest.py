@@ -94,6 +94,7 @@ async def platform(tmp_path: Path, fresh_database: Callable[[Path], Database]) -
         incoming=tmp_path / "incoming",
         base_url="https://video.test",
         uploading=UploadPolicy(folder=tmp_path / "uploads", max_unfinished=20),
+        rates=MemoryRates(),
         limits=Limits(max_upload_bytes=3 * 2**20, max_json_bytes=4096),
         build=Build("1.2.3", "abc", "9.0"),
         cors_origins=("https://app.test",),

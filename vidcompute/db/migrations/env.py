@@ -2,11 +2,13 @@
 
 from alembic import context
 
-from vidcompute.db import schema_outgoing
+from vidcompute.db import schema, schema_outgoing, schema_people
+
+PARTS = (schema, schema_outgoing, schema_people)  # all of them declare their tables in the metadata of the first
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=schema_outgoing.webhooks.metadata,
+    target_metadata=PARTS[0].metadata,
     transactional_ddl=False,  # the caller's transaction holds all of it
 )
 context.run_migrations()

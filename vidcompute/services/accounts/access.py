@@ -37,7 +37,12 @@ class Scope(StrEnum):
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
     MAILS_READ = "mails:read"
+    MEMBERS_READ = "members:read"
+    MEMBERS_WRITE = "members:write"
     NODES_READ = "nodes:read"
+    ORGANIZATION_READ = "organization:read"
+    ORGANIZATION_WRITE = "organization:write"
+    OWNERSHIP_WRITE = "ownership:write"
     SIGNING_READ = "signing:read"
     SIGNING_WRITE = "signing:write"
     UPLOADS_READ = "uploads:read"
@@ -57,7 +62,17 @@ class Entry(StrEnum):
 Rule = Scope | Entry
 ALL = "*"  # in the row of a key: every scope that there is, and that there will be
 
-_VIEWER = frozenset({Scope.ASSETS_READ, Scope.EVENTS_READ, Scope.JOBS_READ, Scope.NODES_READ, Scope.UPLOADS_READ})
+_VIEWER = frozenset(
+    {
+        Scope.ASSETS_READ,
+        Scope.EVENTS_READ,
+        Scope.JOBS_READ,
+        Scope.MEMBERS_READ,
+        Scope.NODES_READ,
+        Scope.ORGANIZATION_READ,
+        Scope.UPLOADS_READ,
+    }
+)
 _EDITOR = _VIEWER | {Scope.ASSETS_WRITE, Scope.JOBS_WRITE, Scope.UPLOADS_WRITE}
 _ADMIN = _EDITOR | {
     Scope.AUDIT_READ,
@@ -68,13 +83,15 @@ _ADMIN = _EDITOR | {
     Scope.MAILS_READ,
     Scope.WEBHOOKS_READ,
     Scope.WEBHOOKS_WRITE,
+    Scope.MEMBERS_WRITE,
+    Scope.ORGANIZATION_WRITE,
 }
 
 ROLES: Mapping[Role, frozenset[Scope]] = {
     Role.VIEWER: _VIEWER,
     Role.EDITOR: _EDITOR,
     Role.ADMIN: _ADMIN,
-    Role.OWNER: _ADMIN,
+    Role.OWNER: _ADMIN | {Scope.OWNERSHIP_WRITE},
 }
 
 # What concerns the whole installation is for those alone who run it: the local organization.
@@ -139,6 +156,41 @@ OPERATIONS: Mapping[str, Rule] = {
     "replay_delivery": Scope.WEBHOOKS_WRITE,
     "replay_deliveries": Scope.WEBHOOKS_WRITE,
     "list_mails": Scope.MAILS_READ,
+    # organizations and their members
+    "get_organization": Scope.ORGANIZATION_READ,
+    "update_organization": Scope.ORGANIZATION_WRITE,
+    "transfer_ownership": Scope.OWNERSHIP_WRITE,
+    "list_members": Scope.MEMBERS_READ,
+    "get_member": Scope.MEMBERS_READ,
+    "set_member_role": Scope.MEMBERS_WRITE,
+    "remove_member": Scope.MEMBERS_WRITE,
+    "list_invitations": Scope.MEMBERS_READ,
+    "create_invitation": Scope.MEMBERS_WRITE,
+    "revoke_invitation": Scope.MEMBERS_WRITE,
+    # a person's own account
+    "get_me": Entry.PERSON,
+    "update_me": Entry.PERSON,
+    "change_password": Entry.PERSON,
+    "change_email": Entry.PERSON,
+    "confirm_email": Entry.PERSON,
+    "list_sessions": Entry.PERSON,
+    "end_session": Entry.PERSON,
+    "end_other_sessions": Entry.PERSON,
+    "log_out": Entry.PERSON,
+    "list_organizations": Entry.PERSON,
+    "create_organization": Entry.PERSON,
+    "leave_organization": Entry.PERSON,
+    "accept_invitation": Entry.PERSON,
+    # how people come in
+    "get_ways_in": Entry.PUBLIC,
+    "register_person": Entry.PUBLIC,
+    "verify_email": Entry.PUBLIC,
+    "send_verification": Entry.PUBLIC,
+    "log_in": Entry.PUBLIC,
+    "refresh_tokens": Entry.PUBLIC,
+    "forgot_password": Entry.PUBLIC,
+    "reset_password": Entry.PUBLIC,
+    "view_invitation": Entry.PUBLIC,
     # the platform
     "list_nodes": Scope.NODES_READ,
     "get_caller": Entry.SIGNED_IN,

@@ -164,6 +164,35 @@ class UploadData(Data):
     error_code: str | None = None
 
 
+class OrganizationData(Data):
+    """A new organization."""
+
+    name: str
+    slug: str | None = None
+
+
+class OrganizationChangedData(Data):
+    """Which of its fields were changed."""
+
+    fields: list[str]
+
+
+class MemberData(Data):
+    """A member, and what they are now, or were."""
+
+    person_id: str
+    email: str
+    role: str
+
+
+class InvitationData(Data):
+    """Who is invited, and as what."""
+
+    invitation_id: str
+    email: str
+    role: str
+
+
 class PingData(Data):
     """A test that was asked for: nothing has happened."""
 
@@ -191,7 +220,12 @@ class EventType:
 
 
 # Of subjects that are no scope's own; of all others it is their plural.
-_SCOPES: Mapping[str, Scope] = {"task": Scope.JOBS_READ, "signing_key": Scope.SIGNING_READ}
+_SCOPES: Mapping[str, Scope] = {
+    "task": Scope.JOBS_READ,
+    "signing_key": Scope.SIGNING_READ,
+    "organization": Scope.ORGANIZATION_READ,
+    "invitation": Scope.MEMBERS_READ,
+}
 _DATA: dict[str, type[Data]] = {"task": TaskStateData, "job": JobStateData, "asset": AssetStateData}
 
 
@@ -222,6 +256,13 @@ _DECLARED = (
     EventType("upload.expired", "An upload was not complete in time, and nothing of it is kept.", UploadData),
     EventType("upload.cancelled", "An upload was given up, and nothing of it is kept.", UploadData),
     EventType("upload.failed", "An upload's bytes were refused, and nothing of it is kept.", UploadData),
+    EventType("organization.created", "There is a new organization.", OrganizationData),
+    EventType("organization.updated", "The organization's name or slug was changed.", OrganizationChangedData),
+    EventType("member.joined", "A person is a member from now on.", MemberData),
+    EventType("member.changed", "A member has another role.", MemberData),
+    EventType("member.left", "A person is a member no more.", MemberData),
+    EventType("invitation.created", "Somebody is invited.", InvitationData),
+    EventType("invitation.revoked", "An invitation was taken back.", InvitationData),
     EventType("webhook.created", "There is a new webhook.", WebhookData),
     EventType("webhook.updated", "A webhook was changed, or its secret rotated.", WebhookData),
     EventType("webhook.deleted", "A webhook is gone.", WebhookData),

@@ -1,0 +1,37 @@
+"""The pages that links in mails lead to: confirm an address, set a password, accept an invitation.
+
+What is secret stands behind the `#` of the link, which browsers send to nobody; the page's script takes it from there
+and asks the API, as any client would.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from anyio import to_thread
+from fastapi import APIRouter
+from starlette.responses import HTMLResponse, Response
+
+from vidcompute.errors import not_found
+
+router = APIRouter(prefix="/account", include_in_schema=False)
+
+PAGES: Final = ("verify", "email", "reset", "invitation")
+_FOLDER = Path(__file__).parent / "account"
+_FILES = {"account.js": "text/javascript", "account.css": "text/css"}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+@router.get("/{name}")
+async def page(name: str) -> Response:
+    """A page, or one of the two files that it needs."""
+    if name in PAGES:
+        return HTMLResponse(await to_thread.run_sync((_FOLDER / "account.html").read_text), headers=_HEADERS)
+    if name in _FILES:
+        data = await to_thread.run_sync((_FOLDER / name).read_bytes)
+        return Response(data, media_type=_FILES[name], headers={"Cache-Control": "no-cache"})
+    raise not_found("page", name)

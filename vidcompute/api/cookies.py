@@ -1,0 +1,55 @@
+"""A browser's session: its cookie, and from which pages it counts."""
+
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from vidcompute.api.deps import Deps
+from vidcompute.errors import Kind, VidComputeError
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_NAME = "vidcompute_session"
+
+
+def name_of(deps: Deps) -> str:
+    """What the cookie is called; over TLS in a way that no other host, and no page without TLS, can set it."""
+    return f"__Host-{_NAME}" if _is_secure(deps) else _NAME
+
+
+def _is_secure(deps: Deps) -> bool:
+    return deps.base_url.startswith("https://")
+
+
+def give(response: Response, deps: Deps, secret: str, lifetime_s: int) -> None:
+    """Let the browser keep a session's secret, out of the reach of scripts."""
+    response.set_cookie(
+        name_of(deps), secret, max_age=lifetime_s, path="/", secure=_is_secure(deps), httponly=True, samesite="lax"
+    )
+
+
+def take_back(response: Response, deps: Deps) -> None:
+    """Let the browser forget it."""
+    response.delete_cookie(name_of(deps), path="/", secure=_is_secure(deps), httponly=True, samesite="lax")
+
+
+def check_site(request: Request, deps: Deps) -> None:
+    """Refuse what another site's page would change in the name of who is logged in here: `cross_site` (forbidden).
+
+    Browsers say which page asks, and pages can't change that. Who says nothing is no browser of today, and has tokens.
+    """
+    if request.method in _SAFE:
+        return
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        ours = site == "same-origin"
+    else:
+        ours = request.headers.get("origin", "") in {_origin(deps.base_url), _origin(str(request.url))}
+    if not ours:
+        detail = "A session's cookie counts on our own pages alone; programs use tokens or API keys."
+        raise VidComputeError(Kind.FORBIDDEN, "cross_site", detail)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,192 @@
+"""How people come in: register, prove a mailbox, log in, stay logged in, set a forgotten password."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from vidcompute.api import cookies
+from vidcompute.api import people_schemas as schemas
+from vidcompute.api.auth import visitor_of
+from vidcompute.api.body import parse, read_limited, takes
+from vidcompute.api.declared import problems
+from vidcompute.api.deps import Deps, Given
+from vidcompute.api.views import when
+from vidcompute.errors import VidComputeError
+from vidcompute.services import organizations, people
+from vidcompute.services.accounts import Role
+from vidcompute.services.people import Door, Newcomer, Started
+
+router = APIRouter(prefix="/api/v1", tags=["people"])
+
+_LIMITS = (400, 413, 422, 429)
+_LOGGED_IN: dict[int | str, dict[str, Any]] = {
+    200: {"model": schemas.LoggedIn, "description": "A session has begun; a browser has its cookie."}
+}
+
+
+def door_of(deps: Given) -> Door:
+    """What coming in needs."""
+    return Door(deps.db, deps.rates, deps.policy, deps.base_url)
+
+
+Entrance = Annotated[Door, Depends(door_of)]
+
+
+@router.get("/ways-in", operation_id="get_ways_in", summary="How does one come in?")
+async def get_ways_in(deps: Given) -> schemas.WaysIn:
+    """Whether one can register, and what a password must be like."""
+    return schemas.WaysIn(registration=deps.policy.registration, shortest_password=deps.policy.shortest_password)
+
+
+@router.post(
+    "/register",
+    operation_id="register_person",
+    summary="Register",
+    status_code=202,
+    responses=problems(*_LIMITS, 403, 404, 409),
+    openapi_extra=takes("Registering"),
+)
+async def register(request: Request, deps: Given, door: Entrance) -> schemas.Registered:
+    """Make an account: at once by an invitation, else once the link in a mail was followed. Tells nothing of others."""
+    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Registering)
+    invitation = wish.invitation.get_secret_value() if wish.invitation else None
+    newcomer = Newcomer(wish.email, wish.name, wish.password.get_secret_value(), invitation)
+    await people.register(door, newcomer, visitor_of(request))
+    return schemas.Registered(verified=invitation is not None)
+
+
+@router.post(
+    "/verify-email",
+    operation_id="verify_email",
+    summary="Prove a mailbox",
+    status_code=204,
+    responses=problems(*_LIMITS, 401),
+    openapi_extra=takes("Verifying"),
+)
+async def verify_email(request: Request, deps: Given, door: Entrance) -> None:
+    """Open an account by the link in a mail, and its password."""
+    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Verifying)
+    await people.verify(door, wish.token.get_secret_value(), wish.password.get_secret_value(), visitor_of(request))
+
+
+@router.post(
+    "/verify-email/again",
+    operation_id="send_verification",
+    summary="Send the link again",
+    status_code=202,
+    responses=problems(*_LIMITS),
+    openapi_extra=takes("Addressed"),
+)
+async def send_verification(request: Request, deps: Given, door: Entrance) -> None:
+    """Send the link once more, where an account waits for it. The answer is the same in any case."""
+    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Addressed)
+    await people.verify_again(door, wish.email, visitor_of(request))
+
+
+@router.post(
+    "/login",
+    operation_id="log_in",
+    summary="Log in",
+    response_class=Response,
+    responses=problems(*_LIMITS, 401, 403, own=_LOGGED_IN),
+    openapi_extra=takes("LoggingIn"),
+)
+async def log_in(request: Request, deps: Given, door: Entrance) -> Response:
+    """Begin a session. A browser gets a cookie that scripts can't read, an app a pair of tokens."""
+    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.LoggingIn)
+    if wish.kind == "browser":
+        cookies.check_site(request, deps)
+    started = await people.log_in(door, wish.email, wish.password.get_secret_value(), wish.kind, visitor_of(request))
+    return logged_in(started, deps)
+
+
+@router.post(
+    "/tokens/refresh",
+    operation_id="refresh_tokens",
+    summary="Get the next pair of tokens",
+    response_class=Response,
+    responses=problems(400, 401, 413, 422, own=_LOGGED_IN),
+    openapi_extra=takes("Refreshing"),
+)
+async def refresh(request: Request, deps: Given) -> Response:
+    """Trade a refresh token for the next pair. One that comes a second time ends the session."""
+    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Refreshing)
+    outcome = await deps.db.write(people.refresh, wish.refresh_token.get_secret_value(), deps.policy)
+    if isinstance(outcome, VidComputeError):
+        raise outcome
+    return logged_in(outcome, deps)
+
+
+def logged_in(started: Started, deps: Deps) -> Response:
+    """The answer that a session begins, or goes on, with."""
+    pair = started.tokens and schemas.TokenPair(
+        access_token=started.tokens.access,
+        access_expires_at=when(started.tokens.access_expires_ms),
+        refresh_token=started.tokens.refresh,
+    )
+    told = schemas.LoggedIn(
+        session_id=started.session_id,
+        person_id=started.person_id,
+        expires_at=when(started.expires_ms),
+        tokens=pair,
+    )
+    response = JSONResponse(told.model_dump(mode="json"))
+    if started.cookie is not None:
+        cookies.give(response, deps, started.cookie, deps.policy.session_ms // 1000)
+    return response
+
+
+@router.post(
+    "/forgot-password",
+    operation_id="forgot_password",
+    summary="Ask for a new password",
+    status_code=202,
+    responses=problems(*_LIMITS),
+    openapi_extra=takes("Addressed"),
+)
+async def forgot_password(request: Request, deps: Given, door: Entrance) -> None:
+    """Send a link that sets a new password, where there is such an account. The answer is the same in any case."""
+    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Addressed)
+    await people.forgot_password(door, wish.email, visitor_of(request))
+
+
+@router.post(
+    "/reset-password",
+    operation_id="reset_password",
+    summary="Set a new password",
+    status_code=204,
+    responses=problems(*_LIMITS),
+    openapi_extra=takes("NewPassword"),
+)
+async def reset_password(request: Request, deps: Given, door: Entrance) -> None:
+    """Set a password by the link in a mail. All sessions end."""
+    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.NewPassword)
+    token, password = wish.token.get_secret_value(), wish.password.get_secret_value()
+    await people.set_forgotten(door, token, password, visitor_of(request))
+
+
+@router.post(
+    "/invitations/view",
+    operation_id="view_invitation",
+    summary="Look at an invitation",
+    responses=problems(400, 404, 413, 422),
+    openapi_extra=takes("Link"),
+)
+async def view_invitation(request: Request, deps: Given) -> schemas.InvitationView:
+    """What an invitation says to who has its link."""
+    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Link)
+
+    def read(conn: Connection) -> schemas.InvitationView:
+        found = organizations.find_invitation(conn, wish.token.get_secret_value())
+        return schemas.InvitationView(
+            organization=organizations.get(conn, found.organization_id).name,
+            email=found.email,
+            role=Role(found.role),
+            expires_at=when(found.expires_ms),
+            registered=people.is_registered(conn, found.email),
+        )
+
+    return await deps.db.read(read)

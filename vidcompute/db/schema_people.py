@@ -1,0 +1,91 @@
+"""The tables of people. Persons belong to no organization: memberships say where they are at home.
+
+Of every secret that is given out (cookies, tokens, links in mails) a row has the SHA-256 alone, in hexadecimal.
+"""
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table
+
+from vidcompute.db.schema import Milliseconds, metadata
+
+_ROLES = "'owner', 'admin', 'editor', 'viewer'"
+
+persons = Table(
+    "persons",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("email", String(320), nullable=False, unique=True),  # in lower case
+    Column("name", String(200), nullable=False),
+    Column("password", String(200)),  # as argon2 writes it; nothing for who logs in by other means
+    Column("verified_ms", Milliseconds),  # since when the mailbox is known to be theirs
+    Column("created_ms", Milliseconds, nullable=False),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("organization_id", ForeignKey("organizations.id"), primary_key=True),
+    Column("person_id", ForeignKey("persons.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("created_ms", Milliseconds, nullable=False),
+    CheckConstraint(f"role IN ({_ROLES})", name="role"),
+    Index("ix_memberships_person_id", "person_id"),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("email", String(320), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("invited_by", String(40), nullable=False),  # a person's id or a key's
+    Column("created_ms", Milliseconds, nullable=False),
+    Column("expires_ms", Milliseconds, nullable=False),
+    Column("accepted_ms", Milliseconds),
+    Column("revoked_ms", Milliseconds),
+    CheckConstraint(f"role IN ({_ROLES})", name="role"),
+    Index("ix_invitations_newest", "organization_id", "id"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("person_id", ForeignKey("persons.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("digest", String(64), unique=True),  # of a browser's cookie; apps have tokens
+    Column("agent", String(300), nullable=False),  # what the program calls itself
+    Column("address", String(64), nullable=False),
+    Column("created_ms", Milliseconds, nullable=False),
+    Column("seen_ms", Milliseconds, nullable=False),  # within some minutes
+    Column("expires_ms", Milliseconds, nullable=False),
+    Column("ended_ms", Milliseconds),
+    CheckConstraint("kind IN ('browser', 'app')", name="kind"),
+    Index("ix_sessions_person_id", "person_id"),
+    Index("ix_sessions_expires_ms", "expires_ms"),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("session_id", ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),  # the family it is of
+    Column("created_ms", Milliseconds, nullable=False),
+    Column("used_ms", Milliseconds),
+    Index("ix_refresh_tokens_session_id", "session_id"),
+)
+
+proofs = Table(
+    "proofs",  # links in mails: who follows one has the mailbox
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("person_id", ForeignKey("persons.id", ondelete="CASCADE"), nullable=False),
+    Column("purpose", String(16), nullable=False),
+    Column("email", String(320), nullable=False),  # the mailbox that it went to
+    Column("created_ms", Milliseconds, nullable=False),
+    Column("expires_ms", Milliseconds, nullable=False),
+    CheckConstraint("purpose IN ('verify', 'reset', 'change')", name="purpose"),
+    Index("ix_proofs_person_id", "person_id", "purpose"),
+    Index("ix_proofs_expires_ms", "expires_ms"),
+)

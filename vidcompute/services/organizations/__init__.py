@@ -1,0 +1,27 @@
+"""Organizations, their members and invitations."""
+
+from vidcompute.services.organizations.inviting import accept, find_invitation, invite, revoke_invitation
+from vidcompute.services.organizations.models import Changes, Invitation, Member, Organization
+from vidcompute.services.organizations.queries import get, get_member, list_invitations, list_members
+from vidcompute.services.organizations.service import change, create, leave, remove, set_role, transfer
+
+__all__ = [
+    "Changes",
+    "Invitation",
+    "Member",
+    "Organization",
+    "accept",
+    "change",
+    "create",
+    "find_invitation",
+    "get",
+    "get_member",
+    "invite",
+    "leave",
+    "list_invitations",
+    "list_members",
+    "remove",
+    "revoke_invitation",
+    "set_role",
+    "transfer",
+]

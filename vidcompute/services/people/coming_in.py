@@ -1,0 +1,219 @@
+"""How people come in: register, log in, forget a password. Everything here is asked by strangers, so it is limited.
+
+Each of them takes as long, and answers the same, whether there is such an account or not.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from vidcompute.db import acting
+from vidcompute.db.engine import Database
+from vidcompute.errors import FieldProblem, Kind, VidComputeError
+from vidcompute.ports.rates import Allowance, Rates
+from vidcompute.services import mailboxes, organizations
+from vidcompute.services.people import passwords, queries, service, sessions
+from vidcompute.services.people.models import Person, Policy, SessionKind, Started, Visitor
+
+
+@dataclass(frozen=True)
+class Door:
+    """What coming in needs: the rows, the counters of tries, the policy, and where links in mails lead."""
+
+    db: Database
+    rates: Rates
+    policy: Policy
+    base_url: str
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """Who registers. `invitation` is the secret of one, where there is one."""
+
+    email: str
+    name: str
+    password: str = field(repr=False)
+    invitation: str | None = field(default=None, repr=False)
+
+
+async def log_in(door: Door, email: str, password: str, kind: SessionKind, visitor: Visitor) -> Started:
+    """Begin a session for who knows the password.
+
+    `login_failed` (kind unauthenticated) for a wrong address or password, `email_unverified` (forbidden) for the right
+    ones of a mailbox that is not proved, `too_many_attempts` (rate limited).
+    """
+    email = mailboxes.normal(email)
+    await _limit_logins(door, email, visitor)
+    person = await door.db.read(queries.by_email, email)
+    right = await passwords.matches(person.password if person else None, password)
+    if person is None or not right:
+        detail = "The e-mail address or the password is wrong."
+        raise VidComputeError(Kind.UNAUTHENTICATED, "login_failed", detail)
+    if person.verified_ms is None:
+        detail = "Confirm your e-mail address first: open the link that was sent to you, or ask for another."
+        raise VidComputeError(Kind.FORBIDDEN, "email_unverified", detail)
+    if person.password is not None and passwords.is_weak(person.password):
+        await door.db.write(service.strengthen, person.id, person.password, await passwords.hashed(password))
+    return await door.db.write(sessions.start, person, kind, visitor, door.policy)
+
+
+async def register(door: Door, newcomer: Newcomer, visitor: Visitor) -> None:
+    """Make an account: at once with an invitation to that mailbox, else once the link in a mail was followed.
+
+    `registration_closed`, `invitation_wanted` (forbidden), `invitation_not_found`, `password_weak`, `account_exists`
+    (conflict, told to who has the invitation alone), `too_many_attempts`.
+    """
+    policy = door.policy
+    if policy.registration == "closed":
+        raise VidComputeError(Kind.FORBIDDEN, "registration_closed", "Nobody can register here.")
+    if policy.registration == "invitation" and newcomer.invitation is None:
+        raise VidComputeError(Kind.FORBIDDEN, "invitation_wanted", "One comes in here by invitation only.")
+    email = mailboxes.parse(newcomer.email)
+    service.check_password(newcomer.password, email, policy)
+    await _limit_mails(door, email, visitor)
+    kept = await passwords.hashed(newcomer.password)
+    if newcomer.invitation is not None:
+        await door.db.write(_join, newcomer, email, kept, newcomer.invitation)
+    else:
+        await door.db.write(_begin, newcomer, email, kept, door)
+
+
+def _join(conn: Connection, newcomer: Newcomer, email: str, kept: str, invitation: str) -> None:
+    if queries.by_email(conn, email) is not None:
+        organizations.find_invitation(conn, invitation, email)
+        detail = "There is an account of this address: log in, and accept the invitation."
+        raise VidComputeError(Kind.CONFLICT, "account_exists", detail)
+    person = service.add(conn, email, newcomer.name, kept, verified=True)
+    organizations.accept(conn, invitation, person.id, email)
+
+
+def _begin(conn: Connection, newcomer: Newcomer, email: str, kept: str, door: Door) -> None:
+    """Who has an account gets the mail that helps them into it; nobody else learns of it."""
+    person = queries.by_email(conn, email)
+    if person is None:
+        person = service.add(conn, email, newcomer.name, kept, verified=False)
+    if person.verified_ms is None:
+        service.send_verification(conn, person, door.policy, door.base_url)
+    else:
+        service.send_reset(conn, person, door.policy, door.base_url)
+
+
+async def verify(door: Door, secret: str, password: str, visitor: Visitor) -> None:
+    """Open an account by the link in a mail, for who knows its password; with an organization of their own.
+
+    Whoever registered with another's address has the password, and whose mailbox it is has the link: neither gets in.
+    `link_invalid`, `login_failed`, `too_many_attempts`.
+    """
+    await _limit_logins(door, "", visitor)
+    person = await door.db.read(service.owner_of, secret, service.VERIFY)
+    if not await passwords.matches(person.password, password):
+        raise VidComputeError(Kind.UNAUTHENTICATED, "login_failed", "The password is wrong.")
+
+    def step(conn: Connection) -> None:
+        verified = service.verify(conn, secret)
+        acting.bind(conn, acting.Actor("person", person.id, person.email, visitor.request_id, visitor.address))
+        if not queries.memberships_of(conn, verified.id):
+            organizations.create(conn, verified.id, verified.email, verified.name)
+
+    await door.db.write(step)
+
+
+async def verify_again(door: Door, email: str, visitor: Visitor) -> None:
+    """Send the link once more to who has still to follow it. `too_many_attempts`."""
+
+    def unverified(conn: Connection, person: Person) -> None:
+        if person.verified_ms is None:
+            service.send_verification(conn, person, door.policy, door.base_url)
+
+    await _mailed(door, email, visitor, unverified)
+
+
+async def forgot_password(door: Door, email: str, visitor: Visitor) -> None:
+    """Send a link that sets a new password. `too_many_attempts`."""
+
+    def forgotten(conn: Connection, person: Person) -> None:
+        service.send_reset(conn, person, door.policy, door.base_url)
+
+    await _mailed(door, email, visitor, forgotten)
+
+
+async def _mailed(door: Door, email: str, visitor: Visitor, work: Callable[[Connection, Person], None]) -> None:
+    email = mailboxes.normal(email)
+    await _limit_mails(door, email, visitor)
+
+    def step(conn: Connection) -> None:
+        person = queries.by_email(conn, email)
+        if person is not None:
+            work(conn, person)
+
+    await door.db.write(step)
+
+
+async def set_forgotten(door: Door, secret: str, password: str, visitor: Visitor) -> None:
+    """Set a password by a link from a mail. `link_invalid`, `password_weak`, `too_many_attempts`."""
+    await _limit_logins(door, "", visitor)
+    person = await door.db.read(service.owner_of, secret, service.RESET)
+    service.check_password(password, person.email, door.policy)
+    await door.db.write(service.reset_password, secret, await passwords.hashed(password))
+
+
+async def confirm(door: Door, person_id: str, password: str, visitor: Visitor) -> Person:
+    """Who is logged in says their password again, before what matters. `password_wrong` (forbidden)."""
+    person = await door.db.read(queries.get, person_id)
+    await _limit_logins(door, person.email, visitor)
+    if not await passwords.matches(person.password, password):
+        detail = "This is not your password."
+        problem = FieldProblem("/current_password", detail)
+        raise VidComputeError(Kind.FORBIDDEN, "password_wrong", detail, problems=(problem,))
+    return person
+
+
+async def change_password(
+    door: Door, person_id: str, current: str, password: str, visitor: Visitor, *, but: str
+) -> None:
+    """Set another password; all sessions but one end. `password_wrong`, `password_weak`."""
+    person = await confirm(door, person_id, current, visitor)
+    service.check_password(password, person.email, door.policy)
+    await door.db.write(service.set_password, person_id, await passwords.hashed(password), but=but)
+
+
+async def change_email(door: Door, person_id: str, current: str, email: str, visitor: Visitor) -> None:
+    """Send a link to their next mailbox; it counts when that is followed. `password_wrong`."""
+    person = await confirm(door, person_id, current, visitor)
+    email = mailboxes.parse(email)
+    await _limit_mails(door, email, visitor)
+
+    def step(conn: Connection) -> None:
+        if queries.by_email(conn, email) is None:  # whose it is learns nothing, and who asks learns nothing of them
+            service.send_change(conn, person, email, door.policy, door.base_url)
+
+    await door.db.write(step)
+
+
+async def _limit_logins(door: Door, account: str, visitor: Visitor) -> None:
+    """Count a try of a secret, against the account (where it is known) and the address that it came from."""
+    policy = door.policy
+    await _take(door.rates, f"login-from:{visitor.address}", policy.attempts_from)
+    if account:
+        await _take(door.rates, f"login:{_hidden(account)}", policy.attempts)
+
+
+async def _limit_mails(door: Door, mailbox: str, visitor: Visitor) -> None:
+    """Count a mail that a stranger has sent, against the mailbox and the address that it came from."""
+    await _take(door.rates, f"mail-from:{visitor.address}", door.policy.mails_from)
+    await _take(door.rates, f"mail:{_hidden(mailbox)}", door.policy.mails)
+
+
+def _hidden(mailbox: str) -> str:
+    """What is counted may lie elsewhere: there it is nobody's address."""
+    return hashlib.sha256(mailbox.encode()).hexdigest()[:24]
+
+
+async def _take(rates: Rates, name: str, allowance: Allowance) -> None:
+    taken = await rates.take(name, allowance)
+    if not taken.allowed:
+        wait_s = max(1, round(taken.retry_after_s))
+        detail = f"Too many tries. Wait {wait_s} s."
+        raise VidComputeError(Kind.RATE_LIMITED, "too_many_attempts", detail, extra={"retry_after_s": wait_s})

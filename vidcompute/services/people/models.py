@@ -1,0 +1,99 @@
+"""People, their sessions, and what they are limited to."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from vidcompute.ports.rates import Allowance
+from vidcompute.services.accounts import Role
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+Registration = Literal["open", "invitation", "closed"]
+SessionKind = Literal["browser", "app"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How people come in, how long what they are given lasts, and how often they may try.
+
+    `attempts` are log-ins into one account, `attempts_from` those from one address; `mails` are those that strangers
+    may have sent to one mailbox, `mails_from` those that one address may ask for.
+    """
+
+    registration: Registration = "invitation"
+    session_ms: int = 30 * DAY_MS
+    access_ms: int = 10 * MINUTE_MS
+    verify_ms: int = DAY_MS
+    reset_ms: int = HOUR_MS
+    shortest_password: int = 10
+    attempts: Allowance = field(default_factory=lambda: Allowance(10, 10 / 600))
+    attempts_from: Allowance = field(default_factory=lambda: Allowance(100, 100 / 600))
+    mails: Allowance = field(default_factory=lambda: Allowance(5, 5 / 3600))
+    mails_from: Allowance = field(default_factory=lambda: Allowance(20, 20 / 3600))
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Where a request came from: the address, and what the program calls itself."""
+
+    address: str = ""
+    agent: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person. `password` is what argon2 made of it; None for who has none."""
+
+    id: str
+    email: str
+    name: str
+    password: str | None = field(repr=False)
+    verified_ms: int | None
+    created_ms: int
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A person's place in an organization."""
+
+    organization_id: str
+    name: str
+    slug: str | None
+    role: Role
+    created_ms: int
+
+
+@dataclass(frozen=True)
+class Session:
+    """One browser or app that a person is logged in with."""
+
+    id: str
+    kind: SessionKind
+    agent: str
+    address: str
+    created_ms: int
+    seen_ms: int
+    expires_ms: int
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What an app works with: a short-lived token for requests, and one to get the next pair with, once."""
+
+    access: str = field(repr=False)
+    access_expires_ms: int
+    refresh: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Started:
+    """A session that has begun: with a secret for a browser's cookie, or with tokens for an app."""
+
+    session_id: str
+    person_id: str
+    expires_ms: int
+    cookie: str | None = field(default=None, repr=False)
+    tokens: Tokens | None = None
