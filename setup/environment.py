@@ -20,6 +20,8 @@ _NETWORK_HINT = (
     "where a mirror is used; then run the same command again: it goes on where it stopped."
 )
 
+_SERVER = ("vidcompute.api.app", "vidcompute.wiring.cluster", "vidcompute.wiring.storage", "alembic.command", "uvicorn")
+
 
 def ensure(kind: str) -> None:
     """Make `.venv` hold what `kind` ("run" or "dev") needs. Returns at once when it does."""
@@ -36,6 +38,12 @@ def ensure(kind: str) -> None:
             env=uv_settings(),
             problem="VidCompute itself could not be installed",
             hint=_NETWORK_HINT,
+        )
+        # Python compiles what it imports once: here, and not while somebody waits for the first video.
+        run(
+            [str(PYTHON), "-c", f"import {', '.join(_SERVER)}"],
+            problem="VidCompute was installed and can't be imported",
+            hint="Remove .venv, and try again.",
         )
     stamp(_stamp_path(kind), _wanted(kind))
 

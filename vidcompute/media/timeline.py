@@ -206,7 +206,8 @@ def chunks(timeline: Timeline, video: VideoFacts, cores: int) -> tuple[Chunk, ..
             groups.append([])
         groups[-1].append(segment)
     last_s = Fraction(timeline.end_ticks - groups[-1][0].start_ticks, timeline.timescale)
-    if len(groups) > 1 and last_s < wanted / 2:
+    least = wanted / 2 if wanted > _CHUNK_S_MIN else wanted / 4  # where there are fewer chunks than cores, any helps
+    if len(groups) > 1 and last_s < least:
         groups[-2].extend(groups.pop())
     starts = [first_pts(timeline, video, group[0]) for group in groups]
     return tuple(
