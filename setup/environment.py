@@ -20,7 +20,11 @@ _NETWORK_HINT = (
     "where a mirror is used; then run the same command again: it goes on where it stopped."
 )
 
-_SERVER = ("vidcompute.api.app", "vidcompute.wiring.cluster", "vidcompute.wiring.storage", "alembic.command", "uvicorn")
+_LOADED = (
+    *("vidcompute.api.app", "vidcompute.cli.app", "vidcompute.runner.forkserver", "vidcompute.runner.inner"),
+    *("vidcompute.wiring.cluster", "vidcompute.wiring.dispatching", "vidcompute.wiring.storage"),
+    *("vidcompute.wiring.viewing", "alembic.command", "av", "httpx2", "numpy", "PIL.Image", "rich.progress", "uvicorn"),
+)
 
 
 def ensure(kind: str) -> None:
@@ -39,9 +43,14 @@ def ensure(kind: str) -> None:
             problem="VidCompute itself could not be installed",
             hint=_NETWORK_HINT,
         )
+        package = str(ROOT / "vidcompute")
         # Python compiles what it imports once: here, and not while somebody waits for the first video.
         run(
-            [str(PYTHON), "-c", f"import {', '.join(_SERVER)}"],
+            [
+                str(PYTHON),
+                "-c",
+                f"import compileall, {', '.join(_LOADED)}; compileall.compile_dir({package!r}, quiet=1)",
+            ],
             problem="VidCompute was installed and can't be imported",
             hint="Remove .venv, and try again.",
         )
