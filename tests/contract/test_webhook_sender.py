@@ -14,6 +14,7 @@ from dataclasses import replace
 import pytest
 
 from tests.fixtures.certificates import Certificate
+from tests.fixtures.inside import INSIDE
 from tests.fixtures.receiving import InProcess, Receiver, answer, receiving
 from vidcompute.adapters.webhook_http import HttpWebhookSender
 from vidcompute.errors import Kind, VidComputeError
@@ -70,43 +71,7 @@ async def error_of(work: Awaitable[object]) -> VidComputeError:
     return told.value
 
 
-SPELLINGS = [
-    "127.0.0.1",
-    "localhost",
-    "LOCALHOST",
-    "127.1",
-    "127.0.1",
-    "2130706433",
-    "0x7f000001",
-    "0x7f.0.0.1",
-    "0177.0.0.1",
-    "0177.1",
-    "0",
-    "0.0.0.0",
-    "127.0.0.1.",
-    "[::1]",
-    "[::]",
-    "[::ffff:127.0.0.1]",
-    "[::ffff:7f00:1]",
-    "[0:0:0:0:0:ffff:127.0.0.1]",
-    "[::127.0.0.1]",
-    "[64:ff9b::127.0.0.1]",
-    "[64:ff9b:1::127.0.0.1]",
-    "[2002:7f00:1::]",
-    "[2001:0:7f00:1::]",
-    "[fe80::1]",
-    "[fd00::1]",
-    "169.254.169.254",
-    "10.0.0.1",
-    "192.168.0.1",
-    "[fd00:ec2::254]",
-    "user@127.0.0.1",
-    "example.com@127.0.0.1",
-    "\uff11\uff12\uff17.0.0.1",
-]
-
-
-@pytest.mark.parametrize("host", SPELLINGS)
+@pytest.mark.parametrize("host", INSIDE)
 async def test_no_spelling_of_an_inside_address_is_connected_to(receiver: Receiver, host: str) -> None:
     error = await error_of(GUARDED.post(receiver.url("/", host=host), HEADERS, b"{}"))
     assert error.code in {"url_address_refused", "url_invalid", "url_host_unknown"}

@@ -15,10 +15,9 @@ from tests.fixtures.platform import Server
 from vidcompute.db import schema
 from vidcompute.db.engine import Database
 from vidcompute.ids import LOCAL_ORGANIZATION, new_id
-from vidcompute.services import accounts
+from vidcompute.services import accounts, passwords
 from vidcompute.services.accounts import OPERATIONS, Entry, Role, Scope, keys
 from vidcompute.services.organizations import service as members
-from vidcompute.services.people import passwords
 from vidcompute.services.people import service as people_service
 
 T = TypeVar("T")

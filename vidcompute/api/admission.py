@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from vidcompute.api import schemas
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited
+from vidcompute.api.body import parse, read_limited, takes
 from vidcompute.api.declared import AssetId, problems
 from vidcompute.api.deps import Given
 from vidcompute.api.times import Time
@@ -118,11 +118,6 @@ class Unlocked(BaseModel):
 BODIES = (NewSigningKey, Conditions, Unlock)
 
 
-def _takes(schema: str) -> dict[str, Any]:
-    body = {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
-    return {"requestBody": {"required": True, **body}}
-
-
 def _view(key: SigningKey) -> dict[str, Any]:
     told = {"id": key.id, "name": key.name, "algorithm": key.algorithm, "public_key": dict(key.public_key)}
     return {**told, "created_at": at(key.created_ms), "revoked_at": at(key.revoked_ms)}
@@ -134,7 +129,7 @@ def _view(key: SigningKey) -> dict[str, Any]:
     summary="Make a signing key",
     status_code=201,
     responses=problems(400, 401, 413, 422),
-    openapi_extra=_takes("NewSigningKey"),
+    openapi_extra=takes("NewSigningKey"),
 )
 async def create_signing_key(request: Request, caller: Caller, deps: Given) -> MadeSigningKey:
     """Make a key for tokens that let viewers of signed videos in."""
@@ -169,7 +164,7 @@ async def revoke_signing_key(key_id: SigningKeyId, caller: Caller, deps: Given) 
     operation_id="sign_links",
     summary="Sign links to an asset",
     responses=problems(400, 401, 404, 413, 422),
-    openapi_extra=_takes("Conditions"),
+    openapi_extra=takes("Conditions"),
 )
 async def sign_links(request: Request, asset_id: AssetId, caller: Caller, seen: Seen, deps: Given) -> SignedLinks:
     """Addresses that let in whoever has them, where the conditions are met. A public asset needs none."""
@@ -195,7 +190,7 @@ async def sign_links(request: Request, asset_id: AssetId, caller: Caller, seen: 
     operation_id="unlock_playback",
     summary="Open a video with its password",
     responses=problems(400, 403, 404, 413, 422, 429),
-    openapi_extra=_takes("Unlock"),
+    openapi_extra=takes("Unlock"),
 )
 async def unlock(request: Request, handle: Handle, seen: Seen, deps: Given) -> Unlocked:
     """Exchange a video's password for a pass, which is good for some hours."""

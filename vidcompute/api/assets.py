@@ -1,6 +1,5 @@
 """Assets: list, read, change, delete, and what each has."""
 
-import asyncio
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Query
@@ -13,7 +12,7 @@ from vidcompute.api.body import parse, read_limited
 from vidcompute.api.declared import AssetId, Cursor, Limit, problems
 from vidcompute.api.deps import Given
 from vidcompute.api.views import asset_outputs, asset_view
-from vidcompute.services import admission, assets
+from vidcompute.services import assets, passwords
 from vidcompute.services.assets import Changes
 from vidcompute.services.states import AssetStatus
 
@@ -59,7 +58,7 @@ async def update_asset(request: Request, asset_id: AssetId, caller: Caller, deps
     wanted = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.AssetChanges)
     changes = wanted.model_dump(exclude_unset=True)
     if "password" in changes:
-        changes["password_digest"] = await asyncio.to_thread(admission.digest, changes.pop("password"))
+        changes["password_digest"] = await passwords.hashed(changes.pop("password"))
     changed = await deps.db.write(assets.change, caller.organization_id, asset_id, cast(Changes, changes))
     return asset_view(changed, deps.base_url)
 

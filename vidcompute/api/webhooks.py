@@ -12,7 +12,7 @@ from starlette.responses import Response
 from vidcompute.api import event_schemas as schemas
 from vidcompute.api import idempotency
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited
+from vidcompute.api.body import parse, read_limited, takes
 from vidcompute.api.declared import Cursor, Limit, problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.views import at
@@ -27,11 +27,6 @@ WebhookId = Annotated[str, Path(description="A webhook's identifier.", examples=
 DeliveryId = Annotated[
     str, Path(description="A delivery's identifier.", examples=[schemas.DELIVERY_ID], max_length=100)
 ]
-
-
-def _body(model: str, *, required: bool = True) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{model}"}
-    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
 def _view(webhook: Webhook) -> schemas.Webhook:
@@ -107,7 +102,7 @@ async def list_webhooks(caller: Caller, deps: Given, limit: Limit = 20, cursor: 
         422,
         own={201: {"model": schemas.CreatedWebhook, "description": "It is told of what happens from now on."}},
     ),
-    openapi_extra=_body("NewWebhook"),
+    openapi_extra=takes("NewWebhook"),
 )
 async def create_webhook(
     request: Request, caller: Caller, deps: Given, idempotency_key: idempotency.Key = None
@@ -138,7 +133,7 @@ async def get_webhook(webhook_id: WebhookId, caller: Caller, deps: Given) -> sch
     operation_id="update_webhook",
     summary="Change a webhook",
     responses=problems(400, 401, 404, 413, 422),
-    openapi_extra=_body("WebhookPatch"),
+    openapi_extra=takes("WebhookPatch"),
 )
 async def update_webhook(request: Request, webhook_id: WebhookId, caller: Caller, deps: Given) -> schemas.Webhook:
     """Change address, events, description, or switch it on or off; what is left out stays.
@@ -185,7 +180,7 @@ async def show_secret(webhook_id: WebhookId, caller: Caller, deps: Given, respon
     responses=problems(
         400, 401, 404, 409, 413, 422, own={200: {"model": schemas.WebhookSecret, "description": "The new secret."}}
     ),
-    openapi_extra=_body("Rotation", required=False),
+    openapi_extra=takes("Rotation", required=False),
 )
 async def rotate_secret(
     request: Request, webhook_id: WebhookId, caller: Caller, deps: Given, idempotency_key: idempotency.Key = None
@@ -301,7 +296,7 @@ async def replay_delivery(
         422,
         own={200: {"model": schemas.Replay, "description": "They are sent now; `next_cursor` has the others."}},
     ),
-    openapi_extra=_body("ReplaySince"),
+    openapi_extra=takes("ReplaySince"),
 )
 async def replay_deliveries(
     request: Request, webhook_id: WebhookId, caller: Caller, deps: Given, idempotency_key: idempotency.Key = None

@@ -1,6 +1,6 @@
 """Who may watch: signing keys, tokens and passwords, and the passes that they are exchanged for."""
 
-from vidcompute.services.admission.door import Door, digest
+from vidcompute.services.admission.door import Door
 from vidcompute.services.admission.models import (
     BY_SERVER,
     EVERYTHING,
@@ -24,7 +24,6 @@ __all__ = [
     "SigningKey",
     "Visitor",
     "add_key",
-    "digest",
     "keys_of",
     "make_key",
     "revoke_key",

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
-
 from vidcompute.db import secrets
 from vidcompute.db.engine import Database
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.pipeline.spec import PlaybackPolicy
 from vidcompute.ports.rates import Allowance, Rates
+from vidcompute.services import passwords
 from vidcompute.services.admission import passes, queries
 from vidcompute.services.admission.models import BY_SERVER, Audience, Pass, SigningKey, Visitor
 from vidcompute.services.admission.service import password_version
@@ -78,7 +76,7 @@ class Door:
             extra = {"retry_after_s": max(1, round(taken.retry_after_s))}
             raise VidComputeError(Kind.RATE_LIMITED, "tries_limited", detail, extra=extra)
         digest = asset.password_digest
-        if digest is None or not await asyncio.to_thread(matches, password, digest):
+        if digest is None or not await passwords.matches(digest, password):
             raise VidComputeError(Kind.FORBIDDEN, "password_wrong", "This is not the video's password.")
         return await self.give(asset, Pass(password_version(digest), round(time.time()) + self._password_pass_s))
 
@@ -121,19 +119,6 @@ class Door:
             raise _refused("This link is for another network address.")
         if given.referrers and visitor.site != self._own_site and not _named(visitor.site, given.referrers):
             raise _refused("This video can't be shown on this site.")
-
-
-def digest(password: str) -> str:
-    """What is kept of a password: argon2id, as its library's authors advise. Takes about 50 ms."""
-    return PasswordHasher().hash(password)
-
-
-def matches(password: str, digest: str) -> bool:
-    """Whether it is the password that this was kept of. Takes about 50 ms."""
-    try:
-        return PasswordHasher().verify(digest, password)
-    except VerificationError:
-        return False
 
 
 def _within(address: str, network: str) -> bool:

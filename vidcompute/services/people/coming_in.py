@@ -13,8 +13,8 @@ from vidcompute.db import acting
 from vidcompute.db.engine import Database
 from vidcompute.errors import FieldProblem, Kind, VidComputeError
 from vidcompute.ports.rates import Allowance, Rates
-from vidcompute.services import mailboxes, organizations
-from vidcompute.services.people import passwords, queries, service, sessions
+from vidcompute.services import mailboxes, organizations, passwords
+from vidcompute.services.people import queries, service, sessions
 from vidcompute.services.people.models import Person, Policy, SessionKind, Started, Visitor
 
 

@@ -9,9 +9,9 @@ from vidcompute.db.outbox import now_ms
 from vidcompute.db.schema_people import persons, proofs
 from vidcompute.errors import FieldProblem, Kind, VidComputeError, invalid
 from vidcompute.ids import new_id
-from vidcompute.services import mail
+from vidcompute.services import mail, passwords
 from vidcompute.services.mail import Mail
-from vidcompute.services.people import passwords, queries, sessions, tokens
+from vidcompute.services.people import queries, sessions, tokens
 from vidcompute.services.people.models import Person, Policy
 
 VERIFY, RESET, CHANGE = "verify", "reset", "change"
