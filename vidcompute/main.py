@@ -81,7 +81,7 @@ async def build(settings: "Settings", url: str) -> Platform:
     from vidcompute.media import ffmpeg
     from vidcompute.services import accounts
     from vidcompute.services.playback import Opening
-    from vidcompute.wiring import cluster, dispatching, guarding, runner, sharing, tracing, uploading, viewing
+    from vidcompute.wiring import cluster, dispatching, guarding, identity, runner, sharing, tracing, uploading, viewing
     from vidcompute.wiring import storage as storages
     from vidcompute.wiring.delivery import delivery
     from vidcompute.wiring.library import Follower
@@ -113,6 +113,7 @@ async def build(settings: "Settings", url: str) -> Platform:
         base_url=base_url,
         rates=both.rates,
         policy=guarding.policy(settings),
+        sign_on=identity.sign_on(settings),
         hub=hub,
         limits=guarding.limits(settings),
         build=Build(version(), commit(), ffmpeg.version(program)),

@@ -171,6 +171,24 @@ class Settings(BaseSettings):
     """How long one stays logged in."""
     access_token_s: Annotated[int, Field(ge=30, le=24 * 3600)] = 600
     """How long an app's access token is good; then it trades its refresh token for the next."""
+    oidc_issuer: Annotated[str, Field(pattern=_ADDRESS, max_length=300)] | None = None
+    """Issuer of an OpenID Connect provider at which people may log in; return address: <base_url>/oauth/callback."""
+    oidc_client_id: str = ""
+    """What that provider knows this server by."""
+    oidc_client_secret: SecretStr | None = None
+    """The secret that goes with it; a public client when left out."""
+    oidc_name: Annotated[str, Field(min_length=1, max_length=60)] = "single sign-on"
+    """What people call that provider."""
+    oidc_domains: Texts = ()
+    """Domains of the e-mail addresses that may log in there; all when left out."""
+    oidc_registration: bool = False
+    """Whether people whom nobody knows yet get an account when they log in there."""
+    oidc_algorithm: Literal["RS256", "PS256", "ES256", "EdDSA"] = "RS256"
+    """What that provider signs ID tokens with; no other algorithm is believed."""
+    oidc_private_addresses: bool = False
+    """Let that provider be on a private or loopback address, and without TLS."""
+    device_login_s: Annotated[int, Field(ge=60, le=3600)] = 600
+    """How long `vidctl login` waits for somebody to let it in."""
     invitation_s: Annotated[int, Field(ge=3600, le=90 * 24 * 3600)] = 7 * 24 * 3600
     """How long an invitation is good."""
     shortest_password: Annotated[int, Field(ge=8, le=100)] = 10
@@ -183,6 +201,8 @@ class Settings(BaseSettings):
     """Mails that strangers may have sent to one mailbox in an hour; four times as many from one address."""
     max_organizations: Annotated[int, Field(ge=0)] = 5
     """Most organizations that one person makes."""
+    max_logo_bytes: Annotated[int, Field(ge=1024, le=16 * 2**20)] = 2**20
+    """Largest logo of an organization that is taken."""
     max_invitations: Annotated[int, Field(ge=0)] = 100
     """Most invitations of one organization that wait to be accepted."""
 

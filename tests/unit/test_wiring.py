@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -10,7 +11,7 @@ from vidcompute.adapters.fanout_memory import MemoryFanout
 from vidcompute.adapters.rates_memory import MemoryRates
 from vidcompute.errors import VidComputeError
 from vidcompute.settings import Settings
-from vidcompute.wiring import sharing, tracing
+from vidcompute.wiring import identity, sharing, tracing
 
 
 async def test_alone_a_server_shares_with_nobody(tmp_path: Path) -> None:
@@ -35,3 +36,16 @@ async def test_an_extra_that_is_not_installed_is_named(tmp_path: Path, monkeypat
 async def test_a_url_that_names_no_redis_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VidComputeError, match="settings_invalid: redis_url"):
         sharing.shared(Settings(data_dir=tmp_path, redis_url=SecretStr("http://x")))
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ({"oidc_issuer": "https://login.example.org"}, "oidc_client_id"),
+        ({"oidc_issuer": "http://login.example.org", "oidc_client_id": "x"}, "https://"),
+    ],
+)
+def test_a_provider_needs_what_belongs_to_it(tmp_path: Path, said: dict[str, Any], wrong: str) -> None:
+    assert identity.sign_on(Settings(data_dir=tmp_path)) is None
+    with pytest.raises(VidComputeError, match=f"settings_invalid: .*{wrong}"):
+        identity.sign_on(Settings(data_dir=tmp_path, **said))

@@ -7,26 +7,24 @@ connection is used twice, so that what one receiver does is felt by nobody else.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
 import httpcore2
 
-from vidcompute.adapters.addresses import Resolve, resolve_host, vetted_addresses
+from vidcompute.adapters.addresses import Resolve, resolve_host
 from vidcompute.adapters.fetch_http import asked_wait_s, header_of, parse_url
+from vidcompute.adapters.vetted import VettedBackend, Vetting
 from vidcompute.errors import Kind, VidComputeError, refused
 from vidcompute.ports.webhooks import Answer
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_CONNECT_S = 5.0
 _BODY_BYTES = 2048
 _BODY_S = 2.0
 _LOOK_UPS = 64  # at a time: as many as there are deliveries under way
-_ADDRESSES = 4
 
 
 @cache
@@ -76,7 +74,7 @@ class HttpWebhookSender:
     def _pool(self) -> httpcore2.AsyncConnectionPool:
         return httpcore2.AsyncConnectionPool(
             ssl_context=self.tls or _trusted(),
-            network_backend=_VettedBackend(self),
+            network_backend=VettedBackend(Vetting(self.resolve, self.allow_private_addresses, self.look_ups)),
             max_connections=1,
             max_keepalive_connections=0,
         )
@@ -114,36 +112,3 @@ async def _beginning(response: httpcore2.Response) -> str:
     if header_of(response, "content-encoding").strip().lower() not in {"", "identity"}:
         return ""
     return taken.decode("utf-8", "replace").replace("\x00", "�")  # which PostgreSQL has no place for
-
-
-class _VettedBackend(httpcore2.AsyncNetworkBackend):
-    """Connects to addresses that were vetted, and to nothing else."""
-
-    def __init__(self, sender: HttpWebhookSender) -> None:
-        self._sender = sender
-        self._plain = httpcore2.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        del timeout
-        last: Exception | None = None
-        for address in (await self._addresses(host, port))[:_ADDRESSES]:
-            try:
-                return await self._plain.connect_tcp(address, port, _CONNECT_S, local_address, socket_options)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                last = error
-        raise last or httpcore2.ConnectError("no address")
-
-    async def _addresses(self, host: str, port: int) -> list[str]:
-        sender = self._sender
-
-        def look_up() -> list[str]:
-            return vetted_addresses(host, port, resolve=sender.resolve, allow_private=sender.allow_private_addresses)
-
-        return await asyncio.get_running_loop().run_in_executor(sender.look_ups, look_up)

@@ -1,4 +1,4 @@
-"""The pages that links in mails lead to: confirm an address, set a password, accept an invitation.
+"""The pages of accounts: log in, let a program in, and what links in mails lead to.
 
 What is secret stands behind the `#` of the link, which browsers send to nobody; the page's script takes it from there
 and asks the API, as any client would.
@@ -15,7 +15,7 @@ from vidcompute.errors import not_found
 
 router = APIRouter(prefix="/account", include_in_schema=False)
 
-PAGES: Final = ("verify", "email", "reset", "invitation")
+PAGES: Final = ("login", "device", "verify", "email", "reset", "invitation")
 _FOLDER = Path(__file__).parent / "account"
 _FILES = {"account.js": "text/javascript", "account.css": "text/css"}
 _HEADERS = {

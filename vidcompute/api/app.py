@@ -13,6 +13,7 @@ from vidcompute.api import (
     admission,
     assets,
     audit,
+    devices,
     docs,
     events,
     feed,
@@ -22,15 +23,18 @@ from vidcompute.api import (
     joblogs,
     jobs,
     keys,
+    logos,
     mails,
     me,
     nodes,
+    oauth,
     one_time,
     openapi,
     organizations,
     people,
     pictures,
     problems,
+    sign_on,
     streams,
     submit,
     uploads,
@@ -59,7 +63,9 @@ _GUARDED = (
     nodes.router,
     people.router,
     me.router,
+    devices.router,
     organizations.router,
+    logos.router,
     keys.router,
     audit.router,
     feed.router,
@@ -69,7 +75,7 @@ _GUARDED = (
 )
 # Nobody is asked: a segment costs no look-up.
 _PUBLIC = (streams.router, pictures.router, watch.router, admission.public_router, one_time.router)
-_APART = (docs.router, account_pages.router, gateway.router)  # no part of the API
+_APART = (docs.router, account_pages.router, oauth.router, sign_on.router, gateway.router)  # no part of the API
 
 
 class Application(FastAPI):

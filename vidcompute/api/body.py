@@ -30,7 +30,7 @@ async def read_limited(request: Request, max_bytes: int) -> bytes:
                 break
         else:
             return bytes(body)
-    detail = f"A JSON body may have {max_bytes} bytes at most."
+    detail = f"The body may have {max_bytes} bytes at most."
     raise VidComputeError(Kind.TOO_LARGE, "body_too_large", detail, extra={"max_bytes": max_bytes})
 
 

@@ -1,4 +1,4 @@
-"""A browser's session: its cookie, and from which pages it counts."""
+"""What a browser keeps for us: cookies, and from which pages that of a session counts."""
 
 from urllib.parse import urlsplit
 
@@ -9,28 +9,35 @@ from vidcompute.api.deps import Deps
 from vidcompute.errors import Kind, VidComputeError
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_NAME = "vidcompute_session"
+SESSION = "vidcompute_session"
+SIGN_ON = "vidcompute_sign_on"  # while one logs in at a provider
 
 
-def name_of(deps: Deps) -> str:
-    """What the cookie is called; over TLS in a way that no other host, and no page without TLS, can set it."""
-    return f"__Host-{_NAME}" if _is_secure(deps) else _NAME
+def name_of(deps: Deps, name: str = SESSION) -> str:
+    """What a cookie is called; over TLS in a way that no other host, and no page without TLS, can set it."""
+    return f"__Host-{name}" if _is_secure(deps) else name
 
 
 def _is_secure(deps: Deps) -> bool:
     return deps.base_url.startswith("https://")
 
 
-def give(response: Response, deps: Deps, secret: str, lifetime_s: int) -> None:
-    """Let the browser keep a session's secret, out of the reach of scripts."""
+def give(response: Response, deps: Deps, secret: str, lifetime_s: int, name: str = SESSION) -> None:
+    """Let the browser keep a secret, out of the reach of scripts."""
     response.set_cookie(
-        name_of(deps), secret, max_age=lifetime_s, path="/", secure=_is_secure(deps), httponly=True, samesite="lax"
+        name_of(deps, name),
+        secret,
+        max_age=lifetime_s,
+        path="/",
+        secure=_is_secure(deps),
+        httponly=True,
+        samesite="lax",
     )
 
 
-def take_back(response: Response, deps: Deps) -> None:
+def take_back(response: Response, deps: Deps, name: str = SESSION) -> None:
     """Let the browser forget it."""
-    response.delete_cookie(name_of(deps), path="/", secure=_is_secure(deps), httponly=True, samesite="lax")
+    response.delete_cookie(name_of(deps, name), path="/", secure=_is_secure(deps), httponly=True, samesite="lax")
 
 
 def check_site(request: Request, deps: Deps) -> None:

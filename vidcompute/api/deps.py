@@ -16,7 +16,7 @@ from vidcompute.ports.rates import Rates
 from vidcompute.ports.storage import Storage
 from vidcompute.services.gauges import DispatchState
 from vidcompute.services.jobs.live import ProgressHub
-from vidcompute.services.people import Policy
+from vidcompute.services.people import Policy, SignOn
 from vidcompute.services.uploads import UploadPolicy
 
 Check = Callable[[], Awaitable[str | None]]
@@ -29,6 +29,7 @@ class Limits:
 
     max_upload_bytes: int = 64 * 2**30
     max_json_bytes: int = 4 * 2**20
+    max_logo_bytes: int = 2**20
     max_api_keys: int = 200
     max_webhooks: int = 20
     max_invitations: int = 100
@@ -51,9 +52,9 @@ class Deps:
 
     `incoming` is the folder of forms under way; `uploading` names that of uploads that can be resumed. Both are on the
     file system of the storage where that is a folder. `base_url` begins every URL that is given out, with no slash at
-    its end. `rates` count tries, `policy` says how people come in. `closing` is set when the server shuts down: streams
-    of events then end. `checks` are asked by `/ready`, by name; `lesser_checks` are of what it can do without.
-    `dispatch_state` is asked by `/metrics`.
+    its end. `rates` count tries, `policy` says how people come in, `sign_on` at whose provider, if at any. `closing` is
+    set when the server shuts down: streams of events then end. `checks` are asked by `/ready`, by name; `lesser_checks`
+    are of what it can do without. `dispatch_state` is asked by `/metrics`.
     """
 
     db: Database
@@ -63,6 +64,7 @@ class Deps:
     base_url: str
     rates: Rates
     policy: Policy = field(default_factory=Policy)
+    sign_on: SignOn | None = None
     hub: ProgressHub = field(default_factory=ProgressHub)
     limits: Limits = field(default_factory=Limits)
     uploading: UploadPolicy = field(default_factory=UploadPolicy)

@@ -11,6 +11,7 @@ from vidcompute.api.auth import Caller, visitor_of
 from vidcompute.api.body import parse, read_limited, takes
 from vidcompute.api.declared import SessionId, problems
 from vidcompute.api.deps import Given
+from vidcompute.api.organizations import view
 from vidcompute.api.people import Entrance
 from vidcompute.api.views import when
 from vidcompute.db.outbox import now_ms
@@ -188,7 +189,7 @@ async def create_organization(request: Request, caller: Caller, deps: Given) -> 
     wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.OrganizationWish)
     most = deps.limits.max_organizations
     made = await deps.db.write(organizations.create, caller.person_id, caller.name, wish.name, most=most)
-    return schemas.Organization(id=made.id, name=made.name, slug=made.slug, created_at=when(made.created_ms))
+    return view(made)
 
 
 @router.post(

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from vidcompute.api import admission, event_schemas, people_schemas, told, upload_schemas
+from vidcompute.api import admission, device_schemas, event_schemas, people_schemas, told, upload_schemas
 from vidcompute.api.account_schemas import KeyRotation, KeyWish
 from vidcompute.api.problems import MEDIA_TYPE, Problem
 from vidcompute.api.schemas import EXAMPLES, AssetChanges, Resumption
@@ -134,6 +134,7 @@ def _add_bodies(schemas: dict[str, Any]) -> None:
         upload_schemas.UploadRequest,
         *admission.BODIES,
         *event_schemas.BODIES,
+        *device_schemas.TAKEN,
         *people_schemas.TAKEN,
     )
     _, found = models_json_schema(

@@ -22,7 +22,7 @@ router = APIRouter(prefix="/api/v1", tags=["people"])
 )
 async def get_organization(caller: Caller, deps: Given) -> schemas.Organization:
     """The organization that the key, or `X-Organization`, stands for."""
-    return _view(await deps.db.read(organizations.get, caller.organization_id))
+    return view(await deps.db.read(organizations.get, caller.organization_id))
 
 
 @router.patch(
@@ -36,11 +36,18 @@ async def update_organization(request: Request, caller: Caller, deps: Given) -> 
     """Change its name, or its name in addresses."""
     wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.OrganizationChanges)
     changes = Changes(wish.name, wish.slug)
-    return _view(await deps.db.write(organizations.change, caller.organization_id, changes))
+    return view(await deps.db.write(organizations.change, caller.organization_id, changes))
 
 
-def _view(found: Organization) -> schemas.Organization:
-    return schemas.Organization(id=found.id, name=found.name, slug=found.slug, created_at=when(found.created_ms))
+def view(found: Organization) -> schemas.Organization:
+    """An organization on the wire."""
+    return schemas.Organization(
+        id=found.id,
+        name=found.name,
+        slug=found.slug,
+        logo_digest=found.logo_digest,
+        created_at=when(found.created_ms),
+    )
 
 
 @router.post(

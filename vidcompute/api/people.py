@@ -37,8 +37,12 @@ Entrance = Annotated[Door, Depends(door_of)]
 
 @router.get("/ways-in", operation_id="get_ways_in", summary="How does one come in?")
 async def get_ways_in(deps: Given) -> schemas.WaysIn:
-    """Whether one can register, and what a password must be like."""
-    return schemas.WaysIn(registration=deps.policy.registration, shortest_password=deps.policy.shortest_password)
+    """Whether one can register, what a password must be like, and at whose provider one can log in."""
+    return schemas.WaysIn(
+        registration=deps.policy.registration,
+        shortest_password=deps.policy.shortest_password,
+        provider=None if deps.sign_on is None else deps.sign_on.name,
+    )
 
 
 @router.post(

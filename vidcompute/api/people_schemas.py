@@ -34,6 +34,8 @@ class WaysIn(_Sent):
     registration: Registration
     shortest_password: int
     """Characters that a password has at least."""
+    provider: str | None
+    """The name of the provider at which one can log in, at `/oauth/login`; null where there is none."""
 
 
 class Registering(_Taken):
@@ -227,6 +229,8 @@ class Organization(_Sent):
     name: str
     slug: str | None
     """Its name in addresses."""
+    logo_digest: str | None
+    """Of the picture at `/organization/logo`: another one where that changes; null where there is none."""
     created_at: Time
 
 

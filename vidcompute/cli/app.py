@@ -12,9 +12,11 @@ from vidcompute.cli import (
     frames,
     jobs,
     keys,
+    login,
     machine,
     mails,
     members,
+    orgs,
     plan,
     run,
     signing,
@@ -27,7 +29,7 @@ from vidcompute.cli.local import Local
 _HELP = """Self-hosted video infrastructure: a video goes in, streams, images and frames come out.
 
 The server and its key are found by themselves on the machine that serves; elsewhere name them with --server and --key,
-or VIDCOMPUTE_SERVER and VIDCOMPUTE_API_KEY. Every command takes --json.
+or VIDCOMPUTE_SERVER and VIDCOMPUTE_API_KEY, or log in by `vidctl login`. Every command takes --json.
 """
 
 
@@ -42,7 +44,7 @@ def create_app(local: Local) -> typer.Typer:
         context.obj = local
 
     work = (submit, upload, frames, plan, checking, jobs, dead, assets)
-    for part in (*work, signing, keys, members, audit, events, webhooks, mails, run, cluster, machine):
+    for part in (*work, signing, login, orgs, keys, members, audit, events, webhooks, mails, run, cluster, machine):
         part.add_to(app)
     begin.__doc__ = _HELP
     return app

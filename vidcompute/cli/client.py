@@ -48,13 +48,15 @@ def is_loopback(url: str) -> bool:
 
 
 def problem_of(response: httpx2.Response) -> VidComputeError:
-    """The error that an answer tells of: problem details (RFC 9457), or whatever else came."""
+    """The error that an answer tells of: problem details (RFC 9457), an error of OAuth, or whatever else came."""
     status = response.status_code
     kind = _KIND_OF_STATUS.get(status, Kind.INVALID if status < 500 else Kind.UNAVAILABLE)
     try:
         document = response.json()
         problems = tuple(FieldProblem(p["pointer"], p["detail"], p["code"]) for p in document.get("problems", ()))
         told = {name: document[name] for name in ("status", "request_id") if name in document}
+        if "error" in document:  # RFC 6749, 5.2
+            return VidComputeError(kind, document["error"], document["error_description"])
         return VidComputeError(kind, document["code"], document["detail"], problems=problems, extra=told)
     except (ValueError, KeyError, TypeError, AttributeError):
         detail = f"{response.url} answered {status} {response.reason_phrase}: is a VidCompute server there?"
@@ -71,11 +73,14 @@ def unreachable(url: str, error: Exception) -> VidComputeError:
 class Api:
     """One server's API. Every method raises VidComputeError: the server's own problem, or `server_unreachable`."""
 
-    def __init__(self, endpoint: Endpoint, transport: httpx2.BaseTransport | None = None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, transport: httpx2.BaseTransport | None = None, auth: httpx2.Auth | None = None
+    ) -> None:
         self.url = endpoint.url.rstrip("/")
         self._client = httpx2.Client(
             base_url=self.url,
             headers={"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {},
+            auth=auth,
             timeout=httpx2.Timeout(_READ_S, connect=_CONNECT_S),
             trust_env=not is_loopback(self.url),
             transport=transport,

@@ -1,4 +1,4 @@
-"""The commands about API keys: list, create, rotate, revoke; and whoami."""
+"""The commands about API keys: list, create, rotate, revoke."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -95,19 +95,9 @@ def revoke(session: Session, key_id: KeyArgument) -> int | None:
     return None
 
 
-def whoami(session: Session) -> int | None:
-    """Show who the key stands for, and what it may do."""
-    found = session.api.get("/api/v1/caller")
-    session.output.json(found)
-    rows = [(name, found[name]) for name in ("name", "key_id", "person_id", "organization_id", "role") if found[name]]
-    session.output.table(("", ""), [*rows, ("scopes", " ".join(found["scopes"]))])
-    return None
-
-
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="List, make, replace and revoke API keys.", no_args_is_help=True)
     for name, function in (("list", list_keys), ("create", create), ("rotate", rotate), ("revoke", revoke)):
         command(group, name)(function)
     app.add_typer(group, name="keys", rich_help_panel="Access")
-    command(app, "whoami", rich_help_panel="Access")(whoami)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from vidcompute.cli.logins import default_path
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -188,8 +190,8 @@ class Local:
     plans) under the media part of a job's spec. `commands` gives the command lines of a plan's nodes, by node id, for
     a source at that path. `sample` gives a video to begin with, made on first use. `cluster` takes the token's file,
     where one is named. `mover` moves the library to another storage. `outbox` is the folder of mails
-    that no server takes. `transport` is what HTTP requests go through
-    (httpx2's own when None).
+    that no server takes. `transport` is what HTTP requests go through (httpx2's own when None), `logins` the file of
+    `vidctl login`.
     """
 
     find: Callable[[], Endpoint]
@@ -205,3 +207,4 @@ class Local:
     outbox: Callable[[], Path]
     mover: Callable[[], Mover] | None = None
     transport: Any = None
+    logins: Path = field(default_factory=default_path)

@@ -1,4 +1,4 @@
-"""The commands about the members of an organization: list, invite, role, remove."""
+"""The commands about the members of an organization: list, invite, role, remove, transfer."""
 
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import is_id
 
 MEMBERS = "/api/v1/members"
+TRANSFER = "/api/v1/organization/transfer"
 INVITATIONS = "/api/v1/invitations"
 
 PersonArgument = Annotated[str, typer.Argument(metavar="PERSON", help="A person's id.")]
@@ -72,9 +73,24 @@ def remove(
     return None
 
 
+def transfer(session: Session, person_id: PersonArgument) -> int | None:
+    """Make a member the owner of the organization, and be an admin from then on."""
+    path_of(person_id)
+    member = session.api.post(TRANSFER, {"person_id": person_id})
+    session.output.json(member)
+    session.output.say(f"{member['email']} is the owner now")
+    return None
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands, as a group."""
     group = typer.Typer(help="List, invite and remove members; change their roles.", no_args_is_help=True)
-    for name, function in (("list", list_members), ("invite", invite), ("role", role), ("remove", remove)):
+    for name, function in (
+        ("list", list_members),
+        ("invite", invite),
+        ("role", role),
+        ("remove", remove),
+        ("transfer", transfer),
+    ):
         command(group, name)(function)
     app.add_typer(group, name="members", rich_help_panel="Access")

@@ -9,6 +9,7 @@ import typer
 
 from vidcompute.cli.exit_codes import ExitCode, of_kind
 from vidcompute.cli.local import Endpoint, Local
+from vidcompute.cli.logins import Login, Logins
 from vidcompute.cli.output import Output
 from vidcompute.errors import Kind, VidComputeError
 
@@ -24,7 +25,7 @@ _ServerUrl = Annotated[
         "--server",
         metavar="URL",
         envvar="VIDCOMPUTE_SERVER",
-        help="The server's address; left out, the one of this machine.",
+        help="The server's address; left out, the one that was logged in to, or that of this machine.",
         rich_help_panel="Server",
     ),
 ]
@@ -34,7 +35,7 @@ _ApiKey = Annotated[
         "--key",
         envvar="VIDCOMPUTE_API_KEY",
         show_envvar=True,
-        help="The API key; left out, the one in the data folder.",
+        help="The API key; left out, a login, or the key in the data folder.",
         rich_help_panel="Server",
     ),
 ]
@@ -51,8 +52,39 @@ class Session:
 
     @cached_property
     def api(self) -> "Api":
-        """The server's API; `server_not_found` (kind unavailable), `api_key_missing` (kind unauthenticated)."""
+        """The server's API, by a key that was given, else a login, else the key of this machine.
+
+        `server_not_found` (kind unavailable), `api_key_missing` (kind unauthenticated).
+        """
+        if self._key is None:
+            url = self.logins.current() if self._server is None else _checked(self._server)
+            if url is not None and self.logins.of(url) is not None:
+                return self.signed_in(url)
         return self.connect(self._endpoint())
+
+    @cached_property
+    def logins(self) -> Logins:
+        """What `vidctl login` has kept."""
+        return Logins(self.local.logins)
+
+    def server_url(self) -> str:
+        """The server that was named, else the one that was logged in to, else this machine's; `server_not_found`."""
+        if self._server is not None:
+            return _checked(self._server)
+        return self.logins.current() or self.local.find().url.rstrip("/")
+
+    def login(self) -> Login | None:
+        """The login that requests are made by; None where it is a key."""
+        return None if self._key is not None else self.logins.of(self.server_url())
+
+    def signed_in(self, url: str) -> "Api":
+        """The API of a server in the name of who has logged in there."""
+        from vidcompute.cli.client import Api
+        from vidcompute.cli.signed_in import SignedIn
+
+        nobody = Endpoint(url, "")
+        auth = SignedIn(self.logins, url, lambda: self.connect(nobody))
+        return Api(nobody, self.local.transport, auth)
 
     def connect(self, endpoint: Endpoint) -> "Api":
         """The API of a given server."""
@@ -64,10 +96,7 @@ class Session:
         if self._server is None:
             found = self.local.find()
             return Endpoint(found.url, self._key or found.key)
-        url = self._server.rstrip("/")
-        if not url.startswith(("http://", "https://")):
-            detail = f"The server's address {url!r} must begin with http:// or https://."
-            raise VidComputeError(Kind.INVALID, "server_invalid", detail)
+        url = _checked(self._server)
         return Endpoint(url, self._key or self._key_of(url))
 
     def _key_of(self, url: str) -> str:
@@ -77,7 +106,7 @@ class Session:
         except VidComputeError:
             found = None
         if found is None or found.url.rstrip("/") != url:
-            detail = f"There is no key for {url} on this machine; give one with --key or VIDCOMPUTE_API_KEY."
+            detail = f"There is no key for {url} on this machine: log in by `vidctl login --server {url}`, or give one."
             raise VidComputeError(Kind.UNAUTHENTICATED, "api_key_missing", detail)
         return found.key
 
@@ -85,6 +114,14 @@ class Session:
         """Let go of the connections."""
         if "api" in vars(self):
             self.api.close()
+
+
+def _checked(server: str) -> str:
+    url = server.rstrip("/")
+    if not url.startswith(("http://", "https://")):
+        detail = f"The server's address {url!r} must begin with http:// or https://."
+        raise VidComputeError(Kind.INVALID, "server_invalid", detail)
+    return url
 
 
 def carry_out(session: Session, work: Callable[[], int | None]) -> int:

@@ -218,6 +218,29 @@ class DeliveryPage(TypedDict):
 DeliveryStatus: TypeAlias = "Literal['waiting', 'delivered', 'failed']"
 
 
+class Device(TypedDict):
+    """A program that asks to be let in."""
+
+    agent: str
+    address: str
+    asked_at: str
+    expires_at: str
+
+
+class DeviceAnswer(TypedDict):
+    """What a person says to a program that asks to be let in."""
+
+    code: str
+    allow: bool
+    organization_id: NotRequired[str | None]
+
+
+class DeviceCode(TypedDict):
+    """The code that a program shows."""
+
+    code: str
+
+
 class Effort(TypedDict):
     """Seconds of work."""
 
@@ -804,6 +827,7 @@ class Organization(TypedDict):
     id: str
     name: str
     slug: str | None
+    logo_digest: str | None
     created_at: str
 
 
@@ -1271,6 +1295,7 @@ class WaysIn(TypedDict):
 
     registration: Literal["open", "invitation", "closed"]
     shortest_password: int
+    provider: str | None
 
 
 class Webhook(TypedDict):
@@ -1741,6 +1766,14 @@ class Client:
         """Accept an invitation"""
         return cast("Joined", self._send("POST", "/api/v1/invitations/accept", json=body).json())
 
+    def view_device(self, body: DeviceCode) -> Device:
+        """Who asks to be let in?"""
+        return cast("Device", self._send("POST", "/api/v1/devices/view", json=body).json())
+
+    def answer_device(self, body: DeviceAnswer) -> None:
+        """Let a program in, or not"""
+        self._send("POST", "/api/v1/devices/answer", json=body)
+
     def get_organization(self) -> Organization:
         """Read the organization"""
         return cast("Organization", self._send("GET", "/api/v1/organization").json())
@@ -1786,6 +1819,18 @@ class Client:
     def revoke_invitation(self, invitation_id: str) -> None:
         """Take an invitation back"""
         self._send("DELETE", f"/api/v1/invitations/{_quote(str(invitation_id), safe='')}")
+
+    def get_logo(self) -> Iterator[bytes]:
+        """The organization's logo"""
+        return self._bytes("/api/v1/organization/logo")
+
+    def put_logo(self, content: bytes | Iterator[bytes]) -> None:
+        """Give the organization a logo"""
+        self._send("PUT", "/api/v1/organization/logo", content=content)
+
+    def delete_logo(self) -> None:
+        """Let the organization have no logo"""
+        self._send("DELETE", "/api/v1/organization/logo")
 
     def get_caller(self) -> Caller:
         """Who am I?"""

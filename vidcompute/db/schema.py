@@ -73,6 +73,7 @@ organizations = Table(
     _id(),
     Column("name", String(200), nullable=False),
     Column("slug", String(60)),  # a name for addresses
+    Column("logo_digest", String(64)),  # of the picture in `logos`
     _created(),
     Index("ix_organizations_slug", "slug", unique=True),
 )

@@ -3,7 +3,7 @@
 Of every secret that is given out (cookies, tokens, links in mails) a row has the SHA-256 alone, in hexadecimal.
 """
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, String, Table
 
 from vidcompute.db.schema import Milliseconds, metadata
 
@@ -88,4 +88,47 @@ proofs = Table(
     CheckConstraint("purpose IN ('verify', 'reset', 'change')", name="purpose"),
     Index("ix_proofs_person_id", "person_id", "purpose"),
     Index("ix_proofs_expires_ms", "expires_ms"),
+)
+
+device_logins = Table(
+    "device_logins",  # programs that ask to be logged in, until a person has answered and they have taken note
+    metadata,
+    Column("digest", String(64), primary_key=True),  # of what the program holds
+    Column("code_digest", String(64), nullable=False, unique=True),  # of what a person types
+    Column("agent", String(300), nullable=False),  # what the program calls itself
+    Column("address", String(64), nullable=False),
+    Column("interval_s", Integer, nullable=False),  # how long it is to wait between two questions
+    Column("asked_ms", Milliseconds),  # its last question
+    Column("answer", String(16)),
+    Column("person_id", ForeignKey("persons.id", ondelete="CASCADE")),  # who answered
+    Column("organization_id", ForeignKey("organizations.id", ondelete="CASCADE")),  # where it begins to work
+    Column("created_ms", Milliseconds, nullable=False),
+    Column("expires_ms", Milliseconds, nullable=False),
+    CheckConstraint("answer IN ('allowed', 'denied')", name="answer"),
+    Index("ix_device_logins_expires_ms", "expires_ms"),
+)
+
+logos = Table(
+    "logos",  # small, and made by us: a PNG of nothing but pixels
+    metadata,
+    Column("organization_id", ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True),
+    Column("picture", LargeBinary, nullable=False),
+)
+
+identities = Table(
+    "identities",  # people as a provider knows them
+    metadata,
+    Column("issuer", String(300), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("person_id", ForeignKey("persons.id", ondelete="CASCADE"), nullable=False),
+    Column("created_ms", Milliseconds, nullable=False),
+    Index("ix_identities_person_id", "person_id"),
+)
+
+provider_logins = Table(
+    "provider_logins",  # log-ins that were begun at a provider, and end once
+    metadata,
+    Column("digest", String(64), primary_key=True),  # of what the browser holds meanwhile
+    Column("expires_ms", Milliseconds, nullable=False),
+    Index("ix_provider_logins_expires_ms", "expires_ms"),
 )

@@ -59,6 +59,8 @@ def _timers(settings: Settings, db: Database, storage: SwitchedStorage) -> list[
         Timer("idempotency", _HOURLY, idempotency.purge),
         Timer("sessions", _HOURLY, people.purge_sessions),
         Timer("links", _HOURLY, people.purge_links),
+        Timer("device-logins", _HOURLY, people.purge_devices),
+        Timer("sign-ons", _HOURLY, people.purge_sign_ons),
         Timer("signing-key", _MONTHLY, _change_signing_key),
         Timer("audit", _HOURLY, lambda conn: audit.prune(conn, outbox.now_ms() - audited_ms)),
         Timer("uploads", _OFTEN, errand=lambda: uploads.sweep(db, uploading.policy(settings).folder, kept_ms=kept_ms)),

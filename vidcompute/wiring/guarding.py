@@ -18,6 +18,7 @@ def limits(settings: "Settings") -> Limits:
     return Limits(
         max_upload_bytes=settings.max_upload_bytes,
         max_json_bytes=settings.max_json_bytes,
+        max_logo_bytes=settings.max_logo_bytes,
         max_api_keys=settings.max_api_keys,
         max_webhooks=settings.max_webhooks,
         max_invitations=settings.max_invitations,
@@ -32,6 +33,7 @@ def policy(settings: "Settings") -> Policy:
         registration=settings.registration,
         session_ms=settings.session_s * 1000,
         access_ms=settings.access_token_s * 1000,
+        device_ms=settings.device_login_s * 1000,
         shortest_password=settings.shortest_password,
         attempts=_within(settings.login_attempts, _TEN_MINUTES_S),
         attempts_from=_within(settings.login_attempts_per_address, _TEN_MINUTES_S),

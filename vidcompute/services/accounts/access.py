@@ -159,6 +159,9 @@ OPERATIONS: Mapping[str, Rule] = {
     # organizations and their members
     "get_organization": Scope.ORGANIZATION_READ,
     "update_organization": Scope.ORGANIZATION_WRITE,
+    "get_logo": Scope.ORGANIZATION_READ,
+    "put_logo": Scope.ORGANIZATION_WRITE,
+    "delete_logo": Scope.ORGANIZATION_WRITE,
     "transfer_ownership": Scope.OWNERSHIP_WRITE,
     "list_members": Scope.MEMBERS_READ,
     "get_member": Scope.MEMBERS_READ,
@@ -177,6 +180,8 @@ OPERATIONS: Mapping[str, Rule] = {
     "end_session": Entry.PERSON,
     "end_other_sessions": Entry.PERSON,
     "log_out": Entry.PERSON,
+    "view_device": Entry.PERSON,
+    "answer_device": Entry.PERSON,
     "list_organizations": Entry.PERSON,
     "create_organization": Entry.PERSON,
     "leave_organization": Entry.PERSON,

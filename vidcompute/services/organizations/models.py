@@ -7,12 +7,13 @@ from vidcompute.services.accounts import Role
 
 @dataclass(frozen=True)
 class Organization:
-    """A tenant. `slug` is its name in addresses."""
+    """A tenant. `slug` is its name in addresses, `logo_digest` tells one logo from another."""
 
     id: str
     name: str
     slug: str | None
     created_ms: int
+    logo_digest: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, exists, func, select
 
 from vidcompute.db.schema import organizations
-from vidcompute.db.schema_people import invitations, memberships, persons
-from vidcompute.errors import not_found
+from vidcompute.db.schema_people import invitations, logos, memberships, persons
+from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.services.accounts import Role
 from vidcompute.services.organizations.models import Invitation, Member, Organization
 from vidcompute.services.paging import Page, page_of, parse_cursor
@@ -21,6 +21,15 @@ def get(conn: Connection, organization_id: str) -> Organization:
     if row is None:
         raise not_found("organization", organization_id)
     return Organization(**row._mapping)
+
+
+def logo(conn: Connection, organization_id: str) -> bytes:
+    """The organization's logo, a PNG; `logo_not_found`."""
+    query = select(logos.c.picture).where(logos.c.organization_id == organization_id)
+    found: bytes | None = conn.execute(query).scalar()
+    if found is None:
+        raise VidComputeError(Kind.NOT_FOUND, "logo_not_found", "This organization has no logo.")
+    return found
 
 
 def slug_is_taken(conn: Connection, slug: str) -> bool:

@@ -195,15 +195,15 @@ async def change_email(door: Door, person_id: str, current: str, email: str, vis
 async def _limit_logins(door: Door, account: str, visitor: Visitor) -> None:
     """Count a try of a secret, against the account (where it is known) and the address that it came from."""
     policy = door.policy
-    await _take(door.rates, f"login-from:{visitor.address}", policy.attempts_from)
+    await count_try(door.rates, f"login-from:{visitor.address}", policy.attempts_from)
     if account:
-        await _take(door.rates, f"login:{_hidden(account)}", policy.attempts)
+        await count_try(door.rates, f"login:{_hidden(account)}", policy.attempts)
 
 
 async def _limit_mails(door: Door, mailbox: str, visitor: Visitor) -> None:
     """Count a mail that a stranger has sent, against the mailbox and the address that it came from."""
-    await _take(door.rates, f"mail-from:{visitor.address}", door.policy.mails_from)
-    await _take(door.rates, f"mail:{_hidden(mailbox)}", door.policy.mails)
+    await count_try(door.rates, f"mail-from:{visitor.address}", door.policy.mails_from)
+    await count_try(door.rates, f"mail:{_hidden(mailbox)}", door.policy.mails)
 
 
 def _hidden(mailbox: str) -> str:
@@ -211,7 +211,8 @@ def _hidden(mailbox: str) -> str:
     return hashlib.sha256(mailbox.encode()).hexdigest()[:24]
 
 
-async def _take(rates: Rates, name: str, allowance: Allowance) -> None:
+async def count_try(rates: Rates, name: str, allowance: Allowance) -> None:
+    """Count a try; `too_many_attempts` (rate limited) where there were enough of this name."""
     taken = await rates.take(name, allowance)
     if not taken.allowed:
         wait_s = max(1, round(taken.retry_after_s))

@@ -19,7 +19,8 @@ class Policy:
     """How people come in, how long what they are given lasts, and how often they may try.
 
     `attempts` are log-ins into one account, `attempts_from` those from one address; `mails` are those that strangers
-    may have sent to one mailbox, `mails_from` those that one address may ask for.
+    may have sent to one mailbox, `mails_from` those that one address may ask for. `device_ms` is how long a program may
+    wait for somebody to let it in.
     """
 
     registration: Registration = "invitation"
@@ -27,6 +28,7 @@ class Policy:
     access_ms: int = 10 * MINUTE_MS
     verify_ms: int = DAY_MS
     reset_ms: int = HOUR_MS
+    device_ms: int = 10 * MINUTE_MS
     shortest_password: int = 10
     attempts: Allowance = field(default_factory=lambda: Allowance(10, 10 / 600))
     attempts_from: Allowance = field(default_factory=lambda: Allowance(100, 100 / 600))
@@ -97,3 +99,31 @@ class Started:
     expires_ms: int
     cookie: str | None = field(default=None, repr=False)
     tokens: Tokens | None = None
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What a program that asks to be logged in is given: a secret of its own, a code to show, and how often to ask."""
+
+    device_code: str = field(repr=False)
+    user_code: str = field(repr=False)
+    lifetime_ms: int
+    interval_s: int
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A program that asks to be logged in: what it calls itself, where it is, since when, until when."""
+
+    agent: str
+    address: str
+    created_ms: int
+    expires_ms: int
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """A program that was let in, and the organization in which it begins to work."""
+
+    started: Started
+    organization_id: str | None

@@ -5,7 +5,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from vidcompute.db.schema import organizations, secrets
-from vidcompute.db.schema_people import memberships, persons, proofs, refresh_tokens, sessions
+from vidcompute.db.schema_people import (
+    device_logins,
+    identities,
+    memberships,
+    persons,
+    proofs,
+    refresh_tokens,
+    sessions,
+)
 from vidcompute.errors import not_found
 from vidcompute.services.accounts import Role
 from vidcompute.services.people.models import Membership, Person, Session
@@ -92,6 +100,21 @@ def proof(conn: Connection, digest: str, at_ms: int) -> AnyRow | None:
     """What a link in a mail proves, while it is good: person_id, purpose, email."""
     query = select(proofs.c.person_id, proofs.c.purpose, proofs.c.email)
     return conn.execute(query.where(proofs.c.digest == digest, proofs.c.expires_ms > at_ms)).one_or_none()
+
+
+def device_login(conn: Connection, *, digest: str = "", code_digest: str = "") -> AnyRow | None:
+    """The program that asks to be logged in and holds, or shows, the secret with this digest; all of its row."""
+    query = select(device_logins)
+    query = query.where(device_logins.c.digest == digest if digest else device_logins.c.code_digest == code_digest)
+    return conn.execute(query).one_or_none()
+
+
+def by_identity(conn: Connection, issuer: str, subject: str) -> Person | None:
+    """The person whom a provider knows by this subject; None where it is nobody's."""
+    query = select(*_PERSON).join(identities, identities.c.person_id == persons.c.id)
+    query = query.where(identities.c.issuer == issuer, identities.c.subject == subject)
+    row = conn.execute(query).one_or_none()
+    return None if row is None else Person(**row._mapping)
 
 
 def secret(conn: Connection, name: str) -> str | None:
