@@ -12,7 +12,8 @@ POINTS = {
     "attempt.published": "An artifact's files are stored; nobody has been told.",
     "attempt.ended": "The dispatcher knows how an attempt ended; no row does.",
     "source.stored": "An upload's bytes are stored; no row names them.",
-    "asset.removed": "An asset's rows are gone; its files are not.",
+    "cleanup.taken": "The rows of what a clean-up takes are gone; the files are not.",
+    "cleanup.removed": "The files are gone as well; the next few things are untouched.",
     "lease.taken": "A dispatcher leads, and has not looked at what was running.",
 }
 """Between a step outside the database and the row that tells of it: what the process had just done."""

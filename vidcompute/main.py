@@ -340,6 +340,12 @@ def _mover(settings: "Settings") -> "Mover":
     return Mover(settings)
 
 
+def _fsck(settings: "Settings", tell: Callable[[Any], object], *, mend: bool) -> None:
+    from vidcompute.wiring.examining import fsck
+
+    fsck(settings, tell, mend=mend)
+
+
 def _cluster(token_file: Path | None) -> "Cluster":
     from vidcompute.wiring.cluster import own_node
 
@@ -374,6 +380,7 @@ def vidctl() -> None:
         planner=_planner,
         prove_storage=_prove_storage,
         mover=_mover,
+        fsck=_fsck,
         serve=serve_command,
         cluster=_cluster,
         describe_api=_api_document,

@@ -163,6 +163,12 @@ class Settings(BaseSettings):
     """How long events are kept for streams that resume."""
     audit_retention_s: Annotated[int, Field(ge=3600)] = 400 * 24 * 3600
     """How long the audit log is kept."""
+    undo_s: Annotated[int, Field(ge=0, le=3650 * 24 * 3600)] = 7 * 24 * 3600
+    """How long a deleted asset can be restored; after that the next clean-up takes it for good."""
+    cleanup_times: str = "0 2 * * *"
+    """When the clean-up runs, as a cron expression."""
+    cleanup_timezone: str = "UTC"
+    """Time zone of these times, such as Europe/Berlin."""
     max_api_keys: Annotated[int, Field(ge=1)] = 200
     """Most living API keys of one organization."""
     registration: Literal["open", "invitation", "closed"] = "invitation"

@@ -16,7 +16,7 @@ from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.adapters.storage_gateway import GatewayStorage
 from vidcompute.api import deps, gateway, problems
 from vidcompute.api.deps import Deps
-from vidcompute.ports.storage import Storage
+from vidcompute.ports.storage import ScannableStorage, Storage
 
 
 class Everything:
@@ -48,7 +48,7 @@ class Gateway:
     """One server in a thread; each token is the folder that it opens."""
 
     port: int = field(default_factory=free_port)
-    storages: dict[str, Storage] = field(default_factory=dict)
+    storages: dict[str, ScannableStorage] = field(default_factory=dict)
     server: uvicorn.Server | None = None
 
     @property
@@ -71,7 +71,7 @@ class Gateway:
         nothing = cast(Any, None)
         return Deps(nothing, self.storages[folder], nothing, Path(folder) / "arriving", "", nothing)
 
-    def storage(self, folder: Path, behind: Storage | None = None) -> NodeStorage:
+    def storage(self, folder: Path, behind: ScannableStorage | None = None) -> NodeStorage:
         """What a node sees of this storage, or of a folder's."""
         storage = self.storages[str(folder)] = behind or FolderStorage(folder / "storage")
         return NodeStorage(self.url, str(folder), storage)

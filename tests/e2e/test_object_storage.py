@@ -34,7 +34,7 @@ def url(swift_bucket: str) -> str:
 
 @pytest.fixture
 def driver(swift_server: SwiftServer, url: str, tmp_path: Path) -> Generator[Driver]:
-    with running(tmp_path / "data", **swift_server.settings(url)) as made:
+    with running(tmp_path / "data", VIDCOMPUTE_UNDO_S="0", **swift_server.settings(url)) as made:
         yield made
 
 
@@ -67,8 +67,8 @@ def test_a_job_is_done_on_s3(driver: Driver, clip: ClipMaker, swift_server: Swif
     assert "not-a-secret" not in driver.server.log_text()
     again = driver.done(driver.submit(short(clip), renditions=RENDITIONS, outputs=OUTPUTS)["id"])
     assert set(driver.attempts(again["id"]).values()) == {0}
-    for asset_id in {job["asset"]["id"], again["asset"]["id"]}:
-        assert driver.http.delete(f"/api/v1/assets/{asset_id}").status_code == 204
+    held_bytes = swift_server.size_bytes(url)
+    assert driver.purge(job["asset"]["id"], again["asset"]["id"])["freed_bytes"] == held_bytes
     assert swift_server.keys(url) == []
 
 
@@ -78,12 +78,13 @@ def test_a_job_is_done_on_gcs(google_server: GoogleServer, clip: ClipMaker, tmp_
         "VIDCOMPUTE_STORAGE_URL": f"gs://{bucket}/library",
         "VIDCOMPUTE_STORAGE_ENDPOINT": google_server.endpoint,
         "VIDCOMPUTE_STORAGE_SERVICE_ACCOUNT": str(google_server.account_file),
+        "VIDCOMPUTE_UNDO_S": "0",
     }
     with running(tmp_path / "data", **settings) as driver:
         job = driver.done(driver.submit(clip("mpeg2_mp3_144p15_2s"), renditions=[{"height": 144}])["id"])
         assert breaches(driver, job["asset"]["playback_id"]) == []
         assert google_server.buckets[bucket]
-        assert driver.http.delete(f"/api/v1/assets/{job['asset']['id']}").status_code == 204
+        driver.purge(job["asset"]["id"])
         assert not google_server.buckets[bucket]
 
 

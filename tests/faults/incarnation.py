@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 import os
+import select
 import signal
 import socket
 import time
@@ -29,7 +30,7 @@ from vidcompute.db.engine import Database
 from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
 from vidcompute.errors import VidComputeError
 from vidcompute.pipeline.spec import JobSpec
-from vidcompute.services import accounts, assets, housekeeping, idempotency, jobs, uploads
+from vidcompute.services import accounts, assets, housekeeping, idempotency, jobs, retention, uploads
 from vidcompute.services.idempotency import Answer, Request
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.services.uploads.receiver import Received
@@ -75,12 +76,20 @@ class RefusedError(Exception):
 class Incarnation:
     """The test's side. Ends with `stop`, by its doom, or by `close`."""
 
-    def __init__(self, place: Place, *, doom: Doom | None = None, seed: int = 0, holder: str = "one") -> None:
+    def __init__(
+        self,
+        place: Place,
+        *,
+        doom: Doom | None = None,
+        seed: int = 0,
+        holder: str = "one",
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         ours, theirs = socket.socketpair()
         self.doom = doom
         self.status: int | None = None
         self._connection = ours
-        ours.settimeout(PATIENCE_S)
+        ours.settimeout(patience_s)
         self.pid = os.fork()
         if self.pid == 0:
             ours.close()
@@ -104,6 +113,13 @@ class Incarnation:
             raise RefusedError(answer["refused"])
         assert "broken" not in answer, answer["broken"]
         return answer["ok"]
+
+    def ask_and_kill(self, op: str, within_s: float) -> None:
+        """Ask for something, and kill it after a while, or when it has answered."""
+        self._file.write(json.dumps([op, {}]).encode() + b"\n")
+        self._file.flush()
+        select.select([self._connection], [], [], within_s)
+        self.close()
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
@@ -191,6 +207,11 @@ class _Platform:
             "set_clock": self._set_clock,
             "rest": self._rest,
             "delete": self._delete,
+            "restore": self._restore,
+            "keep": self._keep,
+            "clean": self._clean,
+            "lose": self._lose,
+            "mend": self._mend,
             "cancel": self._of_a_job(jobs.cancel),
             "retry": self._of_a_job(lambda *a, **k: jobs.retry(*a, **k).job),
         }
@@ -270,6 +291,19 @@ class _Platform:
         later_ms = outbox.now_ms() + 24 * 3_600_000
         return (await housekeeping.collect(self._db, self._storage, before_ms=later_ms)).removed
 
+    async def _lose(self, job_id: str, labels: list[str]) -> None:
+        """As a disk does that loses files."""
+        made = await self._db.read(jobs.artifacts_of, toys.ORG, job_id)
+        for label in labels:
+            if label in made:
+                await self._storage.delete_prefix(made[label].storage_prefix)
+
+    async def _mend(self) -> None:
+        """As `vidctl fsck --mend` does."""
+        work = housekeeping.Examination(self._db, self._storage, 0, mend=True)
+        async for _ in housekeeping.examine(work):
+            pass
+
     async def _leads(self) -> bool:
         return self._dispatcher.leads
 
@@ -278,8 +312,22 @@ class _Platform:
         with self._db.subscribe() as woken:
             await woken.wait(for_s)
 
-    async def _delete(self, asset_id: str) -> None:
-        await assets.delete(self._db, self._storage, toys.ORG, asset_id)
+    async def _delete(self, asset_id: str, undo_s: float) -> None:
+        """As `DELETE /assets/…` does."""
+        await self._db.write(retention.delete_asset, toys.ORG, asset_id, round(undo_s * 1000))
+
+    async def _restore(self, asset_id: str) -> None:
+        await self._db.write(retention.restore, toys.ORG, asset_id, 3_600_000)
+
+    async def _keep(self, **kept_s: int | None) -> None:
+        """As `PATCH /organization/retention` does."""
+        await self._db.write(retention.change_retention, toys.ORG, kept_s)
+
+    async def _clean(self) -> None:
+        """As the timer does, a moment later."""
+        work = retention.Work(self._db, self._storage, toys.ORG, 3_600_000)
+        async for _ in retention.clean(work, outbox.now_ms() + 10):
+            pass
 
     async def _jobs(self) -> list[dict[str, Any]]:
         return [_shown(job) for job in (await self._db.read(jobs.list_jobs, toys.ORG, limit=1000)).items]

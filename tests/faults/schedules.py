@@ -207,7 +207,39 @@ def _deleted(story: Story) -> None:
     if story.chance.random() < 0.5:
         story.wait(promise, ended=True)
     promise.deleted = True
-    story.ask("delete", again=False, asset_id=promise.asset_id)
+    story.ask("delete", again=False, asset_id=promise.asset_id, undo_s=0)
+    story.ask("clean")
+
+
+def _restored(story: Story) -> None:
+    promise = story.sure("good")
+    story.wait(promise, ended=True)
+    promise.deleted = True
+    story.ask("delete", again=False, asset_id=promise.asset_id, undo_s=3600)
+    story.ask("clean")
+    story.ask("restore", asset_id=promise.asset_id)
+    promise.deleted = False
+
+
+def _expired(story: Story) -> None:
+    promises = [story.sure("good"), story.submit_url()]
+    for promise in promises:
+        story.wait(promise, ended=True)
+    story.ask("keep", sources_s=0, logs_s=0)
+    story.ask("clean")
+    story.ask("keep", sources_s=None, logs_s=None)
+
+
+def _mended(story: Story) -> None:
+    digest, shown = f"good-{story.chance.randrange(10**9)}", None
+    while shown is None:  # of its own: others are not to be made again with it
+        shown = story.ask("submit", again=False, digest=digest, spec={"outputs": ["hls"]})
+    promise = story.ledger.accepted(shown, "good")
+    story.wait(promise, ended=True)
+    promise.deleted = True  # what is lost was promised, and is not there until it is mended
+    story.ask("lose", job_id=promise.job_id, labels=["encode/1", story.chance.choice(("encode/0", "package"))])
+    story.ask("mend")
+    promise.deleted = promise.seen_done = False
 
 
 def _clocks_set(story: Story) -> None:
@@ -227,6 +259,9 @@ TALES: tuple[Callable[[Story], None], ...] = (
     _drained,
     _shown,
     _deleted,
+    _restored,
+    _expired,
+    _mended,
     _clocks_set,
 )
 _TALES_OF = {
@@ -244,7 +279,9 @@ _TALES_OF = {
     "asset.show": _shown,
     "asset.break": _dead_letters,
     "asset.reopen": _dead_letters,
-    "asset.removed": _deleted,
+    "asset.spoil": _mended,
+    "cleanup.taken": _deleted,
+    "cleanup.removed": _expired,
 }
 """Where an arrow is taken for sure, or nearly; all others are taken by every job."""
 

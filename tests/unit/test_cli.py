@@ -227,7 +227,8 @@ def test_assets_are_shown_changed_and_deleted_only_when_sure() -> None:
     }
     asset |= {"playback_id": "0" * 24, "playback_policy": "public"}
     asset |= {"job_id": JOB, "source_id": SOURCE, "duration_ms": 61_000, "width_px": 640, "height_px": 360}
-    asset |= {"frame_rate": 25.0, "error": None, "created_at": "2026-11-21T10:00:00Z", "urls": job()["urls"]}
+    asset |= {"frame_rate": 25.0, "error": None, "created_at": "2026-11-21T10:00:00Z", "expires_at": None}
+    asset |= {"urls": job()["urls"]}
     seen = []
 
     def change(request: httpx2.Request) -> dict[str, Any]:

@@ -2,16 +2,17 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr
 
 from vidcompute.adapters.fanout_memory import MemoryFanout
 from vidcompute.adapters.rates_memory import MemoryRates
+from vidcompute.dispatch.timers import Timer
 from vidcompute.errors import VidComputeError
 from vidcompute.settings import Settings
-from vidcompute.wiring import identity, sharing, tracing
+from vidcompute.wiring import identity, retention, sharing, tracing
 
 
 async def test_alone_a_server_shares_with_nobody(tmp_path: Path) -> None:
@@ -49,3 +50,17 @@ def test_a_provider_needs_what_belongs_to_it(tmp_path: Path, said: dict[str, Any
     assert identity.sign_on(Settings(data_dir=tmp_path)) is None
     with pytest.raises(VidComputeError, match=f"settings_invalid: .*{wrong}"):
         identity.sign_on(Settings(data_dir=tmp_path, **said))
+
+
+def test_times_of_clean_ups_that_are_none_are_refused(tmp_path: Path) -> None:
+    nothing = cast(Any, None)
+
+    def timers(**chosen: str) -> dict[str, Timer]:
+        settings = Settings(data_dir=tmp_path).model_copy(update=chosen)
+        return {timer.name: timer for timer in retention.timers(settings, nothing, nothing)}
+
+    assert timers(cleanup_timezone="Europe/Berlin")["cleanup"].cron == "0 2 * * *"
+    assert timers()["cleanup"].resumes
+    for wrong in ({"cleanup_timezone": "Mars/Base"}, {"cleanup_timezone": "../x"}, {"cleanup_times": "at night"}):
+        with pytest.raises(VidComputeError, match=f"settings_invalid: {next(iter(wrong))}"):
+            timers(**wrong)

@@ -12,7 +12,8 @@ from vidcompute.api.body import parse, read_limited
 from vidcompute.api.declared import AssetId, Cursor, Limit, problems
 from vidcompute.api.deps import Given
 from vidcompute.api.views import asset_outputs, asset_view
-from vidcompute.services import assets, passwords
+from vidcompute.db.outbox import now_ms
+from vidcompute.services import assets, passwords, retention
 from vidcompute.services.assets import Changes
 from vidcompute.services.states import AssetStatus
 
@@ -26,11 +27,15 @@ async def list_assets(
     limit: Limit = 20,
     cursor: Cursor = None,
     status: Annotated[AssetStatus | None, Query(description="Only assets in this state.")] = None,
+    *,
+    deleted: Annotated[bool, Query(description="Those instead that were deleted, and can be restored.")] = False,
 ) -> schemas.AssetPage:
     """Assets, newest first."""
-    page = await deps.db.read(
-        assets.list_assets, caller.organization_id, limit=limit, cursor=cursor, status=status and status.value
-    )
+    mine = caller.organization_id
+    if deleted:
+        page = await deps.db.read(assets.list_deleted, mine, now_ms(), limit=limit, cursor=cursor)
+    else:
+        page = await deps.db.read(assets.list_assets, mine, limit=limit, cursor=cursor, status=status and status.value)
     items = [asset_view(asset, deps.base_url) for asset in page.items]
     return schemas.AssetPage(items=items, next_cursor=page.next_cursor)
 
@@ -54,11 +59,14 @@ async def get_asset(asset_id: AssetId, caller: Caller, deps: Given) -> schemas.A
     },
 )
 async def update_asset(request: Request, asset_id: AssetId, caller: Caller, deps: Given) -> schemas.Asset:
-    """Change the title, the passthrough text, the metadata or who may watch; what is left out stays."""
+    """Change the title, the passthrough text, the metadata, who may watch or when it ends; what is left out stays."""
     wanted = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.AssetChanges)
     changes = wanted.model_dump(exclude_unset=True)
     if "password" in changes:
         changes["password_digest"] = await passwords.hashed(changes.pop("password"))
+    if "expires_at" in changes:
+        expires_at = changes.pop("expires_at")
+        changes["expires_ms"] = None if expires_at is None else round(expires_at.timestamp() * 1000)
     changed = await deps.db.write(assets.change, caller.organization_id, asset_id, cast(Changes, changes))
     return asset_view(changed, deps.base_url)
 
@@ -68,11 +76,23 @@ async def update_asset(request: Request, asset_id: AssetId, caller: Caller, deps
     operation_id="delete_asset",
     summary="Delete an asset",
     status_code=204,
-    responses=problems(401, 404, own={204: {"description": "It is gone, with everything derived from it."}}),
+    responses=problems(401, 404, own={204: {"description": "It is deleted, and can be restored for a while."}}),
 )
 async def delete_asset(asset_id: AssetId, caller: Caller, deps: Given) -> None:
-    """Delete an asset with its source, jobs and outputs, except what other assets share."""
-    await assets.delete(deps.db, deps.storage, caller.organization_id, asset_id)
+    """Delete an asset: it does not play and its jobs are cancelled. Restore it, or it goes for good after a while."""
+    await deps.db.write(retention.delete_asset, caller.organization_id, asset_id, deps.limits.undo_s * 1000)
+
+
+@router.post(
+    "/assets/{asset_id}/restore",
+    operation_id="restore_asset",
+    summary="Restore an asset",
+    responses=problems(401, 404),
+)
+async def restore_asset(asset_id: AssetId, caller: Caller, deps: Given) -> schemas.Asset:
+    """Take a deletion back. Jobs that it cancelled can be tried again."""
+    restored = await deps.db.write(retention.restore, caller.organization_id, asset_id, deps.limits.undo_s * 1000)
+    return asset_view(restored, deps.base_url)
 
 
 @router.get(

@@ -13,7 +13,7 @@ from vidcompute.api.delivery import Delivery
 from vidcompute.db.engine import Database
 from vidcompute.ports.executor import Executor
 from vidcompute.ports.rates import Rates
-from vidcompute.ports.storage import Storage
+from vidcompute.ports.storage import ScannableStorage
 from vidcompute.services.gauges import DispatchState
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.services.people import Policy, SignOn
@@ -25,7 +25,10 @@ Check = Callable[[], Awaitable[str | None]]
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes in bytes, how much of something an organization, or a person, may have, how long invitations are good."""
+    """Sizes in bytes, how much of something an organization, or a person, may have, how long invitations are good.
+
+    Deleted assets can be restored for `undo_s`.
+    """
 
     max_upload_bytes: int = 64 * 2**30
     max_json_bytes: int = 4 * 2**20
@@ -35,6 +38,7 @@ class Limits:
     max_invitations: int = 100
     max_organizations: int = 5
     invitation_s: int = 7 * 24 * 3600
+    undo_s: int = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Deps:
     """
 
     db: Database
-    storage: Storage
+    storage: ScannableStorage
     executor: Executor
     incoming: Path
     base_url: str

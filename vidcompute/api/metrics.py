@@ -24,6 +24,7 @@ _WORK_S = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 216
 _WAIT_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
 _ENDS = {"job.done": "done", "job.failed": "failed", "job.cancelled": "cancelled"}
 _RETRIES = {"postpone": "failed", "lose": "lost", "hand_back": "handed_back"}
+_CLEANED = ("expired", "purged", "sources", "frames", "logs")
 
 
 class Metrics:
@@ -50,6 +51,7 @@ class Metrics:
         self._add_scheduler(registry)
         self._add_nodes(registry)
         self._add_outbox(registry)
+        self._add_cleanup(registry)
 
     def _add_work(self, registry: CollectorRegistry) -> None:
         self.jobs = Counter("vidcompute_jobs_total", "Jobs that ended, by how.", ["kind", "status"], registry=registry)
@@ -199,6 +201,26 @@ class Metrics:
             registry=registry,
         )
 
+    def _add_cleanup(self, registry: CollectorRegistry) -> None:
+        self.cleanups = Counter(
+            "vidcompute_cleanups_total",
+            "Clean-ups of all organizations, by how they ended.",
+            ["outcome"],
+            registry=registry,
+        )
+        for outcome in ("done", "failed"):  # from 0 on: the first one that fails is to be seen
+            self.cleanups.labels(outcome)
+        self.cleaned = Counter(
+            "vidcompute_cleanup_taken_total",
+            "What clean-ups took: assets that expired or went for good, sources, frames, logs.",
+            ["what"],
+            registry=registry,
+        )
+        self.freed = Counter("vidcompute_cleanup_freed_bytes_total", "Room that clean-ups made.", registry=registry)
+        self.cleanup_s = Gauge(
+            "vidcompute_cleanup_duration_seconds", "How long the last clean-up took.", registry=registry
+        )
+
     def render(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self.registry)
@@ -215,6 +237,15 @@ class Metrics:
                 self.job_wait_s.labels(data["kind"]).observe(max(0, event.created_ms - since_ms) / 1000)
         elif event.type.startswith("task."):
             self._take_task(event, data["stage"])
+        elif event.type.startswith("cleanup."):
+            self._take_cleanup(event)
+
+    def _take_cleanup(self, event: Event) -> None:
+        self.cleanups.labels(event.type.partition(".")[2]).inc()
+        for what in _CLEANED:
+            self.cleaned.labels(what).inc(event.data[what])
+        self.freed.inc(event.data["freed_bytes"])
+        self.cleanup_s.set(event.data["duration_ms"] / 1000)
 
     def _take_task(self, event: Event, stage: str) -> None:
         data = event.data

@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 from vidcompute.api import admission, device_schemas, event_schemas, people_schemas, told, upload_schemas
 from vidcompute.api.account_schemas import KeyRotation, KeyWish
 from vidcompute.api.problems import MEDIA_TYPE, Problem
+from vidcompute.api.retention_schemas import RetentionChanges
 from vidcompute.api.schemas import EXAMPLES, AssetChanges, Resumption
 from vidcompute.pipeline.spec import JobOptions, JobSpec
 from vidcompute.services.accounts import OPERATIONS, Entry, Rule, Scope
@@ -37,6 +38,7 @@ TAGS = [
     {"name": "assets", "description": "Videos and everything derived from them."},
     {"name": "access", "description": "API keys, what they may do, and who did what."},
     {"name": "people", "description": "Accounts, sessions, organizations and their members."},
+    {"name": "retention", "description": "How long things are kept, and what a clean-up takes."},
     {"name": "playback", "description": "Streams and images, open to everybody who has the playback ID."},
     {"name": "watching", "description": "The page with the player, and what it asks for."},
     {"name": "events", "description": "What happens, by page or as it happens."},
@@ -131,6 +133,7 @@ def _add_bodies(schemas: dict[str, Any]) -> None:
         Problem,
         KeyWish,
         KeyRotation,
+        RetentionChanges,
         upload_schemas.UploadRequest,
         *admission.BODIES,
         *event_schemas.BODIES,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from vidcompute.api.times import Time
 from vidcompute.pipeline.spec import JobSpec, PlaybackPolicy, Priority
@@ -153,6 +153,11 @@ class Asset(_Wire):
     error: Failure | None
     created_at: Time
     updated_at: Time
+    expires_at: Time | None
+    """When it is deleted by itself; null where nothing was said of it."""
+    deleted_at: Time | None
+    restorable_until: Time | None
+    """Of a deleted one: when it is too late."""
     urls: Links
 
 
@@ -248,6 +253,8 @@ class AssetChanges(BaseModel):
     """Who may watch. `password` needs one."""
     password: Annotated[str, Field(min_length=4, max_length=200), KEPT] = ""
     """What viewers are asked for; those who were let in with another one are asked again."""
+    expires_at: AwareDatetime | None = None
+    """When it is deleted by itself."""
 
 
 class PlanStep(_Wire):
@@ -420,6 +427,9 @@ _ASSET: dict[str, Any] = {
     "error": None,
     "created_at": "2026-11-21T10:00:00.000Z",
     "updated_at": "2026-11-21T10:00:01.000Z",
+    "expires_at": None,
+    "deleted_at": None,
+    "restorable_until": None,
     "urls": _LINKS,
 }
 EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {

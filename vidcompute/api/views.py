@@ -66,6 +66,9 @@ def asset_view(asset: Asset, base_url: str) -> schemas.Asset:
         error=_failure(asset.error_code, asset.error_detail),
         created_at=when(asset.created_ms),
         updated_at=when(asset.updated_ms),
+        expires_at=at(asset.expires_ms),
+        deleted_at=at(asset.deleted_ms),
+        restorable_until=at(asset.purge_ms),
         urls=links(base_url, asset.playback_id),
     )
 

@@ -18,6 +18,7 @@ from vidcompute.cli import (
     members,
     orgs,
     plan,
+    retention,
     run,
     signing,
     submit,
@@ -43,7 +44,7 @@ def create_app(local: Local) -> typer.Typer:
     def begin(context: typer.Context) -> None:
         context.obj = local
 
-    work = (submit, upload, frames, plan, checking, jobs, dead, assets)
+    work = (submit, upload, frames, plan, checking, jobs, dead, assets, retention)
     for part in (*work, signing, login, orgs, keys, members, audit, events, webhooks, mails, run, cluster, machine):
         part.add_to(app)
     begin.__doc__ = _HELP

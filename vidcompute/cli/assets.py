@@ -1,4 +1,4 @@
-"""The commands about assets: list, show, update, delete."""
+"""The commands about assets: list, show, update, delete, restore."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
@@ -33,9 +33,11 @@ def list_assets(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20,
     everything: Annotated[bool, typer.Option("--all", help="Show all there are.")] = False,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Those that were deleted, and can be restored.")] = False,
 ) -> int | None:
     """List assets, newest first."""
-    found = pages(session, ASSETS, None if everything else limit, {"status": status})
+    only = {"status": status, "deleted": "true" if deleted else None}
+    found = pages(session, ASSETS, None if everything else limit, only)
     session.output.json(found)
     rows = (
         (
@@ -81,6 +83,7 @@ def _described(asset: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         ("size", _shape(asset)),
         ("frame rate", asset["frame_rate"]),
         ("created", local_time(asset["created_at"])),
+        ("expires", local_time(asset["expires_at"]) if asset["expires_at"] else None),
         ("error", f"{asset['error']['detail']} [{asset['error']['code']}]" if asset["error"] else None),
     )
     yield from ((f"metadata {name}", value) for name, value in asset["metadata"].items())
@@ -101,8 +104,11 @@ def update(
     ] = None,
     password: Annotated[str | None, typer.Option(help="What viewers are asked for.")] = None,
     ask: Annotated[bool, typer.Option("--ask-password", help="Type the password where nobody sees it.")] = False,
+    expires_in: Annotated[
+        str | None, typer.Option(metavar="LENGTH|never", help="When it is deleted by itself, such as 12h or 30d.")
+    ] = None,
 ) -> int | None:
-    """Change an asset's title, passthrough text, metadata or who may watch it; what is not named stays."""
+    """Change an asset's title, passthrough text, metadata, who may watch it or when it ends; the rest stays."""
     changes: dict[str, Any] = {
         name: value or None for name, value in (("title", title), ("passthrough", passthrough)) if value is not None
     }
@@ -114,8 +120,10 @@ def update(
         changes["password"] = password
     if policy or password is not None:
         changes["playback_policy"] = policy or "password"
+    if expires_in is not None:
+        changes["expires_at"] = None if expires_in == "never" else wishes.until(expires_in)
     if not changes:
-        raise typer.BadParameter("Say what to change: --title, --passthrough, --metadata, --policy or --password.")
+        raise typer.BadParameter("Say what to change: --title, --passthrough, --metadata, --policy, --expires-in, …")
     asset = session.api.patch(path_of(asset_id), changes)
     session.output.json(asset)
     session.output.table(("", ""), _described(asset))
@@ -128,11 +136,11 @@ def delete(
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> int | None:
-    """Delete an asset with its source, its jobs and everything derived from it."""
+    """Delete an asset. It can be restored for a while; then it goes for good, with everything derived from it."""
     path = path_of(asset_id)
     if not yes:
         if not session.output.is_terminal:
-            raise invalid("not_confirmed", "Deleting can't be undone; say --yes where nobody can be asked.")
+            raise invalid("not_confirmed", "Say --yes where nobody can be asked.")
         typer.confirm(f"Delete {asset_id} with everything derived from it?", abort=True)
     session.api.delete(path)
     session.output.json({"id": asset_id, "deleted": True})
@@ -140,9 +148,18 @@ def delete(
     return None
 
 
+def restore(session: Session, asset_id: AssetArgument) -> int | None:
+    """Take a deletion back. `vidctl assets list --deleted` shows what can be restored."""
+    asset = session.api.post(f"{path_of(asset_id)}/restore")
+    session.output.json(asset)
+    session.output.say(f"{asset_id} is there again, {asset['status']}")
+    return None
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands, as a group."""
-    group = typer.Typer(help="List, show, change and delete assets.", no_args_is_help=True)
-    for name, function in (("list", list_assets), ("show", show), ("update", update), ("delete", delete)):
+    group = typer.Typer(help="List, show, change, delete and restore assets.", no_args_is_help=True)
+    commands = (("list", list_assets), ("show", show), ("update", update), ("delete", delete), ("restore", restore))
+    for name, function in commands:
         command(group, name)(function)
     app.add_typer(group, name="assets", rich_help_panel="Assets")

@@ -177,6 +177,14 @@ class Mover(Protocol):
         ...
 
 
+class Fsck(Protocol):
+    """Compares the database with what is stored."""
+
+    def __call__(self, tell: Callable[[Mapping[str, Any]], object], *, mend: bool) -> None:
+        """Tell of each fault: `fault`, `place`, `size_bytes`, and `mended`, what was done about it with `mend`."""
+        ...
+
+
 Say = Callable[[str], None]
 Tell = Callable[[float], None]
 """Is told how far something is, from 0 to 1."""
@@ -189,9 +197,9 @@ class Local:
     `find` gives the server that the data folder names. `plan` probes a file and gives its plan (as the API shows
     plans) under the media part of a job's spec. `commands` gives the command lines of a plan's nodes, by node id, for
     a source at that path. `sample` gives a video to begin with, made on first use. `cluster` takes the token's file,
-    where one is named. `mover` moves the library to another storage. `outbox` is the folder of mails
-    that no server takes. `transport` is what HTTP requests go through (httpx2's own when None), `logins` the file of
-    `vidctl login`.
+    where one is named. `mover` moves the library to another storage. `fsck` compares rows with what is stored.
+    `outbox` is the folder of mails that no server takes. `transport` is what HTTP requests go through (httpx2's own
+    when None), `logins` the file of `vidctl login`.
     """
 
     find: Callable[[], Endpoint]
@@ -206,5 +214,6 @@ class Local:
     cluster: Callable[[Path | None], Cluster]
     outbox: Callable[[], Path]
     mover: Callable[[], Mover] | None = None
+    fsck: Fsck | None = None
     transport: Any = None
     logins: Path = field(default_factory=default_path)

@@ -1,7 +1,8 @@
-"""The commands of this machine: serve, doctor, version, openapi."""
+"""The commands of this machine: serve, doctor, fsck, migrate-storage, version, openapi."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -82,6 +83,29 @@ def migrate_storage(
     return None
 
 
+def fsck(
+    session: Session, *, mend: Annotated[bool, typer.Option("--mend", help="Set right what can be.")] = False
+) -> int:
+    """Compare the database with what is stored: bytes that nothing refers to, and outputs and sources that are gone.
+
+    Ends with 1 where something is wrong and was not mended. The server may be at work meanwhile.
+    """
+    if session.local.fsck is None:
+        return ExitCode.FAILED
+    output, faults = session.output, list[Mapping[str, Any]]()
+
+    def tell(fault: Mapping[str, Any]) -> None:
+        faults.append(fault)
+        done = f": {fault['mended']}" if fault["mended"] else ""
+        output.say(f"{fault['fault']} {fault['place']} ({size(fault['size_bytes'])}){done}")
+
+    session.local.fsck(tell, mend=mend)
+    output.json({"faults": faults})
+    left = [fault for fault in faults if not fault["mended"]]
+    output.say(f"✗ {len(left)} faults; --mend sets them right" if left else "✓ everything is there, and nothing else")
+    return ExitCode.FAILED if left else ExitCode.OK
+
+
 def version(session: Session) -> int | None:
     """Show what this is: version, commit, Python, ffmpeg."""
     found = session.local.version()
@@ -107,6 +131,7 @@ def add_to(app: typer.Typer) -> None:
         ("doctor", doctor),
         ("version", version),
         ("migrate-storage", migrate_storage),
+        ("fsck", fsck),
     ):
         command(app, name, online=False, rich_help_panel=PANEL)(function)
     command(app, "openapi", online=False, hidden=True)(openapi)

@@ -34,6 +34,9 @@ Renditions = Annotated[
     ),
 ]
 Vmaf = Annotated[bool, typer.Option("--vmaf", help="Measure VMAF of each encoded rendition.")]
+ExpiresIn = Annotated[
+    str | None, typer.Option(metavar="LENGTH", help="When the asset is deleted by itself, such as 12h or 30d.")
+]
 Hardware = Annotated[
     str | None,
     typer.Option(
@@ -73,6 +76,7 @@ def submit(
     ] = None,
     vmaf: Vmaf = False,
     hardware: Hardware = None,
+    expires_in: ExpiresIn = None,
     wait: Annotated[bool, typer.Option("--wait", help="Show progress until the job has ended.")] = False,
 ) -> int | None:
     """Submit a job: a file (uploaded as it is read), a URL (the server fetches it), or a job as a JSON file.
@@ -81,7 +85,7 @@ def submit(
     """
     output = session.output
     media = wishes.media_spec(outputs, renditions, vmaf=vmaf, hardware=hardware)
-    said = media | wishes.extras(priority, title, passthrough, metadata)
+    said = media | wishes.extras(priority, title, passthrough, metadata, expires_in)
     given = wishes.read_input(source)
     job = send(session.api, output, given, said)
     if not wait:

@@ -11,7 +11,7 @@ from vidcompute.cli import progress, wishes
 from vidcompute.cli.local import Endpoint
 from vidcompute.cli.output import Output
 from vidcompute.cli.session import Session, command
-from vidcompute.cli.submit import Hardware, Outputs, Renditions, Vmaf, introduce
+from vidcompute.cli.submit import ExpiresIn, Hardware, Outputs, Renditions, Vmaf, introduce
 from vidcompute.errors import invalid
 
 
@@ -32,6 +32,7 @@ def upload(
     ] = None,
     vmaf: Vmaf = False,
     hardware: Hardware = None,
+    expires_in: ExpiresIn = None,
     wait: Annotated[bool, typer.Option("--wait", help="Show progress until the job has ended.")] = False,
 ) -> int | None:
     """Upload a file over a line that may break: it goes on by itself where it was cut. Its job begins at the end."""
@@ -42,7 +43,7 @@ def upload(
     from vidcompute.cli import resuming
 
     media = wishes.media_spec(outputs, renditions, vmaf=vmaf, hardware=hardware)
-    said = media | wishes.extras(priority, title, passthrough, metadata)
+    said = media | wishes.extras(priority, title, passthrough, metadata, expires_in)
     output, api = session.output, session.api
     address = resuming.begin(api, path, said)
     with progress.bytes_bar(output, path.name) as told:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -135,12 +136,23 @@ def media_spec(
     return spec
 
 
+def until(text: str) -> str:
+    """The time after a length of time from now, as RFC 3339 has it."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds(text))).isoformat(timespec="seconds")
+
+
 def extras(
-    priority: str | None, title: str | None, passthrough: str | None, metadata: Sequence[str] | None
+    priority: str | None,
+    title: str | None,
+    passthrough: str | None,
+    metadata: Sequence[str] | None,
+    expires_in: str | None = None,
 ) -> dict[str, Any]:
     """The part of a job that stays with it; what was not said is left out."""
     said: Mapping[str, Any] = {"priority": priority, "title": title, "passthrough": passthrough}
     spec = {name: value for name, value in said.items() if value is not None}
     if metadata:
         spec["metadata"] = dict(pair(text) for text in metadata)
+    if expires_in is not None:
+        spec["expires_at"] = until(expires_in)
     return spec

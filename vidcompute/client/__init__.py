@@ -54,6 +54,9 @@ class Asset(TypedDict):
     error: Failure | None
     created_at: str
     updated_at: str
+    expires_at: str | None
+    deleted_at: str | None
+    restorable_until: str | None
     urls: Links
 
 
@@ -65,6 +68,7 @@ class AssetChanges(TypedDict):
     metadata: NotRequired[dict[str, str]]
     playback_policy: NotRequired[PlaybackPolicy]
     password: NotRequired[str]
+    expires_at: NotRequired[str | None]
 
 
 class AssetCreatedData(TypedDict):
@@ -75,10 +79,12 @@ class AssetCreatedData(TypedDict):
 
 
 class AssetDeletedData(TypedDict):
-    """What was deleted with it."""
+    """What was deleted with it, why, and until when it can be restored."""
 
     asset_id: str
     job_ids: list[str]
+    reason: NotRequired[Literal["asked", "expired"] | None]
+    restorable_until_ms: NotRequired[int | None]
 
 
 class AssetPage(TypedDict):
@@ -86,6 +92,27 @@ class AssetPage(TypedDict):
 
     items: list[Asset]
     next_cursor: str | None
+
+
+class AssetPurgedData(TypedDict):
+    """What went with it."""
+
+    asset_id: str
+    job_ids: list[str]
+
+
+class AssetReducedData(TypedDict):
+    """What of an asset was not kept any longer; `outputs` are its names in the plan, such as "frames/1"."""
+
+    asset_id: str
+    what: Literal["source", "frames"]
+    outputs: list[str]
+
+
+class AssetRestoredData(TypedDict):
+    """An asset that was deleted and is there again."""
+
+    asset_id: str
 
 
 class AssetStateData(TypedDict):
@@ -149,6 +176,40 @@ class Caller(TypedDict):
     name: str
     role: Role | None
     scopes: list[Scope]
+
+
+class CleanupData(TypedDict):
+    """What a clean-up of all organizations took: how many of each, and how much room that made."""
+
+    expired: int
+    purged: int
+    sources: int
+    frames: int
+    logs: int
+    freed_bytes: int
+    duration_ms: int
+    error_code: NotRequired[str | None]
+    error_detail: NotRequired[str | None]
+
+
+class CleanupPart(TypedDict):
+    """What a part of a clean-up took."""
+
+    expired: int
+    purged: int
+    sources: int
+    frames: int
+    logs: int
+    freed_bytes: int
+    more: bool
+
+
+class CleanupPreview(TypedDict):
+    """Some of what a clean-up would take, in its order."""
+
+    at: str
+    items: list[Takable]
+    next_cursor: str | None
 
 
 Codec: TypeAlias = "Literal['h264', 'hevc', 'av1']"
@@ -438,6 +499,7 @@ class JobOptions(TypedDict):
     passthrough: NotRequired[str | None]
     metadata: NotRequired[dict[str, str]]
     playback_policy: NotRequired[Literal["public", "signed"]]
+    expires_at: NotRequired[str | None]
 
 
 class JobPage(TypedDict):
@@ -489,6 +551,7 @@ class JobSpec(TypedDict):
     passthrough: NotRequired[str | None]
     metadata: NotRequired[dict[str, str]]
     playback_policy: NotRequired[Literal["public", "signed"]]
+    expires_at: NotRequired[str | None]
     input: str | UrlInput | UploadInput | JobInput
     resume_from: NotRequired[str | None]
 
@@ -1037,6 +1100,24 @@ class Resumption(TypedDict):
     resume_from: NotRequired[str | None]
 
 
+class Retention(TypedDict):
+    """How long the organization keeps what it has, in seconds; null: for ever."""
+
+    sources_s: int | None
+    outputs_s: int | None
+    frames_s: int | None
+    logs_s: int | None
+
+
+class RetentionChanges(TypedDict):
+    """How long the organization is to keep what it has, in seconds. What is left out stays; null: for ever."""
+
+    sources_s: NotRequired[int | None]
+    outputs_s: NotRequired[int | None]
+    frames_s: NotRequired[int | None]
+    logs_s: NotRequired[int | None]
+
+
 Role: TypeAlias = "Literal['viewer', 'editor', 'admin', 'owner']"
 
 
@@ -1149,6 +1230,16 @@ class Storyboard(TypedDict):
 
 
 Suffix: TypeAlias = "Literal['jpg', 'webp', 'png']"
+
+
+class Takable(TypedDict):
+    """Something that a clean-up takes."""
+
+    what: Literal["logs", "source", "frames", "asset", "expiry"]
+    subject_id: str
+    name: str
+    count: int
+    size_bytes: int
 
 
 class TaskStateData(TypedDict):
@@ -1629,12 +1720,19 @@ class Client:
         )
 
     def list_assets(
-        self, *, limit: int | None = None, cursor: str | None = None, status: AssetStatus | None = None
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        status: AssetStatus | None = None,
+        deleted: bool | None = None,
     ) -> AssetPage:
         """List assets"""
         return cast(
             "AssetPage",
-            self._send("GET", "/api/v1/assets", params={"limit": limit, "cursor": cursor, "status": status}).json(),
+            self._send(
+                "GET", "/api/v1/assets", params={"limit": limit, "cursor": cursor, "status": status, "deleted": deleted}
+            ).json(),
         )
 
     def get_asset(self, asset_id: str) -> Asset:
@@ -1648,6 +1746,10 @@ class Client:
     def delete_asset(self, asset_id: str) -> None:
         """Delete an asset"""
         self._send("DELETE", f"/api/v1/assets/{_quote(str(asset_id), safe='')}")
+
+    def restore_asset(self, asset_id: str) -> Asset:
+        """Restore an asset"""
+        return cast("Asset", self._send("POST", f"/api/v1/assets/{_quote(str(asset_id), safe='')}/restore").json())
 
     def list_outputs(self, asset_id: str) -> OutputList:
         """List outputs"""
@@ -1911,6 +2013,24 @@ class Client:
                 "created_to": created_to,
             },
         )
+
+    def get_retention(self) -> Retention:
+        """How long are things kept?"""
+        return cast("Retention", self._send("GET", "/api/v1/organization/retention").json())
+
+    def update_retention(self, body: RetentionChanges) -> Retention:
+        """Change how long things are kept"""
+        return cast("Retention", self._send("PATCH", "/api/v1/organization/retention", json=body).json())
+
+    def preview_cleanup(self, *, limit: int | None = None, cursor: str | None = None) -> CleanupPreview:
+        """What would a clean-up take?"""
+        return cast(
+            "CleanupPreview", self._send("GET", "/api/v1/cleanup", params={"limit": limit, "cursor": cursor}).json()
+        )
+
+    def run_cleanup(self) -> CleanupPart:
+        """Clean up"""
+        return cast("CleanupPart", self._send("POST", "/api/v1/cleanup").json())
 
     def list_events(
         self,

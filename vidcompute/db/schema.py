@@ -44,6 +44,8 @@ LIVE_JOB = text("status IN ('queued', 'running')")
 FAILED_JOB = text("status = 'failed'")
 DEAD_TASK = text("status = 'dead'")
 UNFINISHED_UPLOAD = text("status = 'uploading'")
+EXPIRING = text("expires_ms IS NOT NULL AND purge_ms IS NULL")
+DELETED = text("purge_ms IS NOT NULL")
 
 
 def _id(length: int = 40) -> Column[str]:
@@ -74,6 +76,7 @@ organizations = Table(
     Column("name", String(200), nullable=False),
     Column("slug", String(60)),  # a name for addresses
     Column("logo_digest", String(64)),  # of the picture in `logos`
+    Column("retention", Document),  # how long it keeps what it has, in seconds by kind; what is not named, for ever
     _created(),
     Index("ix_organizations_slug", "slug", unique=True),
 )
@@ -192,9 +195,14 @@ assets = Table(
     Column("error_detail", Text),
     _created(),
     Column("updated_ms", Milliseconds, nullable=False),
+    Column("expires_ms", Milliseconds),  # when it is deleted by itself
+    Column("deleted_ms", Milliseconds),  # since when it is deleted; it can be restored
+    Column("purge_ms", Milliseconds),  # until then: afterwards it goes for good
     _one_of("status", "preparing", "playable", "ready", "errored"),
     Index("ix_assets_newest", "organization_id", "id"),
     Index("ix_assets_source_id", "source_id"),
+    Index("ix_assets_expiring", "organization_id", "expires_ms", sqlite_where=EXPIRING, postgresql_where=EXPIRING),
+    Index("ix_assets_deleted", "organization_id", "id", sqlite_where=DELETED, postgresql_where=DELETED),
 )
 
 jobs = Table(

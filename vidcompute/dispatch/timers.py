@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, tzinfo
 
 from cronsim import CronSim
 from sqlalchemy import Connection
@@ -17,30 +17,32 @@ from vidcompute.dispatch.leading import Leading
 
 log = logs.get("timers")
 _LOOK_UP_S = 60.0  # the clock may be set meanwhile
-_LONGEST = timedelta(days=366)
 
 
 @dataclass(frozen=True)
 class Timer:
-    """What is done at the instants of a cron expression (UTC), and once at the first start.
+    """What is done at the instants of a cron expression (in `zone`), and once at the first start.
 
     `step` runs in the transaction that records the instant, so that both happen or none; `errand` runs after it, and
-    what a crash cuts short waits for the next instant. Both return how many things they removed.
+    what a crash cuts short waits for the next instant. One that `resumes` runs before it: what a crash cuts short is
+    begun again at once. Both return how many things they removed.
     """
 
     name: str
     cron: str
     step: Callable[[Connection], int] = lambda _conn: 0
     errand: Callable[[], Awaitable[int]] | None = None
+    zone: tzinfo = UTC
+    resumes: bool = False
 
     def last_ms(self, at_ms: int) -> int:
         """The newest instant that is not after `at_ms`, in Unix milliseconds."""
-        at = datetime.fromtimestamp(at_ms / 1000, UTC) + timedelta(seconds=1)
+        at = datetime.fromtimestamp(at_ms / 1000 + 1, self.zone)
         return _unix_ms(next(CronSim(self.cron, at, reverse=True)))
 
     def next_ms(self, at_ms: int) -> int:
         """The first instant after `at_ms`."""
-        return _unix_ms(next(CronSim(self.cron, datetime.fromtimestamp(at_ms / 1000, UTC))))
+        return _unix_ms(next(CronSim(self.cron, datetime.fromtimestamp(at_ms / 1000, self.zone))))
 
 
 def _unix_ms(at: datetime) -> int:
@@ -66,13 +68,14 @@ async def serve(db: Database, lead: Leading, timer: Timer) -> None:
         return timer.step(conn) if timers.claim(conn, timer.name, instant_ms) else None
 
     try:
+        before = await timer.errand() if timer.errand is not None and timer.resumes else 0
         removed = await lead.write(fire)
-        if removed is not None and timer.errand is not None:
+        if removed is not None and timer.errand is not None and not timer.resumes:
             removed += await timer.errand()
     except LeaseLostError:
         raise
     except Exception:
         log.exception("timer_failed", timer=timer.name)
     else:
-        if removed:
-            log.info("timer_ran", timer=timer.name, removed=removed)
+        if before or removed:
+            log.info("timer_ran", timer=timer.name, removed=before + (removed or 0))

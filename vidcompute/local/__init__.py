@@ -22,7 +22,8 @@ class Composition:
     """What only the composition root can give.
 
     `load` reads the settings and `explain` says where each came from; the others make the platform's parts from them.
-    `planner` takes ffmpeg's build. `serve` is the server, to its end. `cluster` takes the file of the
+    `planner` takes ffmpeg's build. `fsck` tells of faults between rows and storage, and mends them with
+    `mend`. `serve` is the server, to its end. `cluster` takes the file of the
     cluster's token, where one is named. `describe_api` gives the OpenAPI document as
     text, "json" or "yaml".
     """
@@ -33,6 +34,7 @@ class Composition:
     planner: Callable[["Settings", str], "Planner"]
     prove_storage: Callable[["Settings"], list["Proof"]]
     mover: Callable[["Settings"], Mover]
+    fsck: Callable[..., None]
     serve: Callable[[], int]
     cluster: Callable[[Path | None], Cluster]
     describe_api: Callable[[str], str]
@@ -44,6 +46,20 @@ def _outbox(root: Composition) -> Path:
     from vidcompute.local import finding
 
     return finding.folders(root)[0] / OUTBOX
+
+
+def _of_here(root: Composition) -> "Settings":
+    from vidcompute.local import finding
+
+    return root.load().model_copy(update={"data_dir": finding.folders(root)[0]})
+
+
+def _mover(root: Composition) -> Mover:
+    return root.mover(_of_here(root))
+
+
+def _fsck(root: Composition, tell: Any, *, mend: bool) -> None:
+    root.fsck(_of_here(root), tell, mend=mend)
 
 
 def parts(root: Composition) -> Local:
@@ -84,15 +100,18 @@ def parts(root: Composition) -> Local:
 
         return diagnosis.diagnose(root)
 
-    def mover() -> Mover:
-        from vidcompute.local import finding
-
-        return root.mover(root.load().model_copy(update={"data_dir": finding.folders(root)[0]}))
-
     def version() -> dict[str, str]:
         from vidcompute.local import diagnosis
 
         return diagnosis.version(root)
 
-    rest = (doctor, version, root.describe_api, root.cluster, partial(_outbox, root), mover)
+    rest = (
+        doctor,
+        version,
+        root.describe_api,
+        root.cluster,
+        partial(_outbox, root),
+        partial(_mover, root),
+        partial(_fsck, root),
+    )
     return Local(find, serve, platform, sample, plan, commands, *rest)

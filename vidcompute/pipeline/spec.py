@@ -3,7 +3,17 @@
 from enum import StrEnum, auto
 from typing import Annotated, Any, Literal
 
-from pydantic import AnyHttpUrl, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 LADDER_HEIGHTS = (2160, 1440, 1080, 720, 480, 360, 240)
 
@@ -240,6 +250,8 @@ class JobOptions(MediaSpec):
     """Keys and values of yours, kept with the asset."""
     playback_policy: Literal[PlaybackPolicy.PUBLIC, PlaybackPolicy.SIGNED] = PlaybackPolicy.PUBLIC
     """Who may watch: everybody with the address, or whoever has a token. A password can be set afterwards."""
+    expires_at: AwareDatetime | None = None
+    """When the asset is deleted by itself; left out, it is as long as the organization keeps what it has."""
 
 
 class JobSpec(JobOptions):

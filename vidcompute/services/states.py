@@ -127,8 +127,9 @@ SHOW = _arrow("show", (_A.PREPARING,), _A.PLAYABLE, "asset.playable", "A viewer 
 FINISH = _arrow("finish", (_A.PREPARING, _A.PLAYABLE, _A.ERRORED), _A.READY, "asset.ready", "Its job is done.")
 BREAK = _arrow("break", (_A.PREPARING, _A.PLAYABLE), _A.ERRORED, "asset.errored", "Its job failed or was cancelled.")
 REOPEN = _arrow("reopen", (_A.ERRORED,), _A.PREPARING, "asset.preparing", "Its job is tried again.")
+SPOIL = _arrow("spoil", (_A.PLAYABLE, _A.READY), _A.ERRORED, "asset.errored", "Something of it is gone from storage.")
 
-ASSET_TRANSITIONS = (SHOW, FINISH, BREAK, REOPEN)
+ASSET_TRANSITIONS = (SHOW, FINISH, BREAK, REOPEN, SPOIL)
 
 MACHINES = (
     Machine(
@@ -163,7 +164,7 @@ MACHINES = (
             _A.PREPARING: "Nothing of it can be watched yet.",
             _A.PLAYABLE: "A viewer can start.",
             _A.READY: "All that was asked for is there and verified.",
-            _A.ERRORED: "Its job came to nothing.",
+            _A.ERRORED: "Its job came to nothing, or something of it is gone.",
         },
         (_A.PREPARING,),
         ASSET_TRANSITIONS,

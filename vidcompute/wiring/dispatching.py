@@ -14,7 +14,7 @@ from vidcompute.ports.executor import Executor
 from vidcompute.services import audit, idempotency, jobs, people, uploads
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.settings import Settings
-from vidcompute.wiring import outgoing, uploading
+from vidcompute.wiring import outgoing, retention, uploading
 from vidcompute.wiring.housekeeping import collect
 
 _HOURLY = "0 * * * *"
@@ -65,6 +65,7 @@ def _timers(settings: Settings, db: Database, storage: SwitchedStorage) -> list[
         Timer("audit", _HOURLY, lambda conn: audit.prune(conn, outbox.now_ms() - audited_ms)),
         Timer("uploads", _OFTEN, errand=lambda: uploads.sweep(db, uploading.policy(settings).folder, kept_ms=kept_ms)),
         Timer("storage", _HOURLY, errand=lambda: collect(settings, db, storage)),
+        *retention.timers(settings, db, storage),
     ]
 
 

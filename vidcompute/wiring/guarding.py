@@ -24,6 +24,7 @@ def limits(settings: "Settings") -> Limits:
         max_invitations=settings.max_invitations,
         max_organizations=settings.max_organizations,
         invitation_s=settings.invitation_s,
+        undo_s=settings.undo_s,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Self, cast
 import httpx2
 import pytest
 import structlog
+from sqlalchemy import update
 
 from tests.unit.engine import toys
 from vidcompute import logs
@@ -18,6 +19,7 @@ from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.api.app import Application, create_app
 from vidcompute.api.deps import Build, Deps, Limits
 from vidcompute.api.viewing import Viewing
+from vidcompute.db import schema
 from vidcompute.db.engine import Database
 from vidcompute.ports.executor import AttemptSpec, Finished
 from vidcompute.services import accounts, jobs
@@ -48,6 +50,11 @@ class Platform:
         for spec in list(self.placed.values()):
             await self.end(toys.done(spec))
         await self.deps.db.write(toys.run_everything)
+
+    async def give_up_restoring(self) -> None:
+        """Let the time be over in which deleted assets can be restored."""
+        over = update(schema.assets).where(schema.assets.c.purge_ms.is_not(None)).values(purge_ms=1)
+        await self.deps.db.write(lambda conn: conn.execute(over) and None)
 
     async def run_until(self, stage: str) -> list[AttemptSpec]:
         """Carry jobs on until attempts of this stage are placed; those."""

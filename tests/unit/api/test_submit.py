@@ -213,10 +213,12 @@ async def test_the_same_file_twice_is_stored_once(client: httpx2.AsyncClient, pl
     first, second = (await upload(client)).json(), (await upload(client)).json()
     assert first["id"] != second["id"]
     assert len(stored(platform)) == 1
-    assert (await client.delete(f"/api/v1/assets/{first['asset_id']}")).status_code == 204
-    assert len(stored(platform)) == 1
-    assert (await client.delete(f"/api/v1/assets/{second['asset_id']}")).status_code == 204
-    assert stored(platform) == []
+    await platform.finish_all()
+    for job, left in ((first, 1), (second, 0)):
+        assert (await client.delete(f"/api/v1/assets/{job['asset_id']}")).status_code == 204
+        await platform.give_up_restoring()
+        assert (await client.post("/api/v1/cleanup")).json()["purged"] == 1
+        assert len(stored(platform)) == left
 
 
 async def test_a_source_is_used_again_by_its_id(client: httpx2.AsyncClient) -> None:

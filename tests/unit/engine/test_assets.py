@@ -108,7 +108,7 @@ def test_a_deletion_takes_everything_that_was_derived(conn: Connection) -> None:
     assert set(count(conn).values()) == {0}
     with pytest.raises(VidComputeError, match="asset_not_found"):
         assets.remove(conn, ORG, made.asset_id)
-    assert outbox.events_since(conn, ORG, 0)[-1].type == "asset.deleted"
+    assert outbox.events_since(conn, ORG, 0)[-1].type == "asset.purged"
 
 
 def test_what_another_asset_refers_to_survives(conn: Connection) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Connection
@@ -33,6 +34,18 @@ def test_instants_are_those_of_the_expression_in_utc() -> None:
     assert timer.last_ms(ms(2026, 11, 21, 4, 30)) == ms(2026, 11, 21, 4, 30)
     assert timer.next_ms(ms(2026, 11, 21, 4, 29)) == ms(2026, 11, 21, 4, 30)
     assert timer.next_ms(ms(2026, 11, 21, 4, 30)) == ms(2026, 11, 22, 4, 30)
+
+
+def test_instants_are_those_of_the_zone_over_its_changes_of_clocks() -> None:
+    timer = Timer("nightly", "0 2 * * *", zone=ZoneInfo("Europe/Berlin"))
+    assert timer.next_ms(ms(2026, 1, 10, 12, 0)) == ms(2026, 1, 11, 1, 0)
+    assert timer.next_ms(ms(2026, 7, 10, 12, 0)) == ms(2026, 7, 11, 0, 0)
+    assert timer.last_ms(ms(2026, 7, 10, 12, 0)) == ms(2026, 7, 10, 0, 0)
+    instant = ms(2026, 3, 28, 12, 0)  # the night after, there is no 2 o'clock
+    for _ in range(3):
+        instant = timer.next_ms(instant)
+        assert timer.last_ms(instant) == instant
+    assert instant == ms(2026, 3, 31, 0, 0)
 
 
 def test_an_instant_is_claimed_once_and_older_ones_never(conn: Connection) -> None:
@@ -100,6 +113,25 @@ async def test_an_errand_is_run_after_its_instant_was_recorded(db: Database) -> 
     await serve(db, lead, timer)
     await serve(db, lead, timer)
     assert seen == [timer.last_ms(outbox.now_ms())]
+
+
+async def test_an_errand_that_resumes_is_begun_again_until_it_came_to_its_end(db: Database) -> None:
+    rounds: list[int | None] = []
+
+    async def errand() -> int:
+        rounds.append(await db.read(timers.fired_ms, "yearly"))
+        if len(rounds) == 1:
+            raise asyncio.CancelledError  # as where the server is killed over it
+        return 1
+
+    timer = Timer("yearly", "0 0 1 1 *", errand=errand, resumes=True)
+    lead = await leading(db)
+    with pytest.raises(asyncio.CancelledError):
+        await serve(db, lead, timer)
+    await serve(db, lead, timer)
+    await serve(db, lead, timer)
+    assert rounds == [None, None]
+    assert await db.read(timers.fired_ms, "yearly") == timer.last_ms(outbox.now_ms())
 
 
 async def test_time_is_kept_while_it_leads(db: Database) -> None:

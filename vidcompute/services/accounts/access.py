@@ -104,6 +104,12 @@ OPERATIONS: Mapping[str, Rule] = {
     "list_outputs": Scope.ASSETS_READ,
     "update_asset": Scope.ASSETS_WRITE,
     "delete_asset": Scope.ASSETS_WRITE,
+    "restore_asset": Scope.ASSETS_WRITE,
+    # how long things are kept
+    "get_retention": Scope.ORGANIZATION_READ,
+    "update_retention": Scope.ORGANIZATION_WRITE,
+    "preview_cleanup": Scope.ASSETS_READ,
+    "run_cleanup": Scope.ORGANIZATION_WRITE,
     # who may watch
     "sign_links": Scope.ASSETS_WRITE,
     "list_signing_keys": Scope.SIGNING_READ,

@@ -22,7 +22,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Asset:
-    """One video and everything derived from it. `facts` sums up what was probed; sizes are display pixels."""
+    """One video and everything derived from it. `facts` sums up what was probed; sizes are display pixels.
+
+    It is deleted at `expires_ms`; since `deleted_ms` it is, and can be restored until `purge_ms`.
+    """
 
     id: str
     organization_id: str
@@ -44,10 +47,28 @@ class Asset:
     error_detail: str | None
     created_ms: int
     updated_ms: int
+    expires_ms: int | None
+    deleted_ms: int | None
+    purge_ms: int | None
 
 
 @dataclass(frozen=True)
 class Removed:
-    """What a deletion leaves to be removed from storage: prefixes, and single keys, that nothing refers to now."""
+    """What goes from storage with an asset: prefixes, and single keys, that nothing refers to afterwards.
+
+    `logs` are those of them that are logs; `size_bytes` is what all the others hold, by their rows.
+    """
 
     prefixes: tuple[str, ...]
+    logs: tuple[str, ...]
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """What an asset has that nothing else refers to: tasks with the keys of their artifacts, and its source."""
+
+    task_ids: tuple[str, ...]
+    content_keys: tuple[str, ...]
+    source_id: str | None
+    removed: Removed

@@ -1,35 +1,53 @@
 """What is read about assets and sources."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, false, or_, select
 
-from vidcompute.db.schema import artifacts, assets, attempts, interests, jobs, sources, tasks
+from vidcompute.db.schema import DELETED, artifacts, assets, attempts, interests, jobs, sources, tasks
 from vidcompute.errors import not_found
 from vidcompute.ids import is_playback_id
-from vidcompute.services.assets.models import Asset, Source
+from vidcompute.pipeline.stages.fetch import Fetch
+from vidcompute.services.assets.models import Asset, Belongings, Removed, Source
 from vidcompute.services.paging import Page, page_of, parse_cursor
 from vidcompute.services.states import JobStatus
 from vidcompute.services.tasks.moves import batches
 
 AnyRow = Row[*tuple[Any, ...]]
+PARTS_OF_ARTIFACT = 5  # orgs/O/artifacts/KEY/ATTEMPT
+LIVING = assets.c.purge_ms.is_(None)
 _ASSET = [assets.c[name] for name in Asset.__annotations__]
 
 
-def get(conn: Connection, organization_id: str, asset_id: str) -> Asset:
-    """The asset; `asset_not_found` where there is none of this organization."""
+def _find(conn: Connection, organization_id: str, asset_id: str, condition: ColumnElement[bool] | None = None) -> Asset:
     query = select(*_ASSET).where(assets.c.id == asset_id, assets.c.organization_id == organization_id)
-    row = conn.execute(query).one_or_none()
+    row = conn.execute(query if condition is None else query.where(condition)).one_or_none()
     if row is None:
         raise not_found("asset", asset_id)
     return Asset(**row._mapping)
+
+
+def get(conn: Connection, organization_id: str, asset_id: str) -> Asset:
+    """The asset; `asset_not_found` where there is none of this organization, or it is deleted."""
+    return _find(conn, organization_id, asset_id, LIVING)
+
+
+def get_restorable(conn: Connection, organization_id: str, asset_id: str, at_ms: int) -> Asset:
+    """The asset, where it is there or can be restored; `asset_not_found`."""
+    return _find(conn, organization_id, asset_id, or_(LIVING, assets.c.purge_ms > at_ms))
+
+
+def get_any(conn: Connection, organization_id: str, asset_id: str) -> Asset:
+    """The asset as long as it has a row, deleted or not; `asset_not_found`."""
+    return _find(conn, organization_id, asset_id)
 
 
 def by_playback_id(conn: Connection, playback_id: str) -> Asset:
     """The asset of a playback ID, of whatever organization; `playback_not_found` where there is none."""
     row = None
     if is_playback_id(playback_id):
-        row = conn.execute(select(*_ASSET).where(assets.c.playback_id == playback_id)).one_or_none()
+        row = conn.execute(select(*_ASSET).where(assets.c.playback_id == playback_id, LIVING)).one_or_none()
     if row is None:
         raise not_found("playback", playback_id)
     return Asset(**row._mapping)
@@ -39,12 +57,22 @@ def list_assets(
     conn: Connection, organization_id: str, *, limit: int = 20, cursor: str | None = None, status: str | None = None
 ) -> Page[Asset]:
     """A page of assets, newest first."""
-    query = select(*_ASSET).where(assets.c.organization_id == organization_id)
+    conditions = [LIVING] if status is None else [LIVING, assets.c.status == status]
+    return _page(conn, organization_id, conditions, limit, cursor)
+
+
+def list_deleted(
+    conn: Connection, organization_id: str, at_ms: int, *, limit: int = 20, cursor: str | None = None
+) -> Page[Asset]:
+    """A page of the assets that were deleted and can be restored, newest first."""
+    return _page(conn, organization_id, [DELETED, assets.c.purge_ms > at_ms], limit, cursor)
+
+
+def _page(conn: Connection, organization_id: str, conditions: list[Any], limit: int, cursor: str | None) -> Page[Asset]:
+    query = select(*_ASSET).where(assets.c.organization_id == organization_id, *conditions)
     last = parse_cursor("asset", cursor)
     if last is not None:
         query = query.where(assets.c.id < last)
-    if status is not None:
-        query = query.where(assets.c.status == status)
     rows = conn.execute(query.order_by(assets.c.id.desc()).limit(limit + 1)).all()
     return page_of([Asset(**row._mapping) for row in rows], [row.id for row in rows], limit)
 
@@ -69,45 +97,109 @@ def jobs_of(conn: Connection, asset_id: str) -> list[str]:
     return list(conn.execute(select(jobs.c.id).where(jobs.c.asset_id == asset_id)).scalars())
 
 
-def tasks_of(conn: Connection, job_ids: list[str]) -> list[str]:
-    """The tasks in which these jobs have, or had, an interest."""
-    found: set[str] = set()
-    for batch in batches(job_ids):
-        found.update(conn.execute(select(interests.c.task_id).where(interests.c.job_id.in_(batch))).scalars())
-    return sorted(found)
+@dataclass(frozen=True)
+class Gone:
+    """What is to be taken for gone: conditions that assets, sources and artifacts may meet."""
+
+    assets: ColumnElement[bool] = field(default_factory=false)
+    sources: ColumnElement[bool] = field(default_factory=false)
+    artifacts: ColumnElement[bool] = field(default_factory=false)
 
 
-def unreferenced(conn: Connection, task_ids: list[str]) -> list[AnyRow]:
-    """Those of these tasks (id, content_key) in which no job has an interest, active or not."""
+def belongings(conn: Connection, asset: Asset, gone: Gone) -> Belongings:
+    """What nothing but this asset refers to, once all this is gone."""
+    mine = select(interests.c.task_id).join(jobs, jobs.c.id == interests.c.job_id).where(jobs.c.asset_id == asset.id)
+    wanted = interests.c.task_id == tasks.c.id, interests.c.job_id == jobs.c.id
+    shared = exists().where(*wanted, jobs.c.asset_id == assets.c.id, _stays(asset, gone))
+    rows = conn.execute(select(tasks.c.id, tasks.c.content_key).where(tasks.c.id.in_(mine), ~shared)).all()
+    task_ids, keys = tuple(row.id for row in rows), tuple(row.content_key for row in rows)
+    source = _own_source(conn, asset, gone)
+    own_id = source.id if source else ""
+    made = [
+        row
+        for row in _artifacts(conn, asset.organization_id, keys, gone)
+        if row.stage != Fetch.name or not _is_held_by_sources(conn, asset, own_id, fetched_file(row), gone)
+    ]
+    logs = _logs_keys(conn, task_ids)
+    prefixes, size_bytes = [row.storage_prefix for row in made], sum(row.size_bytes for row in made)
+    if source is not None and not _is_held(conn, asset, source, prefixes, gone):
+        prefixes.append(source.storage_key)
+        size_bytes += source.size_bytes
+    return Belongings(task_ids, keys, own_id or None, Removed((*prefixes, *logs), logs, size_bytes))
+
+
+def _stays(asset: Asset, gone: Gone) -> ColumnElement[bool]:
+    """The condition that an asset is another one, and stays."""
+    return and_(assets.c.id != asset.id, ~gone.assets)
+
+
+def _own_source(conn: Connection, asset: Asset, gone: Gone) -> Source | None:
+    """The asset's source, where it is there still and no other asset is made from it."""
+    if asset.source_id is None:
+        return None
+    taken = exists().where(sources.c.id == asset.source_id, gone.sources)
+    shared = exists().where(assets.c.source_id == asset.source_id, _stays(asset, gone))
+    if conn.execute(select(or_(taken, shared))).scalar():
+        return None
+    return get_source(conn, asset.organization_id, asset.source_id)
+
+
+def _artifacts(conn: Connection, organization_id: str, content_keys: tuple[str, ...], gone: Gone) -> list[AnyRow]:
     found: list[AnyRow] = []
-    referred = exists().where(interests.c.task_id == tasks.c.id)
-    for batch in batches(task_ids):
-        found += conn.execute(select(tasks.c.id, tasks.c.content_key).where(tasks.c.id.in_(batch), ~referred))
-    return found
-
-
-def artifact_prefixes(conn: Connection, organization_id: str, content_keys: list[str]) -> list[str]:
-    """Where the artifacts of content keys lie."""
-    found: list[str] = []
     for batch in batches(content_keys):
-        query = select(artifacts.c.storage_prefix).where(
-            artifacts.c.organization_id == organization_id, artifacts.c.content_key.in_(batch)
-        )
-        found += conn.execute(query).scalars()
+        query = select(artifacts.c.storage_prefix, artifacts.c.size_bytes, artifacts.c.stage, artifacts.c.facts)
+        mine = artifacts.c.organization_id == organization_id, artifacts.c.content_key.in_(batch)
+        found += conn.execute(query.where(*mine, ~gone.artifacts)).all()
     return found
 
 
-def logs_keys(conn: Connection, task_ids: list[str]) -> list[str]:
+def fetched_file(made: AnyRow) -> str:
+    """Where the file of a `fetch` artifact lies, which is a source's."""
+    return f"{made.storage_prefix}/{made.facts.get('file', 'source')}"
+
+
+def _is_held_by_sources(conn: Connection, asset: Asset, own_id: str, fetched: str, gone: Gone) -> bool:
+    """Whether what was fetched stays with the source of another asset, or has gone with the last of its sources."""
+    if _is_shared(conn, asset, own_id, fetched, gone):
+        return True
+    here = sources.c.storage_key == fetched
+    taken, left = exists().where(here, gone.sources), exists().where(here, ~gone.sources)
+    return bool(conn.execute(select(and_(taken, ~left))).scalar())
+
+
+def _is_shared(conn: Connection, asset: Asset, own_id: str, storage_key: str, gone: Gone) -> bool:
+    """Whether the bytes at this key are those of another source that stays."""
+    uses = assets.c.source_id == sources.c.id
+    stays = or_(~exists().where(uses), exists().where(uses, _stays(asset, gone)))
+    others = sources.c.storage_key == storage_key, sources.c.id != own_id, ~gone.sources
+    return bool(conn.execute(select(exists().where(*others, stays))).scalar())
+
+
+def _is_held(conn: Connection, asset: Asset, source: Source, prefixes: list[str], gone: Gone) -> bool:
+    """Whether a source's bytes stay, or go with the artifact that they are a part of."""
+    if _is_shared(conn, asset, source.id, source.storage_key, gone):
+        return True
+    folder = "/".join(source.storage_key.split("/")[:PARTS_OF_ARTIFACT])
+    return folder in prefixes or artifact_at(conn, source.storage_key) is not None
+
+
+def artifact_at(conn: Connection, storage_key: str) -> AnyRow | None:
+    """The artifact (organization_id, content_key, storage_prefix, size_bytes) that an object is a part of, if any."""
+    parts = storage_key.split("/")
+    if len(parts) <= PARTS_OF_ARTIFACT or parts[2] != "artifacts":
+        return None
+    columns = (artifacts.c.organization_id, artifacts.c.content_key, artifacts.c.storage_prefix, artifacts.c.size_bytes)
+    query = select(*columns).where(artifacts.c.organization_id == parts[1], artifacts.c.content_key == parts[3])
+    prefix = "/".join(parts[:PARTS_OF_ARTIFACT])
+    return conn.execute(query.where(artifacts.c.storage_prefix == prefix)).one_or_none()
+
+
+def _logs_keys(conn: Connection, task_ids: tuple[str, ...]) -> tuple[str, ...]:
     """Where the logs of tasks' attempts lie."""
     found: list[str] = []
     for batch in batches(task_ids):
         found += conn.execute(select(attempts.c.logs_key).where(attempts.c.task_id.in_(batch))).scalars()
-    return found
-
-
-def source_in_use(conn: Connection, source_id: str) -> bool:
-    """Whether an asset was made from the source."""
-    return bool(conn.execute(select(exists().where(assets.c.source_id == source_id))).scalar())
+    return tuple(found)
 
 
 def object_in_use(conn: Connection, storage_key: str) -> bool:

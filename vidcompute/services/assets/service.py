@@ -1,28 +1,23 @@
 """Changes of assets and sources. All run inside the caller's transaction and emit their outbox events in it."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from sqlalchemy import Connection, insert, update
-from sqlalchemy import delete as delete_rows
+from sqlalchemy import Connection, delete, insert, update
 
-from vidcompute import failpoints
-from vidcompute.db.engine import Database
 from vidcompute.db.outbox import crossed, emit, now_ms
 from vidcompute.db.schema import artifacts, assets, interests, jobs, sources, tasks
-from vidcompute.errors import VidComputeError, invalid
+from vidcompute.errors import FieldProblem, invalid
 from vidcompute.ids import new_id, new_playback_id
 from vidcompute.media.facts import SourceFacts
 from vidcompute.pipeline.spec import PlaybackPolicy
-from vidcompute.ports.storage import Storage
 from vidcompute.services import tasks as task_service
 from vidcompute.services.assets import queries
-from vidcompute.services.assets.models import Asset, Removed, Source
-from vidcompute.services.states import BREAK, FINISH, REOPEN, SHOW, AssetStatus, Transition
+from vidcompute.services.assets.models import Asset, Belongings, Removed, Source
+from vidcompute.services.states import BREAK, FINISH, REOPEN, SHOW, SPOIL, AssetStatus, Transition
 from vidcompute.services.tasks.moves import batches
 
-_log = logging.getLogger(__name__)
+_TOLD_AS = {"password_digest": "password", "expires_ms": "expires_at"}  # fields, as users know them
 
 
 def add_source(
@@ -43,9 +38,11 @@ def create(
     metadata: Mapping[str, str] | None = None,
     source_id: str | None = None,
     playback_policy: PlaybackPolicy = PlaybackPolicy.PUBLIC,
+    expires_ms: int | None = None,
 ) -> Asset:
-    """A new asset, `preparing`."""
+    """A new asset, `preparing`; `expiry_past` (invalid) where it would be deleted before it is made."""
     at = now_ms()
+    _check_expiry(expires_ms, at)
     asset_id = new_id("asset")
     values = {
         "id": asset_id,
@@ -57,6 +54,7 @@ def create(
         "source_id": source_id,
         "playback_id": new_playback_id(),
         "playback_policy": playback_policy,
+        "expires_ms": expires_ms,
         "created_ms": at,
         "updated_ms": at,
     }
@@ -74,21 +72,23 @@ class Changes(TypedDict, total=False):
     metadata: Mapping[str, str]
     playback_policy: PlaybackPolicy
     password_digest: str
+    expires_ms: int | None
 
 
 def change(conn: Connection, organization_id: str, asset_id: str, changes: Changes) -> Asset:
     """Change the user's own fields; metadata is replaced as a whole.
 
-    Raises `password_missing` (invalid) where a password is to be asked for and there is none.
+    Raises `password_missing` (invalid) where a password is to be asked for and there is none, `expiry_past`.
     """
     known = queries.get(conn, organization_id, asset_id)
     policy = changes.get("playback_policy", known.playback_policy)
     if policy == PlaybackPolicy.PASSWORD and not changes.get("password_digest", known.password_digest):
         raise invalid("password_missing", "Send the `password` that viewers are to be asked for.")
+    _check_expiry(changes.get("expires_ms"), now_ms())
     if changes:
         values = {**changes, "updated_ms": now_ms()}
         conn.execute(update(assets).where(assets.c.id == asset_id).values(values))
-        fields = sorted(name.removesuffix("_digest") for name in changes)
+        fields = sorted(_TOLD_AS.get(name, name) for name in changes)
         emit(conn, organization_id, "asset.updated", asset_id, {"asset_id": asset_id, "fields": fields})
     return queries.get(conn, organization_id, asset_id)
 
@@ -174,59 +174,63 @@ def mark_errored(conn: Connection, asset_id: str, code: str, detail: str) -> boo
     return _move(conn, BREAK, asset_id, error_code=code, error_detail=detail)
 
 
+def mark_spoiled(conn: Connection, asset_id: str, detail: str) -> bool:
+    """Something of it is gone from storage; False where it was not there in full."""
+    return _move(conn, SPOIL, asset_id, error_code="output_lost", error_detail=detail)
+
+
 def mark_preparing(conn: Connection, asset_id: str) -> bool:
     """A failed job is tried again; False where the asset wasn't errored."""
     return _move(conn, REOPEN, asset_id, error_code=None, error_detail=None)
 
 
-async def delete(db: Database, storage: Storage, organization_id: str, asset_id: str) -> None:
-    """Delete an asset with its source, jobs and outputs, except what other assets share."""
-    removed = await db.write(remove, organization_id, asset_id)
-    failpoints.reach("asset.removed")
-    try:
-        for prefix in removed.prefixes:
-            await storage.delete_prefix(prefix)
-    except VidComputeError as error:  # the asset is gone, whatever the storage says: what is left is collected later
-        _log.warning("not removed from storage", extra={"asset_id": asset_id, "code": error.code})
+def mark_deleted(conn: Connection, asset: Asset, at_ms: int, purge_ms: int, told: Mapping[str, Any]) -> None:
+    """It is deleted, and can be restored until `purge_ms`. `told` are further data of the event."""
+    fresh = {"deleted_ms": at_ms, "purge_ms": purge_ms, "updated_ms": at_ms}
+    conn.execute(update(assets).where(assets.c.id == asset.id).values(fresh))
+    data = {"asset_id": asset.id, "restorable_until_ms": purge_ms, **told}
+    emit(conn, asset.organization_id, "asset.deleted", asset.id, data)
+
+
+def mark_restored(conn: Connection, asset: Asset, at_ms: int) -> None:
+    """It is there again."""
+    fresh = {"deleted_ms": None, "purge_ms": None, "updated_ms": at_ms}
+    conn.execute(update(assets).where(assets.c.id == asset.id).values(fresh))
+    emit(conn, asset.organization_id, "asset.restored", asset.id, {"asset_id": asset.id})
 
 
 def remove(conn: Connection, organization_id: str, asset_id: str) -> Removed:
-    """Delete an asset with its jobs and all that nothing else refers to; running attempts are cancelled.
+    """Take an asset with its jobs and all that nothing else refers to; running attempts are cancelled.
 
     Returns what is to be removed from storage once this transaction is committed. Artifacts that jobs of other
     assets refer to stay, and so does a source that another asset was made from.
     """
-    asset = queries.get(conn, organization_id, asset_id)
+    asset = queries.get_any(conn, organization_id, asset_id)
+    found = queries.belongings(conn, asset, queries.Gone())
     job_ids = queries.jobs_of(conn, asset_id)
-    task_ids = queries.tasks_of(conn, job_ids)
     for job_id in job_ids:
         task_service.drop(conn, job_id)
     for batch in batches(job_ids):
-        conn.execute(delete_rows(interests).where(interests.c.job_id.in_(batch)))
-        conn.execute(delete_rows(jobs).where(jobs.c.id.in_(batch)))
-    conn.execute(delete_rows(assets).where(assets.c.id == asset_id))
-    prefixes = _remove_source(conn, asset) + _remove_tasks(conn, organization_id, task_ids)
+        conn.execute(delete(interests).where(interests.c.job_id.in_(batch)))
+        conn.execute(delete(jobs).where(jobs.c.id.in_(batch)))
+    conn.execute(delete(assets).where(assets.c.id == asset_id))
+    _remove_rows(conn, organization_id, found)
     data = {"asset_id": asset_id, "job_ids": job_ids}
-    emit(conn, organization_id, "asset.deleted", asset_id, data)
-    return Removed(tuple(p for p in prefixes if not queries.object_in_use(conn, p)))
+    emit(conn, organization_id, "asset.purged", asset_id, data)
+    return found.removed
 
 
-def _remove_source(conn: Connection, asset: Asset) -> list[str]:
-    if asset.source_id is None or queries.source_in_use(conn, asset.source_id):
-        return []
-    source = queries.get_source(conn, asset.organization_id, asset.source_id)
-    conn.execute(delete_rows(sources).where(sources.c.id == source.id))
-    return [source.storage_key]
-
-
-def _remove_tasks(conn: Connection, organization_id: str, task_ids: list[str]) -> list[str]:
-    """Delete the tasks that no job refers to, and their attempts and artifacts; where their files lie."""
-    gone = queries.unreferenced(conn, task_ids)
-    ids, keys = [row.id for row in gone], [row.content_key for row in gone]
-    prefixes = queries.artifact_prefixes(conn, organization_id, keys) + queries.logs_keys(conn, ids)
-    for batch in batches(keys):
+def _remove_rows(conn: Connection, organization_id: str, found: Belongings) -> None:
+    if found.source_id is not None:
+        conn.execute(delete(sources).where(sources.c.id == found.source_id))
+    for batch in batches(found.content_keys):
         mine = (artifacts.c.organization_id == organization_id) & artifacts.c.content_key.in_(batch)
-        conn.execute(delete_rows(artifacts).where(mine))
-    for batch in batches(ids):
-        conn.execute(delete_rows(tasks).where(tasks.c.id.in_(batch)))  # attempts and dependencies go with them
-    return prefixes
+        conn.execute(delete(artifacts).where(mine))
+    for batch in batches(found.task_ids):
+        conn.execute(delete(tasks).where(tasks.c.id.in_(batch)))  # attempts and dependencies go with them
+
+
+def _check_expiry(expires_ms: int | None, at_ms: int) -> None:
+    if expires_ms is not None and expires_ms <= at_ms:
+        told = FieldProblem("/expires_at", "This time has passed.")
+        raise invalid("expiry_past", "An asset can't expire in the past; delete it instead.", told)

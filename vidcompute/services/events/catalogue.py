@@ -50,10 +50,50 @@ class AssetStateData(Data):
 
 
 class AssetDeletedData(Data):
-    """What was deleted with it."""
+    """What was deleted with it, why, and until when it can be restored."""
 
     asset_id: str
     job_ids: list[str]
+    reason: Literal["asked", "expired"] | None = None
+    restorable_until_ms: int | None = None
+    """In Unix milliseconds."""
+
+
+class AssetRestoredData(Data):
+    """An asset that was deleted and is there again."""
+
+    asset_id: str
+
+
+class AssetPurgedData(Data):
+    """What went with it."""
+
+    asset_id: str
+    job_ids: list[str]
+
+
+class AssetReducedData(Data):
+    """What of an asset was not kept any longer; `outputs` are its names in the plan, such as "frames/1"."""
+
+    asset_id: str
+    what: Literal["source", "frames"]
+    outputs: list[str]
+
+
+class CleanupData(Data):
+    """What a clean-up of all organizations took: how many of each, and how much room that made."""
+
+    expired: int
+    """Assets whose time was over; they can be restored for a while."""
+    purged: int
+    """Assets that are gone for good."""
+    sources: int
+    frames: int
+    logs: int
+    freed_bytes: int
+    duration_ms: int
+    error_code: str | None = None
+    error_detail: str | None = None
 
 
 class JobStateData(Data):
@@ -225,6 +265,7 @@ _SCOPES: Mapping[str, Scope] = {
     "signing_key": Scope.SIGNING_READ,
     "organization": Scope.ORGANIZATION_READ,
     "invitation": Scope.MEMBERS_READ,
+    "cleanup": Scope.ORGANIZATION_READ,
 }
 _DATA: dict[str, type[Data]] = {"task": TaskStateData, "job": JobStateData, "asset": AssetStateData}
 
@@ -242,7 +283,12 @@ PING = EventType("webhook.ping", "A test of an endpoint, sent to it alone.", Pin
 _DECLARED = (
     EventType("asset.created", "There is a new asset.", AssetCreatedData),
     EventType("asset.updated", "A user changed an asset's title, passthrough text or metadata.", AssetUpdatedData),
-    EventType("asset.deleted", "An asset is gone, with everything derived from it.", AssetDeletedData),
+    EventType("asset.deleted", "An asset is deleted, and can be restored for a while.", AssetDeletedData),
+    EventType("asset.restored", "A deleted asset is there again.", AssetRestoredData),
+    EventType("asset.purged", "A deleted asset is gone for good, with everything derived from it.", AssetPurgedData),
+    EventType("asset.reduced", "An asset's source, or frames, were not kept any longer.", AssetReducedData),
+    EventType("cleanup.done", "Everything that is not kept any longer was removed.", CleanupData),
+    EventType("cleanup.failed", "A clean-up failed, and goes on with the next one.", CleanupData),
     EventType("job.created", "There is a new job.", JobStateData),
     EventType("job.planned", "What a job does is decided.", JobPlannedData),
     EventType("job.replanned", "Hardware failed, and the job goes on in software.", JobReplannedData),

@@ -1,6 +1,16 @@
-"""Housekeeping: objects in storage that nothing refers to any more."""
+"""Housekeeping: objects in storage that nothing refers to any more, and rows whose objects are gone."""
 
+from vidcompute.services.housekeeping.fsck import Examination, Fault, Found, examine
 from vidcompute.services.housekeeping.queries import at_work_since, sources_named
 from vidcompute.services.housekeeping.service import Collected, collect
 
-__all__ = ["Collected", "at_work_since", "collect", "sources_named"]
+__all__ = [
+    "Collected",
+    "Examination",
+    "Fault",
+    "Found",
+    "at_work_since",
+    "collect",
+    "examine",
+    "sources_named",
+]

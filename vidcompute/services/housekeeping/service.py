@@ -5,12 +5,13 @@ place goes when it is old enough, no row names it, and its attempt is not under 
 recorded any more, and a new one writes to a place of its own.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 
 from vidcompute.db.engine import Database
 from vidcompute.ids import created_ms, is_id
-from vidcompute.ports.storage import ScannableStorage
+from vidcompute.ports.storage import ObjectInfo, ScannableStorage
 from vidcompute.services.housekeeping import queries
 
 _TOP = "orgs"
@@ -23,6 +24,14 @@ class Collected:
 
     seen: int
     removed: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some objects: how many there are, and the places among them that no row names, with the bytes that they hold."""
+
+    seen: int
+    orphans: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -52,19 +61,28 @@ def place_of(key: str) -> _Place | None:
 async def collect(db: Database, storage: ScannableStorage, *, before_ms: int) -> Collected:
     """Go through the whole storage once, and remove what was begun before then and is named by nothing."""
     seen = removed = 0
-    async for page in storage.scan(_TOP):
-        seen += len(page)
-        old = _old((place_of(info.key) for info in page), before_ms)
-        if not old:
-            continue
-        makers = [place.maker for place in old]
-        kept = await db.read(queries.named, [place.prefix for place in old], makers)
-        for place in old:
-            if place.prefix not in kept and place.maker not in kept:
-                removed += await storage.delete_prefix(place.prefix)
+    async for page in look(db, storage, before_ms=before_ms):
+        seen += page.seen
+        for prefix in page.orphans:
+            removed += await storage.delete_prefix(prefix)
     return Collected(seen, removed)
 
 
-def _old(places: Iterable[_Place | None], before_ms: int) -> list[_Place]:
-    found = {place for place in places if place is not None and created_ms(place.maker) < before_ms}
-    return sorted(found, key=lambda place: place.prefix)
+async def look(db: Database, storage: ScannableStorage, *, before_ms: int) -> AsyncGenerator[Page]:
+    """Go through the whole storage once: what was begun before then and is named by nothing, page by page."""
+    async for page in storage.scan(_TOP):
+        old = _old(page, before_ms)
+        makers = [place.maker for place in old]
+        kept = await db.read(queries.named, [place.prefix for place in old], makers) if old else set()
+        orphans = {p.prefix: n for p, n in old.items() if p.prefix not in kept and p.maker not in kept}
+        yield Page(len(page), orphans)
+
+
+def _old(page: Sequence[ObjectInfo], before_ms: int) -> dict[_Place, int]:
+    """The places that were begun before then, in order, with the bytes of their objects."""
+    found: defaultdict[_Place, int] = defaultdict(int)
+    for info in page:
+        place = place_of(info.key)
+        if place is not None and created_ms(place.maker) < before_ms:
+            found[place] += info.size_bytes
+    return dict(sorted(found.items(), key=lambda item: item[0].prefix))

@@ -1,6 +1,6 @@
 """Jobs: requests, their plans, their stages, and the attempts that carry them out."""
 
-from vidcompute.services.jobs.attaching import TermsOf, adopt_source, attach_plan, attach_prelude
+from vidcompute.services.jobs.attaching import TermsOf, adopt_source, attach_plan, attach_prelude, revive
 from vidcompute.services.jobs.attempts import (
     Recorded,
     adopt,
@@ -38,7 +38,7 @@ from vidcompute.services.jobs.queries import (
     tasks_of,
     unplanned,
 )
-from vidcompute.services.jobs.resuming import requeue_dead, retry
+from vidcompute.services.jobs.resuming import remake, requeue_dead, retry
 from vidcompute.services.jobs.service import cancel, place_of_frames, plan_of, submit
 from vidcompute.services.jobs.stages import list_stages
 
@@ -77,8 +77,10 @@ __all__ = [
     "plan_of",
     "record_progress",
     "record_reasons",
+    "remake",
     "requeue_dead",
     "retry",
+    "revive",
     "set_back",
     "source_of_asset",
     "start",

@@ -37,6 +37,8 @@ AnyRow = Row[*tuple[Any, ...]]
 _JOB = [jobs.c[name] for name in Job.__annotations__]
 DEAD = and_(jobs.c.status == JobStatus.FAILED, one_of(jobs.c.error_kind, [kind for kind in Kind if kind.retryable]))
 """Jobs that used up the attempts at one of their tasks: another try may help, once its reason is gone."""
+# A job is seen as long as its asset is.
+_LIVING = ~exists().where(assets.c.id == jobs.c.asset_id, assets.c.purge_ms.is_not(None))
 
 
 def _job(row: AnyRow) -> Job:
@@ -45,8 +47,8 @@ def _job(row: AnyRow) -> Job:
 
 
 def get_job(conn: Connection, organization_id: str, job_id: str) -> Job:
-    """The job; `job_not_found` where there is none of this organization."""
-    query = select(*_JOB).where(jobs.c.id == job_id, jobs.c.organization_id == organization_id)
+    """The job; `job_not_found` where there is none of this organization, or its asset is deleted."""
+    query = select(*_JOB).where(jobs.c.id == job_id, jobs.c.organization_id == organization_id, _LIVING)
     row = conn.execute(query).one_or_none()
     if row is None:
         raise not_found("job", job_id)
@@ -62,7 +64,7 @@ def list_jobs(
     cursor: str | None = None,
 ) -> Page[Job]:
     """A page of jobs, newest first."""
-    query = select(*_JOB).where(jobs.c.organization_id == organization_id)
+    query = select(*_JOB).where(jobs.c.organization_id == organization_id, _LIVING)
     last = parse_cursor("job", cursor)
     if last is not None:
         query = query.where(jobs.c.id < last)
@@ -238,13 +240,13 @@ def events_of_job(
 
 def dead_ids(conn: Connection, organization_id: str, limit: int) -> list[str]:
     """Up to `limit` dead jobs, oldest first."""
-    query = select(jobs.c.id).where(jobs.c.organization_id == organization_id, DEAD)
+    query = select(jobs.c.id).where(jobs.c.organization_id == organization_id, DEAD, _LIVING)
     return list(conn.execute(query.order_by(jobs.c.id).limit(limit)).scalars())
 
 
 def count_dead(conn: Connection, organization_id: str) -> int:
     """How many dead jobs there are."""
-    query = select(func.count()).select_from(jobs).where(jobs.c.organization_id == organization_id, DEAD)
+    query = select(func.count()).select_from(jobs).where(jobs.c.organization_id == organization_id, DEAD, _LIVING)
     return conn.execute(query).scalar() or 0
 
 

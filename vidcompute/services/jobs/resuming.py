@@ -31,6 +31,16 @@ def retry(
     elif job.status == JobStatus.DONE:
         detail = "The job is done: there is nothing to try again. Name a stage in resume_from to do a part over."
         raise VidComputeError(Kind.CONFLICT, "job_done", detail)
+    return _queue_again(conn, job, resume_from, traceparent)
+
+
+def remake(conn: Connection, organization_id: str, job_id: str) -> Resumed:
+    """Queue a job again that was done, and of whose outputs some are lost: what is there stays."""
+    return _queue_again(conn, queries.get_job(conn, organization_id, job_id), None, None)
+
+
+def _queue_again(conn: Connection, job: Job, resume_from: str | None, traceparent: str | None) -> Resumed:
+    organization_id, job_id = job.organization_id, job.id
     cleared = {"error_kind": None, "error_code": None, "error_detail": None}
     fresh = {
         "started_ms": None,
@@ -84,4 +94,4 @@ def follow(conn: Connection, organization_id: str, spec: JobSpec, earlier_id: st
     source = queries.source_of_asset(conn, earlier.asset_id)
     video = earlier.spec["input"] if source is None else {"source": source.id}
     given = spec.model_dump(mode="json", exclude_unset=True, exclude={"resume_from"})
-    return JobSpec.model_validate({**earlier.spec, **given, "input": video})
+    return JobSpec.model_validate({**earlier.spec, "expires_at": None, **given, "input": video})

@@ -33,8 +33,8 @@ def submit(
     """A new job and its asset, queued. `source` is the uploaded one where the spec's input names it (looked up if not).
 
     `traceparent` is the request's W3C trace context, where that is traced.
-    Raises `source_not_found` or `job_not_found` where the spec names one that this organization doesn't have, and
-    `stage_unknown` where it resumes from a stage that the earlier job doesn't have.
+    Raises `source_not_found` or `job_not_found` where the spec names one that this organization doesn't have,
+    `stage_unknown` where it resumes from a stage that the earlier job doesn't have, and `expiry_past`.
     """
     resume_from = spec.resume_from
     if isinstance(spec.input, JobInput):
@@ -49,6 +49,7 @@ def submit(
         metadata=spec.metadata,
         source_id=source.id if source else None,
         playback_policy=spec.playback_policy,
+        expires_ms=round(spec.expires_at.timestamp() * 1000) if spec.expires_at else None,
     )
     job_id = new_id("job")
     values = {

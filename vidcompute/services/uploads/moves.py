@@ -5,6 +5,7 @@ An offset only grows, and only by who knew it: each change is conditional on wha
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, update
@@ -21,6 +22,7 @@ from vidcompute.services.uploads import queries
 from vidcompute.services.uploads.models import NewUpload, Upload, UploadKind, UploadStatus
 
 _BATCH = 500
+_SHORTEST_LIFE = timedelta(minutes=1)  # of what should have gone while its bytes came
 
 
 def digest_of(token: str) -> str:
@@ -122,7 +124,10 @@ def _begin_job(conn: Connection, upload: Upload, source: Source, traceparent: st
     if upload.job is None:
         return {}
     options = JobOptions.model_validate(upload.job)
-    spec = JobSpec(**{**dict(options), "input": UploadInput(source=source.id)})
+    given = {**dict(options), "input": UploadInput(source=source.id)}
+    if options.expires_at is not None:
+        given["expires_at"] = max(options.expires_at, datetime.now(UTC) + _SHORTEST_LIFE)
+    spec = JobSpec(**given)
     job = jobs.submit(conn, upload.organization_id, spec, source=source, traceparent=traceparent)
     return {"job_id": job.id, "asset_id": job.asset_id}
 

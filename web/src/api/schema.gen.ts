@@ -276,16 +276,36 @@ export interface paths {
         post?: never;
         /**
          * Delete an asset
-         * @description Delete an asset with its source, jobs and outputs, except what other assets share.
+         * @description Delete an asset: it does not play and its jobs are cancelled. Restore it, or it goes for good after a while.
          */
         delete: operations["delete_asset"];
         options?: never;
         head?: never;
         /**
          * Change an asset
-         * @description Change the title, the passthrough text, the metadata or who may watch; what is left out stays.
+         * @description Change the title, the passthrough text, the metadata, who may watch or when it ends; what is left out stays.
          */
         patch: operations["update_asset"];
+        trace?: never;
+    };
+    "/api/v1/assets/{asset_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore an asset
+         * @description Take a deletion back. Jobs that it cancelled can be tried again.
+         */
+        post: operations["restore_asset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/assets/{asset_id}/outputs": {
@@ -1116,6 +1136,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/organization/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How long are things kept?
+         * @description How long the organization keeps sources, outputs, frames and logs.
+         */
+        get: operations["get_retention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change how long things are kept
+         * @description Change how long the organization keeps what it has. It counts for what is there already as well.
+         */
+        patch: operations["update_retention"];
+        trace?: never;
+    };
+    "/api/v1/cleanup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What would a clean-up take?
+         * @description Exactly what a clean-up of the organization would take now, and how much room that makes. Nothing is changed.
+         */
+        get: operations["preview_cleanup"];
+        put?: never;
+        /**
+         * Clean up
+         * @description Take what is not kept any longer, for some seconds; where there is `more`, ask again.
+         */
+        post: operations["run_cleanup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -1898,7 +1966,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** An asset is gone, with everything derived from it. */
+        /** An asset is deleted, and can be restored for a while. */
         post: operations["on_asset_deleted"];
         delete?: never;
         options?: never;
@@ -1915,7 +1983,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** The asset is errored. Its job came to nothing. */
+        /** The asset is errored. Its job came to nothing, or something of it is gone. */
         post: operations["on_asset_errored"];
         delete?: never;
         options?: never;
@@ -1957,6 +2025,23 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    "asset.purged": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A deleted asset is gone for good, with everything derived from it. */
+        post: operations["on_asset_purged"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "asset.ready": {
         parameters: {
             query?: never;
@@ -1974,6 +2059,40 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    "asset.reduced": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An asset's source, or frames, were not kept any longer. */
+        post: operations["on_asset_reduced"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "asset.restored": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A deleted asset is there again. */
+        post: operations["on_asset_restored"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "asset.updated": {
         parameters: {
             query?: never;
@@ -1985,6 +2104,40 @@ export interface webhooks {
         put?: never;
         /** A user changed an asset's title, passthrough text or metadata. */
         post: operations["on_asset_updated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "cleanup.done": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Everything that is not kept any longer was removed. */
+        post: operations["on_cleanup_done"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "cleanup.failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A clean-up failed, and goes on with the next one. */
+        post: operations["on_cleanup_failed"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2684,6 +2837,9 @@ export interface components {
          *       "error": null,
          *       "created_at": "2026-11-21T10:00:00.000Z",
          *       "updated_at": "2026-11-21T10:00:01.000Z",
+         *       "expires_at": null,
+         *       "deleted_at": null,
+         *       "restorable_until": null,
          *       "urls": {
          *         "watch": "http://127.0.0.1:8550/watch/4rj0t5w6x7y8z9abcd0123ef",
          *         "embed": "http://127.0.0.1:8550/embed/4rj0t5w6x7y8z9abcd0123ef",
@@ -2760,6 +2916,18 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+            /**
+             * Expires At
+             * @description When it is deleted by itself; null where nothing was said of it.
+             */
+            expires_at: string | null;
+            /** Deleted At */
+            deleted_at: string | null;
+            /**
+             * Restorable Until
+             * @description Of a deleted one: when it is too late.
+             */
+            restorable_until: string | null;
             urls: components["schemas"]["Links"];
         };
         /**
@@ -2800,6 +2968,12 @@ export interface components {
              * @description What viewers are asked for; those who were let in with another one are asked again.
              */
             password?: string;
+            /**
+             * Expires At
+             * @description When it is deleted by itself.
+             * @default null
+             */
+            expires_at: string | null;
         };
         /**
          * AssetCreatedData
@@ -2812,13 +2986,24 @@ export interface components {
         };
         /**
          * AssetDeletedData
-         * @description What was deleted with it.
+         * @description What was deleted with it, why, and until when it can be restored.
          */
         AssetDeletedData: {
             /** Asset Id */
             asset_id: string;
             /** Job Ids */
             job_ids: string[];
+            /**
+             * Reason
+             * @default null
+             */
+            reason: ("asked" | "expired") | null;
+            /**
+             * Restorable Until Ms
+             * @description In Unix milliseconds.
+             * @default null
+             */
+            restorable_until_ms: number | null;
         };
         /**
          * AssetPage
@@ -2832,6 +3017,39 @@ export interface components {
              * @description Give it as `cursor` for what follows; null at the end.
              */
             next_cursor: string | null;
+        };
+        /**
+         * AssetPurgedData
+         * @description What went with it.
+         */
+        AssetPurgedData: {
+            /** Asset Id */
+            asset_id: string;
+            /** Job Ids */
+            job_ids: string[];
+        };
+        /**
+         * AssetReducedData
+         * @description What of an asset was not kept any longer; `outputs` are its names in the plan, such as "frames/1".
+         */
+        AssetReducedData: {
+            /** Asset Id */
+            asset_id: string;
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "source" | "frames";
+            /** Outputs */
+            outputs: string[];
+        };
+        /**
+         * AssetRestoredData
+         * @description An asset that was deleted and is there again.
+         */
+        AssetRestoredData: {
+            /** Asset Id */
+            asset_id: string;
         };
         /**
          * AssetStateData
@@ -2975,6 +3193,93 @@ export interface components {
             role: components["schemas"]["Role"] | null;
             /** Scopes */
             scopes: components["schemas"]["Scope"][];
+        };
+        /**
+         * CleanupData
+         * @description What a clean-up of all organizations took: how many of each, and how much room that made.
+         */
+        CleanupData: {
+            /**
+             * Expired
+             * @description Assets whose time was over; they can be restored for a while.
+             */
+            expired: number;
+            /**
+             * Purged
+             * @description Assets that are gone for good.
+             */
+            purged: number;
+            /** Sources */
+            sources: number;
+            /** Frames */
+            frames: number;
+            /** Logs */
+            logs: number;
+            /** Freed Bytes */
+            freed_bytes: number;
+            /** Duration Ms */
+            duration_ms: number;
+            /**
+             * Error Code
+             * @default null
+             */
+            error_code: string | null;
+            /**
+             * Error Detail
+             * @default null
+             */
+            error_detail: string | null;
+        };
+        /**
+         * CleanupPart
+         * @description What a part of a clean-up took.
+         */
+        CleanupPart: {
+            /**
+             * Expired
+             * @description Assets whose time was over; they can be restored for a while.
+             */
+            expired: number;
+            /**
+             * Purged
+             * @description Assets that are gone for good.
+             */
+            purged: number;
+            /** Sources */
+            sources: number;
+            /**
+             * Frames
+             * @description Archives of frames.
+             */
+            frames: number;
+            /** Logs */
+            logs: number;
+            /** Freed Bytes */
+            freed_bytes: number;
+            /**
+             * More
+             * @description Whether there is more to take: ask again until there is not.
+             */
+            more: boolean;
+        };
+        /**
+         * CleanupPreview
+         * @description Some of what a clean-up would take, in its order.
+         */
+        CleanupPreview: {
+            /**
+             * At
+             * Format: date-time
+             * @description The instant that it is about.
+             */
+            at: string;
+            /** Items */
+            items: components["schemas"]["Takable"][];
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for what follows; null at the end.
+             */
+            next_cursor: string | null;
         };
         /**
          * Codec
@@ -3603,6 +3908,9 @@ export interface components {
          *         "error": null,
          *         "created_at": "2026-11-21T10:00:00.000Z",
          *         "updated_at": "2026-11-21T10:00:01.000Z",
+         *         "expires_at": null,
+         *         "deleted_at": null,
+         *         "restorable_until": null,
          *         "urls": {
          *           "watch": "http://127.0.0.1:8550/watch/4rj0t5w6x7y8z9abcd0123ef",
          *           "embed": "http://127.0.0.1:8550/embed/4rj0t5w6x7y8z9abcd0123ef",
@@ -3741,6 +4049,12 @@ export interface components {
              * @enum {string}
              */
             playback_policy: "public" | "signed";
+            /**
+             * Expires At
+             * @description When the asset is deleted by itself; left out, it is as long as the organization keeps what it has.
+             * @default null
+             */
+            expires_at: string | null;
         };
         /**
          * JobPage
@@ -3851,6 +4165,11 @@ export interface components {
              * @enum {string}
              */
             playback_policy: "public" | "signed";
+            /**
+             * Expires At
+             * @description When the asset is deleted by itself; left out, it is as long as the organization keeps what it has.
+             */
+            expires_at?: string | null;
             /**
              * Input
              * @description A URL, `{"source": "src_…"}`, or `{"job": "job_…"}` for the video of an earlier job.
@@ -4501,6 +4820,7 @@ export interface components {
              * @description Types ("job.done"), all of a subject ("asset.*"), or all ("*"); left out, all but the steps of tasks.
              * @default [
              *       "asset.*",
+             *       "cleanup.*",
              *       "invitation.*",
              *       "job.*",
              *       "key.*",
@@ -5178,6 +5498,66 @@ export interface components {
             resume_from: string | null;
         };
         /**
+         * Retention
+         * @description How long the organization keeps what it has, in seconds; null: for ever.
+         */
+        Retention: {
+            /**
+             * Sources S
+             * @description Source files, from when an asset was submitted. Its streams stay.
+             */
+            sources_s: number | null;
+            /**
+             * Outputs S
+             * @description Assets with all that they have, from when they were submitted. `expires_at` of an asset comes before this.
+             */
+            outputs_s: number | null;
+            /**
+             * Frames S
+             * @description Archives of frames, from the end of the last job that asked for them.
+             */
+            frames_s: number | null;
+            /**
+             * Logs S
+             * @description Logs of attempts, from their beginning.
+             */
+            logs_s: number | null;
+        };
+        /**
+         * RetentionChanges
+         * @description How long the organization is to keep what it has, in seconds. What is left out stays; null: for ever.
+         * @example {
+         *       "logs_s": null,
+         *       "sources_s": 2592000
+         *     }
+         */
+        RetentionChanges: {
+            /**
+             * Sources S
+             * @description Source files, from when an asset was submitted.
+             * @default null
+             */
+            sources_s: number | null;
+            /**
+             * Outputs S
+             * @description Assets with all that they have, from when they were submitted.
+             * @default null
+             */
+            outputs_s: number | null;
+            /**
+             * Frames S
+             * @description Archives of frames, from the end of the last job that asked for them.
+             * @default null
+             */
+            frames_s: number | null;
+            /**
+             * Logs S
+             * @description Logs of attempts, from their beginning.
+             * @default null
+             */
+            logs_s: number | null;
+        };
+        /**
          * Role
          * @description What a member is in an organization; each may do what those before it may.
          * @enum {string}
@@ -5430,6 +5810,38 @@ export interface components {
          * @enum {string}
          */
         Suffix: "jpg" | "webp" | "png";
+        /**
+         * Takable
+         * @description Something that a clean-up takes.
+         */
+        Takable: {
+            /**
+             * What
+             * @description `asset`: one that was deleted, for good. `expiry`: one whose time is over; it can be restored for a while.
+             * @enum {string}
+             */
+            what: "logs" | "source" | "frames" | "asset" | "expiry";
+            /**
+             * Subject Id
+             * @description The asset, the source, the key of the frames, or of logs the organization.
+             */
+            subject_id: string;
+            /**
+             * Name
+             * @description What people call it.
+             */
+            name: string;
+            /**
+             * Count
+             * @description How many things it is.
+             */
+            count: number;
+            /**
+             * Size Bytes
+             * @description How much room that makes.
+             */
+            size_bytes: number;
+        };
         /**
          * TaskStateData
          * @description Where a task stands now. `attempt` is the number of its newest attempt; the rest depends on the state.
@@ -7854,6 +8266,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description Only assets in this state. */
                 status?: components["schemas"]["AssetStatus"] | null;
+                /** @description Those instead that were deleted, and can be restored. */
+                deleted?: boolean;
             };
             header?: never;
             path?: never;
@@ -7997,7 +8411,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is gone, with everything derived from it. */
+            /** @description It is deleted, and can be restored for a while. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -8122,6 +8536,74 @@ export interface operations {
                 };
             };
             /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_asset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An asset's identifier. */
+                asset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Asset"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `assets:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Parameters are wrong; `problems` names each. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11793,6 +12275,275 @@ export interface operations {
             };
         };
     };
+    get_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `organization:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `organization:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large; `max_bytes` says what may be sent. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_cleanup: {
+        parameters: {
+            query?: {
+                /** @description How many items to send at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; left out for the first page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleanupPreview"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `assets:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_cleanup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleanupPart"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `organization:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_events: {
         parameters: {
             query?: {
@@ -14998,6 +15749,41 @@ export interface operations {
             };
         };
     };
+    on_asset_purged: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "asset.purged";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["AssetPurgedData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     on_asset_ready: {
         parameters: {
             query?: never;
@@ -15033,6 +15819,76 @@ export interface operations {
             };
         };
     };
+    on_asset_reduced: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "asset.reduced";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["AssetReducedData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_asset_restored: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "asset.restored";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["AssetRestoredData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     on_asset_updated: {
         parameters: {
             query?: never;
@@ -15055,6 +15911,76 @@ export interface operations {
                     /** @constant */
                     version?: 1;
                     data?: components["schemas"]["AssetUpdatedData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_cleanup_done: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "cleanup.done";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["CleanupData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_cleanup_failed: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "cleanup.failed";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["CleanupData"];
                 };
             };
         };

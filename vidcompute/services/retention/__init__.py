@@ -1,0 +1,26 @@
+"""How long things are kept: deletions that can be undone, what expires, and the clean-up."""
+
+from vidcompute.services.retention.cleaning import Position, Work, clean, look
+from vidcompute.services.retention.models import Cleaned, Retention, Taken, What
+from vidcompute.services.retention.queries import retention
+from vidcompute.services.retention.running import Terms, clean_up, expire
+from vidcompute.services.retention.service import change_retention, delete_asset, lose_source, restore
+
+__all__ = [
+    "Cleaned",
+    "Position",
+    "Retention",
+    "Taken",
+    "Terms",
+    "What",
+    "Work",
+    "change_retention",
+    "clean",
+    "clean_up",
+    "delete_asset",
+    "expire",
+    "look",
+    "lose_source",
+    "restore",
+    "retention",
+]

@@ -1,0 +1,122 @@
+"""The clean-up of all organizations: what the timer starts, what is logged of it, and who is told."""
+
+import time
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection
+
+from vidcompute import logs
+from vidcompute.db.engine import Database
+from vidcompute.db.outbox import emit, now_ms
+from vidcompute.errors import VidComputeError
+from vidcompute.ids import LOCAL_ORGANIZATION
+from vidcompute.ports.storage import ScannableStorage
+from vidcompute.services import mail
+from vidcompute.services.mail import Mail
+from vidcompute.services.retention import queries, service
+from vidcompute.services.retention.cleaning import Work, clean
+from vidcompute.services.retention.models import Cleaned
+
+_log = logs.get("cleanup")
+_BATCH = 25
+
+
+@dataclass(frozen=True)
+class Terms:
+    """For how long a deletion can be undone, and who is told of an organization in which nobody has a mailbox."""
+
+    undo_ms: int
+    operator: str | None = None
+
+
+async def expire(db: Database, terms: Terms) -> int:
+    """Delete the assets whose time is over, in every organization; how many."""
+    count = 0
+    for organization_id in await db.read(queries.all_organizations):
+        while taken := await db.write(service.expire, organization_id, now_ms(), terms.undo_ms, _BATCH):
+            count += len(taken)
+    return count
+
+
+async def clean_up(db: Database, storage: ScannableStorage, terms: Terms) -> Cleaned:
+    """Clean up after every organization; all are told, by event and by mail, of what was done, or that it failed.
+
+    Raises nothing but for a database that is away: then nobody can be told.
+    """
+    began_s, total = time.monotonic(), Cleaned()
+    try:
+        for organization_id in await db.read(queries.all_organizations):
+            began_here_s = time.monotonic()
+            cleaned = await _clean(Work(db, storage, organization_id, terms.undo_ms))
+            total += cleaned
+            if not cleaned.is_empty:
+                await db.write(_report, organization_id, terms, cleaned, _since_ms(began_here_s))
+    except Exception as error:
+        _log.exception("cleanup_failed", **asdict(total), duration_ms=_since_ms(began_s))
+        await db.write(_tell_failed, terms, total, error, _since_ms(began_s))
+    else:
+        _log.info("cleanup_done", **asdict(total), duration_ms=_since_ms(began_s))
+        await db.write(_tell_done, total, _since_ms(began_s))
+    return total
+
+
+def _since_ms(began_s: float) -> int:
+    return round((time.monotonic() - began_s) * 1000)
+
+
+async def _clean(work: Work) -> Cleaned:
+    total = Cleaned()
+    async for taken in clean(work, now_ms()):
+        total += Cleaned.of(taken)
+    return total
+
+
+def _tell_done(conn: Connection, total: Cleaned, duration_ms: int) -> None:
+    data = {**asdict(total), "duration_ms": duration_ms}
+    emit(conn, LOCAL_ORGANIZATION, "cleanup.done", LOCAL_ORGANIZATION, data)
+
+
+def _tell_failed(conn: Connection, terms: Terms, total: Cleaned, error: Exception, duration_ms: int) -> None:
+    told = error if isinstance(error, VidComputeError) else None
+    code, detail = (told.code, told.detail) if told else ("internal_error", type(error).__name__)
+    data = {**asdict(total), "duration_ms": duration_ms, "error_code": code, "error_detail": detail}
+    emit(conn, LOCAL_ORGANIZATION, "cleanup.failed", LOCAL_ORGANIZATION, data)
+    _write_to(conn, LOCAL_ORGANIZATION, terms, total, outcome=f"it failed: {detail} [{code}]", duration_ms=duration_ms)
+
+
+def _report(conn: Connection, organization_id: str, terms: Terms, cleaned: Cleaned, duration_ms: int) -> None:
+    _write_to(conn, organization_id, terms, cleaned, outcome="it is done", duration_ms=duration_ms)
+
+
+def _write_to(
+    conn: Connection, organization_id: str, terms: Terms, cleaned: Cleaned, *, outcome: str, duration_ms: int
+) -> None:
+    """A mail to who owns the organization, else to the operator; to nobody where there is neither."""
+    values = {
+        "organization": queries.name_of(conn, organization_id),
+        "outcome": outcome,
+        "assets": _in_words(cleaned),
+        "freed": _size(cleaned.freed_bytes),
+        "duration": f"{duration_ms / 1000:.1f} s",
+    }
+    known = queries.owners(conn, organization_id) or ([terms.operator] if terms.operator else [])
+    for recipient in known:
+        try:
+            mail.queue(conn, Mail(recipient, "cleanup_report", values, organization_id))
+        except VidComputeError as error:  # an address that is none: what was done is done
+            _log.warning("cleanup_not_told", code=error.code, detail=error.detail)
+
+
+def _in_words(cleaned: Cleaned) -> str:
+    return (
+        f"{cleaned.purged} (and {cleaned.sources} sources, {cleaned.frames} archives of frames, {cleaned.logs} logs; "
+        f"{cleaned.expired} more have expired, and can be restored)"
+    )
+
+
+def _size(size_bytes: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.1f} TB"
