@@ -35,6 +35,8 @@ from bench.sources import WORK, Sources
 BENCHMARKS: dict[str, Benchmark] = {
     first_segment.NAME: first_segment.measure,
     full_job.NAME: full_job.measure,
+    full_job.NAME_REAL: full_job.measure_real,
+    full_job.NAME_PRESETS: full_job.measure_presets,
     watching.NAME: watching.measure,
     memory.NAME: memory.measure,
     stages.NAME: stages.measure,
