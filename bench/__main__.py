@@ -22,6 +22,7 @@ from bench import (
     placement,
     results,
     stages,
+    start,
     stills,
     transitions,
     uploads,
@@ -33,6 +34,7 @@ from bench.run import Benchmark, Run
 from bench.sources import WORK, Sources
 
 BENCHMARKS: dict[str, Benchmark] = {
+    start.NAME: start.measure,
     first_segment.NAME: first_segment.measure,
     full_job.NAME: full_job.measure,
     full_job.NAME_REAL: full_job.measure_real,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from vidcompute.errors import FieldProblem, VidComputeError, invalid
@@ -28,6 +28,28 @@ def _split(value: Any) -> Any:
 
 
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class StageTerms(BaseModel):
+    """What holds for the tasks of one stage; what is left out is as for all stages."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
+    retry_base_s: Annotated[float, Field(gt=0)] | None = None
+    retry_cap_s: Annotated[float, Field(gt=0)] | None = None
+    timeout_s: Annotated[float, Field(gt=0)] | None = None
+
+
+def _read_json(value: Any) -> Any:
+    """Tables in the environment are JSON; what is none is left for the validation to refuse."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+StageTable = Annotated[dict[str, StageTerms], NoDecode, BeforeValidator(_read_json)]
 
 
 def default_data_dir() -> Path:
@@ -138,6 +160,10 @@ class Settings(BaseSettings):
     """Most tasks of one organization at work at a time; 0 for no limit."""
     attempt_timeout_s: Annotated[float, Field(gt=0)] = 6 * 3600.0
     """Longest time of one attempt, where its stage does not say less."""
+    stages: StageTable = {}
+    """What differs by stage: {"fetch": {"max_attempts": 9, "retry_base_s": 5, "retry_cap_s": 60, "timeout_s": 900}}."""
+    heartbeat_lease_s: Annotated[float, Field(ge=15)] = 60.0
+    """How long an attempt may give no sign of life, on a node that is there, before it is ended and counts as lost."""
     interactive_limit: Annotated[int, Field(ge=1, le=256)] = 4
     """Short runs for people who wait (thumbnails, first segments) at one time."""
 
@@ -320,12 +346,13 @@ def _problems(error: ValidationError, path: Path, from_file: Mapping[str, Any]) 
     problems = []
     for wrong in error.errors(include_input=False, include_url=False):
         name = str(wrong["loc"][0])
-        if wrong["type"] == "extra_forbidden":
+        if wrong["type"] == "extra_forbidden" and len(wrong["loc"]) == 1:
             detail = f"{name} in {path} is not a setting; remove it, or see `vidctl doctor` for the names."
         else:
             where = _origin(name, from_file)
             said = {"env": f"the environment variable {PREFIX}{name.upper()}", "toml": f"{name} in {path}"}
-            detail = f"{said.get(where, name)} is wrong: {wrong['msg'][0].lower()}{wrong['msg'][1:]}."
+            inside = f" at {'.'.join(map(str, wrong['loc'][1:]))}" if len(wrong["loc"]) > 1 else ""
+            detail = f"{said.get(where, name)} is wrong{inside}: {wrong['msg'][0].lower()}{wrong['msg'][1:]}."
         problems.append(FieldProblem(f"/{name}", detail))
     return invalid("settings_invalid", " ".join(p.detail for p in problems), *problems)
 
@@ -354,6 +381,8 @@ def _shown(value: Any) -> str:
         return ""
     if isinstance(value, list):
         return ",".join(map(str, value))
+    if isinstance(value, dict):
+        return json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

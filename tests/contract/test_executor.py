@@ -23,7 +23,7 @@ from vidcompute.adapters.executor_ray import RayExecutor
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.errors import VidComputeError
 from vidcompute.ports.attempt_wire import logs_key
-from vidcompute.ports.executor import Call, Finished, InputRef, Interactive, LogLine, Outcome, Progress
+from vidcompute.ports.executor import Call, Finished, Heartbeat, InputRef, Interactive, LogLine, Outcome, Progress
 from vidcompute.wiring.cluster import authentication
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,10 +132,20 @@ async def test_events_come_in_order_and_finished_is_the_last(bench: Bench) -> No
     spec = attempt(inputs=source(SOURCE))
     await bench.executor.start(spec)
     await bench.events.finished(spec.attempt_id)
-    log, half, whole, _finished = bench.events.of[spec.attempt_id]
+    beat, log, half, whole, _finished = bench.events.of[spec.attempt_id]
+    assert beat == Heartbeat(spec.attempt_id)
     assert log == LogLine(spec.attempt_id, "info", "copying")
     assert half == Progress(spec.attempt_id, 0.5, frame=1, fps=25.0, media_time_ms=40, speed=1.5)
     assert whole == Progress(spec.attempt_id, 1.0)
+
+
+async def test_an_attempt_that_says_nothing_gives_signs_of_life(bench: Bench) -> None:
+    spec = attempt("lasting")
+    await bench.executor.start(spec)
+    await bench.events.pids(spec.attempt_id)
+    at_work = len(bench.events.of[spec.attempt_id])
+    await bench.events.until(lambda: Heartbeat(spec.attempt_id) in bench.events.of[spec.attempt_id][at_work:])
+    await bench.executor.cancel(spec.attempt_id)
 
 
 async def test_an_artifact_can_be_an_input(bench: Bench) -> None:

@@ -181,10 +181,22 @@ def _killer(doom: Doom) -> Callable[[str], None]:
     return on_reach
 
 
+class _Disk(FolderStorage):
+    """A folder on a disk that can be full: then what is written goes to a device that always is."""
+
+    full = False
+
+    def _at_hand(self, source: Path) -> Path:
+        if self.full:
+            with Path("/dev/full").open("wb") as device:
+                device.write(source.read_bytes() or b"x")
+        return super()._at_hand(source)
+
+
 class _Platform:
     def __init__(self, place: Place, seed: int, holder: str) -> None:
         self._place = place
-        self._storage = FolderStorage(place.storage)
+        self._storage = _Disk(place.storage)
         self._db = Database.open(place.url)
         self._dispatcher = Dispatcher(
             self._db,
@@ -205,6 +217,7 @@ class _Platform:
             "leads": self._leads,
             "collect": self._collect,
             "set_clock": self._set_clock,
+            "fill_disk": self._fill_disk,
             "rest": self._rest,
             "delete": self._delete,
             "restore": self._restore,
@@ -285,6 +298,17 @@ class _Platform:
         real = time.time_ns
         time.time_ns = lambda: real() + round(by_s * 1e9)
         self._db.subscribe().close()
+
+    async def _fill_disk(self, full: bool) -> None:
+        """Leave no room where objects are stored; nor in the database, where it is a file (PRAGMA max_page_count)."""
+        self._storage.full = full
+
+        def bound(conn: Connection) -> None:
+            if conn.dialect.name == "sqlite":
+                pages = conn.exec_driver_sql("PRAGMA page_count").scalar_one() if full else 2**30
+                conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+        await self._db.write(bound)
 
     async def _collect(self) -> int:
         """As the housekeeping does, but for the time that it leaves to what is under way."""

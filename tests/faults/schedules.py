@@ -75,8 +75,11 @@ class Story:
         """Send a URL with a key, until there is an answer."""
         self._keys += 1
         key = f"key-{self._keys}"
-        shown = self.ask("submit_url", key=key, spec={"outputs": ["hls"], "priority": self.priority()})
-        return self.ledger.accepted(shown, "good", key)
+        spec = {"outputs": ["hls"], "priority": self.priority()}
+        for _ in range(self.chance.choice((1, 1, 2))):  # networks deliver a request twice
+            shown = self.ask("submit_url", key=key, spec=spec)
+            promise = self.ledger.accepted(shown, "good", key)
+        return promise
 
     def priority(self) -> str:
         """Any."""
@@ -251,6 +254,23 @@ def _clocks_set(story: Story) -> None:
         story.submit(story.chance.choice(("flaky", "good")))
 
 
+def _disk_filled(story: Story) -> None:
+    under_way = [story.sure(story.chance.choice(("good", "slow"))) for _ in range(story.chance.randint(1, 2))]
+    if story.chance.random() < 0.5:
+        story.wait(under_way[0], ended=False)
+    story.ask("fill_disk", again=False, full=True)
+    for _ in range(story.chance.randint(1, 3)):
+        with suppress(RefusedError):
+            promise = story.submit("good")
+            under_way += [promise] if promise is not None else []
+    story.ask("rest", again=False, for_s=story.chance.uniform(0, 0.2))
+    story.ask("fill_disk", again=False, full=False)
+    for promise in under_way:  # what used up its attempts meanwhile is a dead letter, and goes on when asked to
+        promise.may_be.add("failed")
+        story.wait(promise, ended=True)
+        story.go_on(promise)
+
+
 TALES: tuple[Callable[[Story], None], ...] = (
     _many,
     _changed_minds,
@@ -263,6 +283,7 @@ TALES: tuple[Callable[[Story], None], ...] = (
     _expired,
     _mended,
     _clocks_set,
+    _disk_filled,
 )
 _TALES_OF = {
     "task.abandon": _changed_minds,

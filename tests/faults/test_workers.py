@@ -25,11 +25,13 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def kill_workers(driver: Driver) -> None:
+def signal_workers(driver: Driver, number: signal.Signals) -> list[int]:
     assert driver.server.process is not None
-    for pid in workers(driver.server.process.pid):
+    found = workers(driver.server.process.pid)
+    for pid in found:
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
+    return found
 
 
 def test_a_worker_that_is_killed_each_time_takes_its_task_to_the_dead_letters(clip: ClipMaker, tmp_path: Path) -> None:
@@ -39,7 +41,7 @@ def test_a_worker_that_is_killed_each_time_takes_its_task_to_the_dead_letters(cl
         job_id = driver.submit(source, outputs=["hls"])["id"]
 
         def is_over() -> bool:
-            kill_workers(driver)
+            signal_workers(driver, signal.SIGKILL)
             return bool(driver.job(job_id)["status"] == "failed")
 
         wait_until(is_over, timeout_s=60, what="the end of the job")
@@ -59,3 +61,15 @@ def test_a_worker_that_is_killed_each_time_takes_its_task_to_the_dead_letters(cl
         job = driver.done(job_id)
         assert job["error"] is None
         assert driver.http.get("/api/v1/jobs", params={"dead": True}).json()["items"] == []
+
+
+def test_a_worker_that_is_stopped_is_taken_for_lost_and_its_task_runs_again(clip: ClipMaker, tmp_path: Path) -> None:
+    source = clip("worker", ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=4", "-c:v", "libx264", "-g", "250"])
+    with running(tmp_path / "data", VIDCOMPUTE_HEARTBEAT_LEASE_S="15", VIDCOMPUTE_RETRY_BASE_S="0.05") as driver:
+        job_id = driver.submit(source, outputs=["hls"])["id"]
+        stopped = wait_until(lambda: signal_workers(driver, signal.SIGSTOP), timeout_s=20, what="a worker")
+        driver.done(job_id)
+        page = driver.http.get(f"/api/v1/jobs/{job_id}/attempts", params={"outcome": "lost"}).json()
+        assert {attempt["error"]["code"] for attempt in page["items"]} == {"attempt_silent"}
+        assert not [pid for pid in stopped if Path(f"/proc/{pid}").exists()]
+        assert "gave no sign of life" in vidctl("attempts", job_id, data_dir=driver.server.data_dir)

@@ -6,12 +6,13 @@ import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from tests.unit.engine import toys
 from vidcompute import failpoints
 from vidcompute.adapters.storage_folder import FolderStorage
-from vidcompute.errors import Kind
+from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.executor import (
     Adopted,
     AttemptEvent,
@@ -25,6 +26,7 @@ from vidcompute.ports.executor import (
 from vidcompute.runner.publish import describe
 
 LONGEST_S = 0.01
+TOLD_TWICE = 0.3  # of the ends, the second time as they were or as a loss
 SLOW_S = 0.3
 FATES = ("good", "slow", "flaky", "lossy", "poison", "broken", "empty")
 """What a digest begins with: all is well; chunks take their time; each task's first attempt fails, or is lost; one
@@ -76,9 +78,13 @@ class ToyExecutor:
                 await self._work(SLOW_S if slow else self._chance.uniform(0, LONGEST_S))
                 self._events.put_nowait(Progress(spec.attempt_id, 0.5))
                 finished = outcome_of(spec) or await self._perform(spec)
+        except VidComputeError as error:
+            finished = toys.failed(spec, error.kind, error.code)
         finally:
             del self._running[spec.attempt_id]
             self._events.put_nowait(finished)
+            if self._chance.random() < TOLD_TWICE:
+                self._events.put_nowait(self._chance.choice((finished, replace(finished, outcome=Outcome.LOST))))
 
     async def _work(self, for_s: float) -> None:
         done = asyncio.Event()

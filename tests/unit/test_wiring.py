@@ -11,8 +11,8 @@ from vidcompute.adapters.fanout_memory import MemoryFanout
 from vidcompute.adapters.rates_memory import MemoryRates
 from vidcompute.dispatch.timers import Timer
 from vidcompute.errors import VidComputeError
-from vidcompute.settings import Settings
-from vidcompute.wiring import identity, retention, sharing, tracing
+from vidcompute.settings import Settings, StageTerms
+from vidcompute.wiring import identity, retention, sharing, stages, tracing
 
 
 async def test_alone_a_server_shares_with_nobody(tmp_path: Path) -> None:
@@ -64,3 +64,22 @@ def test_times_of_clean_ups_that_are_none_are_refused(tmp_path: Path) -> None:
     for wrong in ({"cleanup_timezone": "Mars/Base"}, {"cleanup_timezone": "../x"}, {"cleanup_times": "at night"}):
         with pytest.raises(VidComputeError, match=f"settings_invalid: {next(iter(wrong))}"):
             timers(**wrong)
+
+
+def test_retries_and_timeouts_are_by_stage(tmp_path: Path) -> None:
+    asked = {"encode": StageTerms(max_attempts=7, timeout_s=90_000.0), "probe": StageTerms(retry_cap_s=5.0)}
+    settings = Settings(data_dir=tmp_path, max_attempts=2, attempt_timeout_s=50_000.0, stages=asked)
+    policy = stages.retry_policy(settings)
+    assert [policy.of(name).max_attempts for name in ("encode", "probe", "fetch", "no_more_there")] == [7, 2, 6, 2]
+    assert (policy.of("probe").cap_s, policy.of("encode").cap_s) == (5.0, settings.retry_cap_s)
+    known = stages.registry(settings).every()
+    assert [stages.timeout_s(settings, known[name]) for name in ("encode", "probe", "package")] == [
+        90_000.0,
+        1800.0,
+        50_000.0,
+    ]
+
+
+def test_terms_of_a_stage_that_there_is_not_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(VidComputeError, match=r"settings_invalid: .*'encod', which is none of: audio, .*encode"):
+        stages.retry_policy(Settings(data_dir=tmp_path, stages={"encod": StageTerms(max_attempts=7)}))

@@ -15,11 +15,12 @@ from vidcompute.api.body import parse, read_limited
 from vidcompute.api.declared import Cursor, JobId, Limit, problems
 from vidcompute.api.deps import Given
 from vidcompute.api.tracing import traceparent_of
-from vidcompute.api.views import job_view, plan_view, summary_view
+from vidcompute.api.views import attempt_view, job_view, plan_view, summary_view
 from vidcompute.errors import Kind, VidComputeError
+from vidcompute.ports.executor import Outcome
 from vidcompute.services import assets, jobs
 from vidcompute.services.idempotency import Answer
-from vidcompute.services.jobs import JobFilter
+from vidcompute.services.jobs import AttemptFilter, JobFilter
 from vidcompute.services.states import JobStatus
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
@@ -51,6 +52,13 @@ async def _filter(
     ] = None,
 ) -> JobFilter:
     return JobFilter(status, kind, _milliseconds(created_from), _milliseconds(created_to), asset_id, dead)
+
+
+async def _attempt_filter(
+    stage: Annotated[str | None, Query(max_length=40, description="Only attempts of this stage.")] = None,
+    outcome: Annotated[Outcome | None, Query(description="Only attempts that ended so.")] = None,
+) -> AttemptFilter:
+    return AttemptFilter(stage, outcome)
 
 
 @router.get("/jobs", operation_id="list_jobs", summary="List jobs", responses=problems(400, 401, 422))
@@ -143,6 +151,26 @@ async def requeue_dead(
 
     once = idempotency.request_of(caller, idempotency_key, "POST", "/api/v1/jobs/requeue", str(limit))
     return idempotency.response_of(await deps.db.write(idempotency.carry_out, once, work))
+
+
+@router.get(
+    "/jobs/{job_id}/attempts",
+    operation_id="list_attempts",
+    summary="List the attempts of a job",
+    responses=problems(400, 401, 404, 422),
+)
+async def list_attempts(
+    job_id: JobId,
+    caller: Caller,
+    deps: Given,
+    *,
+    only: Annotated[AttemptFilter, Depends(_attempt_filter)],
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> schemas.AttemptPage:
+    """The history of its tasks, newest first: each execution with its node, its times, and why it did not succeed."""
+    page = await deps.db.read(jobs.list_attempts, caller.organization_id, job_id, only, limit=limit, cursor=cursor)
+    return schemas.AttemptPage(items=[attempt_view(found) for found in page.items], next_cursor=page.next_cursor)
 
 
 @router.get(

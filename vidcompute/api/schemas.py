@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from vidcompute.api.times import Time
 from vidcompute.pipeline.spec import JobSpec, PlaybackPolicy, Priority
+from vidcompute.ports.executor import Outcome
 from vidcompute.services.states import AssetStatus, JobStatus, TaskStatus
 
 JOB_ID = "job_01kq3v8a4rj0t5w6x7y8z9abcd"
@@ -218,6 +219,41 @@ class Requeued(_Wire):
     job_ids: list[str]
     left: int
     """How many dead jobs there still are; ask again until there is none."""
+
+
+class Attempt(_Wire):
+    """One execution of a task."""
+
+    id: str
+    task_id: str
+    stage: str
+    task: str
+    """Which task of the stage, by its place in the plan."""
+    number: int
+    """Counts the executions of the task, from 1."""
+    node: str
+    """Where it was placed."""
+    outcome: Outcome | None
+    """How it ended: ok, failed, lost with its process or machine, cancelled. Null while it goes on."""
+    error: Failure | None
+    """Why it failed or was lost."""
+    placed_at: Time
+    started_at: Time | None
+    ended_at: Time | None
+    spent: Effort | None
+    """What it took; null while it goes on, and where nobody could tell."""
+    max_rss_bytes: int | None
+    """The most memory that one of its processes held."""
+    logs_key: str
+    """Where its log lies in storage."""
+
+
+class AttemptPage(_Wire):
+    """Some attempts, newest first."""
+
+    items: list[Attempt]
+    next_cursor: str | None
+    """Give it as `cursor` for what follows; null at the end."""
 
 
 class JobPage(_Wire):

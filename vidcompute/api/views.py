@@ -10,12 +10,13 @@ from sqlalchemy import Connection
 from vidcompute.api import schemas
 from vidcompute.db.outbox import now_ms
 from vidcompute.pipeline.spec import JobSpec
+from vidcompute.ports.executor import Outcome
 from vidcompute.services import assets, jobs
 from vidcompute.services.assets import Asset
 from vidcompute.services.jobs import Job, StageView
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.services.states import AssetStatus, JobStatus, TaskStatus
-from vidcompute.services.tasks import Artifact
+from vidcompute.services.tasks import Artifact, TaskAttempt
 
 _MEDIA_STAGES = frozenset({"encode", "remux", "audio", "package"})
 
@@ -116,6 +117,29 @@ def stage_view(stage: StageView) -> schemas.Stage:
         spent=schemas.Effort(**stage.spent),
         logs_key=stage.logs_keys[-1] if stage.logs_keys else None,
         logs_keys=list(stage.logs_keys),
+    )
+
+
+def attempt_view(found: TaskAttempt) -> schemas.Attempt:
+    """An attempt on the wire."""
+    attempt, metrics = found.attempt, found.attempt.metrics or {}
+    return schemas.Attempt(
+        id=attempt.id,
+        task_id=attempt.task_id,
+        stage=found.stage,
+        task=found.label,
+        number=attempt.number,
+        node=attempt.node,
+        outcome=None if attempt.outcome is None else Outcome(attempt.outcome),
+        error=_failure(attempt.error_code, attempt.error_detail),
+        placed_at=when(attempt.created_ms),
+        started_at=at(attempt.started_ms),
+        ended_at=at(attempt.ended_ms),
+        spent=schemas.Effort(cpu_s=metrics["cpu_s"], wall_s=metrics["wall_s"])
+        if metrics.keys() >= {"cpu_s", "wall_s"}
+        else None,
+        max_rss_bytes=round(metrics["max_rss_bytes"]) if "max_rss_bytes" in metrics else None,
+        logs_key=attempt.logs_key,
     )
 
 

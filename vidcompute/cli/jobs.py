@@ -1,4 +1,4 @@
-"""The commands about jobs: status, watch, logs, list, cancel, retry."""
+"""The commands about jobs: status, watch, logs, attempts, list, cancel, retry."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
@@ -65,6 +65,36 @@ def watch(session: Session, job_id: JobArgument) -> int:
     """Show a job's progress until it has ended; the exit code tells how."""
     job = session.api.get(path_of(job_id))
     return progress.outcome(progress.follow(session.api, session.output, job))
+
+
+def attempts(
+    session: Session,
+    job_id: JobArgument,
+    *,
+    stage: Annotated[str | None, typer.Option(help="Only attempts of this stage.")] = None,
+    outcome: Annotated[
+        str | None, typer.Option(metavar="ok|failed|lost|cancelled", help="Only attempts that ended so.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 50,
+) -> int | None:
+    """List the attempts at a job's tasks, newest first: where each ran, and why it failed or was lost."""
+    found = pages(session, f"{path_of(job_id)}/attempts", limit, {"stage": stage, "outcome": outcome})
+    session.output.json(found)
+    rows = (
+        (
+            attempt["task"],
+            str(attempt["number"]),
+            attempt["outcome"] or "goes on",
+            attempt["node"],
+            local_time(attempt["placed_at"]),
+            duration(round(attempt["spent"]["wall_s"] * 1000)) if attempt["spent"] else "",
+            f"{attempt['error']['detail']} [{attempt['error']['code']}]" if attempt["error"] else "",
+        )
+        for attempt in found["items"]
+    )
+    session.output.table(("task", "attempt", "outcome", "node", "placed", "took", "why"), rows)
+    _mention_more(session.output, found)
+    return None
 
 
 def logs(
@@ -206,6 +236,7 @@ def add_to(app: typer.Typer) -> None:
         ("status", status),
         ("watch", watch),
         ("logs", logs),
+        ("attempts", attempts),
         ("list", list_jobs),
         ("cancel", cancel),
         ("retry", retry),

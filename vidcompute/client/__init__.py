@@ -136,6 +136,32 @@ class AssetUpdatedData(TypedDict):
     fields: list[str]
 
 
+class Attempt(TypedDict):
+    """One execution of a task."""
+
+    id: str
+    task_id: str
+    stage: str
+    task: str
+    number: int
+    node: str
+    outcome: Outcome | None
+    error: Failure | None
+    placed_at: str
+    started_at: str | None
+    ended_at: str | None
+    spent: Effort | None
+    max_rss_bytes: int | None
+    logs_key: str
+
+
+class AttemptPage(TypedDict):
+    """Some attempts, newest first."""
+
+    items: list[Attempt]
+    next_cursor: str | None
+
+
 Audience: TypeAlias = "Literal['video', 'thumbnail', 'storyboard']"
 
 
@@ -920,6 +946,9 @@ class OrganizationWish(TypedDict):
     name: str
 
 
+Outcome: TypeAlias = "Literal['ok', 'failed', 'lost', 'cancelled']"
+
+
 class Output(TypedDict):
     """Something that a job makes."""
 
@@ -1662,6 +1691,25 @@ class Client:
             "Requeued",
             self._send(
                 "POST", "/api/v1/jobs/requeue", params={"limit": limit}, headers={"Idempotency-Key": idempotency_key}
+            ).json(),
+        )
+
+    def list_attempts(
+        self,
+        job_id: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        stage: str | None = None,
+        outcome: Outcome | None = None,
+    ) -> AttemptPage:
+        """List the attempts of a job"""
+        return cast(
+            "AttemptPage",
+            self._send(
+                "GET",
+                f"/api/v1/jobs/{_quote(str(job_id), safe='')}/attempts",
+                params={"limit": limit, "cursor": cursor, "stage": stage, "outcome": outcome},
             ).json(),
         )
 

@@ -28,6 +28,14 @@ class Dialect(Protocol):
         """Whether the database could not be reached, or went away."""
         ...
 
+    def is_full(self, error: DBAPIError) -> bool:
+        """Whether its disk had no room left."""
+        ...
+
+    def has_ended(self, connection: Connection) -> bool:
+        """Whether the database has undone the transaction by itself, so that what follows would be outside of any."""
+        ...
+
     def dispose(self) -> None:
         """Close every connection."""
         ...

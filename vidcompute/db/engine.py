@@ -81,7 +81,7 @@ class _Write:
     outcome: Any = None
 
 
-def _run(connection: Connection, waiting: _Write, *, alone: bool) -> None:
+def _run(dialect: Dialect, connection: Connection, waiting: _Write, *, alone: bool) -> None:
     """Run one step; where it shares the transaction, its error undoes it alone."""
     acting.bind(connection, waiting.actor)
     if alone:
@@ -93,10 +93,18 @@ def _run(connection: Connection, waiting: _Write, *, alone: bool) -> None:
         with connection.begin_nested():
             waiting.outcome = waiting.step(connection)
     except BaseException as error:
-        if connection.invalidated:
+        if connection.invalidated or dialect.has_ended(connection):
             raise
         waiting.outcome = _Raised(error)
         connection.info.update(before)
+
+
+def _causes(error: BaseException | None) -> Iterator[DBAPIError]:
+    """An error of the database, and those over which it came."""
+    while error is not None:
+        if isinstance(error, DBAPIError):
+            yield error
+        error = error.__cause__ or error.__context__
 
 
 class Database:
@@ -165,7 +173,7 @@ class Database:
             connection.info.pop(EMITTED, None)
             connection.info.pop(CROSSED, None)
             for waiting in batch:
-                _run(connection, waiting, alone=len(batch) == 1)
+                _run(self._dialect, connection, waiting, alone=len(batch) == 1)
             emitted = bool(connection.info.pop(EMITTED, False))
             crossed = connection.info.pop(CROSSED, ())
             if emitted:
@@ -185,10 +193,16 @@ class Database:
 
     @contextlib.contextmanager
     def _reached(self) -> Iterator[None]:
-        """A database that is away is an error of ours, `database_unavailable`: trying again later helps."""
+        """A database that is away or full is an error of ours, for trying again later helps.
+
+        Raises `database_unavailable` and `storage_full`.
+        """
         try:
             yield
         except DBAPIError as error:
+            if any(self._dialect.is_full(cause) for cause in _causes(error)):
+                detail = "The database's disk is full."
+                raise VidComputeError(Kind.UNAVAILABLE, "storage_full", detail) from error
             if self._dialect.is_away(error):
                 raise _unavailable(error) from error
             raise

@@ -83,6 +83,14 @@ class PostgreSql:
         """No connection could be made, or the one in use was lost."""
         return error.connection_invalidated or isinstance(error, OperationalError)
 
+    def is_full(self, error: DBAPIError) -> bool:
+        """SQLSTATE 53100."""
+        return isinstance(error.orig, psycopg.errors.DiskFull)
+
+    def has_ended(self, connection: Connection) -> bool:
+        """Never: a savepoint is gone back to, whatever happened."""
+        return False
+
     def dispose(self) -> None:
         """Close every connection."""
         self._closing.set()

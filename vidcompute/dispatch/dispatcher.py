@@ -24,12 +24,13 @@ from vidcompute.dispatch.leading import Beside, Leading
 from vidcompute.dispatch.lost_logs import KeepLog, keep_heard
 from vidcompute.dispatch.placement import Busy, place
 from vidcompute.dispatch.planning import Planner
+from vidcompute.dispatch.silence import Silence
 from vidcompute.dispatch.timers import Timer, keep_time
 from vidcompute.dispatch.turns import in_turn
 from vidcompute.dispatch.usage import usage
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.attempt_wire import logs_key
-from vidcompute.ports.executor import Adopted, AttemptSpec, Executor, Finished, Outcome, Progress
+from vidcompute.ports.executor import Adopted, AttemptSpec, Executor, Finished, Heartbeat, Outcome, Progress
 from vidcompute.services import jobs, tasks
 from vidcompute.services.gauges import DispatchState
 from vidcompute.services.jobs import Placement, RetryPolicy, Unplanned
@@ -48,6 +49,7 @@ class DispatchPolicy:
     ageing_s: float = 600.0
     max_running_tasks: int | None = None  # of one organization
     lease_s: float = 6.0  # how long a leader that says nothing is waited for
+    heartbeat_lease_s: float = 60.0  # and an attempt
     safety_tick_s: float = 5.0
     progress_every_s: float = 1.0  # how often progress is written to the database
     batch: int = 64  # ready tasks of each priority that one round looks at
@@ -117,6 +119,7 @@ class Dispatcher:
         self._beside = beside
         self._running: dict[str, _Running] = {}
         self._stopping: set[str] = set()
+        self._silence = Silence(policy.heartbeat_lease_s)
         self._progress: dict[str, Progress] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._always: list[asyncio.Task[None]] = []
@@ -168,6 +171,7 @@ class Dispatcher:
             asyncio.create_task(self._keep_on(self._schedule), name="dispatch-schedule"),
             asyncio.create_task(self._keep_on(self._flush_progress), name="dispatch-progress"),
             asyncio.create_task(self._keep_on(self._keep_time), name="dispatch-timers"),
+            asyncio.create_task(self._keep_on(self._end_silent), name="dispatch-silence"),
             *(asyncio.create_task(self._keep_on(self._led(work)), name=name) for name, work in self._beside.items()),
         ]
 
@@ -343,11 +347,11 @@ class Dispatcher:
             running = self._running.get(event.attempt_id)
             if running is None:
                 continue
-            if isinstance(event, Finished) and event.outcome in {Outcome.LOST, Outcome.CANCELLED}:
-                self._errand(self._finish_unheard(event, running.spec))
+            self._silence.heard(event.attempt_id)
+            if isinstance(event, Heartbeat):
                 continue
-            if isinstance(event, Finished):
-                await self._finish(event)
+            if isinstance(event, Finished):  # recorded beside this loop: a database that is away makes nobody silent
+                self._errand(self._end(self._silence.judged(event), running.spec))
                 continue
             if isinstance(event, Progress):
                 self._progress[event.attempt_id] = event
@@ -355,9 +359,9 @@ class Dispatcher:
                 log.debug("attempt_line", line=event.message, line_level=event.level, **_ids(running.spec))
             self._hub.publish(running.spec.task_id, running.spec.stage, event)
 
-    async def _finish_unheard(self, result: Finished, spec: AttemptSpec) -> None:
-        """An attempt that was ended may not have come to storing its log: what was heard of it is stored first."""
-        if self._keep_log is not None:
+    async def _end(self, result: Finished, spec: AttemptSpec) -> None:
+        """One that was lost or ended may not have come to storing its log: what was heard of it is stored first."""
+        if self._keep_log is not None and result.outcome in {Outcome.LOST, Outcome.CANCELLED}:
             heard = [line for line in self._hub.backlog([spec.task_id]) if line.attempt_id == spec.attempt_id]
             await self._keep_log(logs_key(spec), heard, result)
         await self._finish(result)
@@ -373,6 +377,7 @@ class Dispatcher:
         self._running.pop(result.attempt_id, None)
         self._stopping.discard(result.attempt_id)
         self._progress.pop(result.attempt_id, None)
+        self._silence.forget(result.attempt_id)
         self._hub.ended(running.spec.task_id, result.attempt_id)
         log.info(
             "attempt_ended",
@@ -403,6 +408,21 @@ class Dispatcher:
                 log.exception("result_not_recorded", attempt_id=result.attempt_id)
                 await asyncio.sleep(wait_s)
                 wait_s = min(5.0, wait_s * 2)
+
+    async def _end_silent(self) -> None:
+        """End attempts that give no sign of life on a node that is there: lost, whether their end is heard or not."""
+        await asyncio.sleep(self._policy.heartbeat_lease_s / 10)
+        here = {node.name for node in await self._executor.nodes()}
+        nodes = {attempt_id: running.node for attempt_id, running in self._running.items()}
+        for attempt_id in self._silence.overdue(nodes, here):
+            running = self._running[attempt_id]
+            log.warning("attempt_silent", node=running.node, **_ids(running.spec))
+            self._errand(self._give_up(running.spec))
+
+    async def _give_up(self, spec: AttemptSpec) -> None:
+        await self._executor.cancel(spec.attempt_id)
+        if spec.attempt_id in self._running and spec.attempt_id not in self._stopping:
+            await self._end(self._silence.judged(Finished(spec.attempt_id, Outcome.CANCELLED)), spec)
 
     async def _flush_progress(self) -> None:
         await asyncio.sleep(self._policy.progress_every_s)

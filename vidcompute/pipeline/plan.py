@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from vidcompute.pipeline.stage import Cost
+from vidcompute.pipeline.stage import Cost, Stage, options_of
+from vidcompute.ports.executor import Needs
 
 SOURCE = "source"  # the input that is the source file itself
 
@@ -16,6 +17,7 @@ class PlanNode:
     """One unit of work. `id` is unique in the plan ("encode/3"); `stage` is what a user sees and may resume from.
 
     `inputs` maps an input's name to the ids of the nodes that make it, in order; SOURCE stands for the source file.
+    `needs` is what one attempt is placed by: the stage says it anew for a plan that is read from JSON.
     """
 
     id: str
@@ -25,6 +27,14 @@ class PlanNode:
     inputs: Mapping[str, tuple[str, ...]]
     cost: Cost
     encoder: str = ""  # the encoder chosen, such as "libx264"; empty where none is used
+    needs: Needs = field(default=Needs(), compare=False)
+
+    @classmethod
+    def of(
+        cls, node_id: str, stage: Stage, inputs: Mapping[str, tuple[str, ...]], cost: Cost, encoder: str = ""
+    ) -> "PlanNode":
+        """The node that runs this stage."""
+        return cls(node_id, stage.name, stage.version, options_of(stage), inputs, cost, encoder, stage.needs())
 
     @property
     def needs_nodes(self) -> tuple[str, ...]:

@@ -78,10 +78,11 @@ class Stage(Protocol):
     `name` and `version` are hashed into the content key with the options: raise the version whenever the same
     options would give other bytes.
 
-    A stage runs confined: it reads its inputs, writes its `output` and `scratch`, and starts ffmpeg alone. Four
-    class variables, all optional, widen that: `network: bool` lets it connect, `devices: bool` lets it use GPUs (as
+    A stage runs confined: it reads its inputs, writes its `output` and `scratch`, and starts ffmpeg alone.
+    Class variables, all optional, change that: `network: bool` lets it connect, `devices: bool` lets it use GPUs (as
     abilities among its needs do), `max_file_bytes: int` bounds the largest file it writes (64 GiB), `idle_timeout_s:
-    float` is how long it may report nothing at all (10 minutes).
+    float` is how long it may report nothing at all (10 minutes), `timeout_s: float` how long it may take in all, and
+    `max_attempts: int` how often it is tried (both as settings say where it does not).
     A stage that is one program may have `commands(ffmpeg: Path, source: Path) -> list[list[str]]`, which its `run`
     uses: the command lines that it would start, for people who ask what is done.
     """

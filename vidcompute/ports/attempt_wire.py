@@ -11,6 +11,7 @@ from vidcompute.ports.executor import (
     Call,
     Finished,
     Gpu,
+    Heartbeat,
     InputRef,
     LogLine,
     Needs,
@@ -19,9 +20,10 @@ from vidcompute.ports.executor import (
     Progress,
 )
 
-_EVENTS: dict[str, type[Progress] | type[LogLine] | type[Finished]] = {
+_EVENTS: dict[str, type[Progress] | type[LogLine] | type[Heartbeat] | type[Finished]] = {
     "progress": Progress,
     "log": LogLine,
+    "heartbeat": Heartbeat,
     "finished": Finished,
 }
 _NAMES = {kind: name for name, kind in _EVENTS.items()}
@@ -33,10 +35,13 @@ def spec_to_json(spec: AttemptSpec) -> dict[str, Any]:
     plain["options"] = dict(spec.options)
     plain["access"] = dict(spec.access)
     plain["needs"] = asdict(spec.needs)
-    plain["inputs"] = {
-        name: [asdict(ref) | {"facts": dict(ref.facts)} for ref in refs] for name, refs in spec.inputs.items()
-    }
+    plain["inputs"] = {name: [_ref_to_json(ref) for ref in refs] for name, refs in spec.inputs.items()}
     return plain
+
+
+def _ref_to_json(ref: InputRef) -> dict[str, Any]:
+    # not `asdict`: facts of an hour of video are thousands of numbers, of which it would make a copy
+    return {f.name: getattr(ref, f.name) for f in fields(ref)} | {"facts": dict(ref.facts)}
 
 
 def spec_from_json(data: Mapping[str, Any]) -> AttemptSpec:

@@ -130,6 +130,17 @@ class LogLine:
     message: str
 
 
+HEARTBEAT_S = 5.0
+"""How often an attempt gives a sign of life."""
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """An attempt lives, whatever it is waiting for."""
+
+    attempt_id: str
+
+
 @dataclass(frozen=True)
 class Finished:
     """The last event of an attempt.
@@ -150,7 +161,7 @@ class Finished:
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 
-AttemptEvent = Progress | LogLine | Finished
+AttemptEvent = Progress | LogLine | Heartbeat | Finished
 
 
 @dataclass(frozen=True)
@@ -189,6 +200,8 @@ class Interactive(Protocol):
 
 class Executor(Protocol):
     """Starts, watches and ends attempts. Every started attempt ends in exactly one `Finished`.
+
+    From its first event on, an attempt that lives tells something every `HEARTBEAT_S` seconds at least.
 
     `outlives` says whether attempts go on without the process that started them, to be adopted by another one.
     """

@@ -19,6 +19,7 @@ from vidcompute.runner.channel import LineReader, Sender
 from vidcompute.runner.folder import make_folder
 from vidcompute.runner.inner import Context, StageRun, error_of, run_stage
 from vidcompute.runner.publish import describe, fetch_inputs, publish, store_log
+from vidcompute.runner.pulse import Pulse
 from vidcompute.runner.relay import AttemptLog, Cancellation, CancelledError, Ended, Relay
 
 _LOWEST = 19
@@ -167,10 +168,11 @@ def run_attempt(connection: socket.socket, context: Context) -> int:
         return 1
     try:
         log = AttemptLog(folder.log, spec.attempt_id, sender.send)
-        storage = context.storage(spec.access)
-        attempt = _Attempt(spec, context, connection, cancellation, folder, log, background, sender, storage)
-        finished = _finish(attempt)
-        attempt.keep_log()
+        with Pulse(spec.attempt_id, sender):
+            storage = context.storage(spec.access)
+            attempt = _Attempt(spec, context, connection, cancellation, folder, log, background, sender, storage)
+            finished = _finish(attempt)
+            attempt.keep_log()
         sender.send(event_to_json(finished))
     except BrokenPipeError:
         return 1  # the server has gone; it starts anew from its database

@@ -57,7 +57,12 @@ class Sender:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self.sending = False
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send one message; waits while the other side is behind."""
-        self._connection.sendall(encode(message))
+        self.sending = True
+        try:
+            self._connection.sendall(encode(message))
+        finally:
+            self.sending = False

@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, is_dataclass
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, cast
 
 from vidcompute.errors import Kind, VidComputeError
@@ -24,6 +24,8 @@ class Registered:
     devices: bool
     max_file_bytes: int
     idle_timeout_s: float
+    timeout_s: float | None
+    max_attempts: int | None
 
 
 def _stage_class(module: ModuleType) -> type[Stage]:
@@ -65,7 +67,13 @@ class Registry:
             devices=bool(getattr(cls, "devices", False)),
             max_file_bytes=int(getattr(cls, "max_file_bytes", _MAX_FILE_BYTES)),
             idle_timeout_s=float(getattr(cls, "idle_timeout_s", _IDLE_TIMEOUT_S)),
+            timeout_s=getattr(cls, "timeout_s", None),
+            max_attempts=getattr(cls, "max_attempts", None),
         )
+
+    def every(self) -> Mapping[str, Registered]:
+        """All stages by name."""
+        return MappingProxyType(self._stages)
 
     def find(self, name: str, version: int) -> Registered:
         """The stage of this name and version; `stage_unknown` or `stage_version_unknown` (kind internal)."""

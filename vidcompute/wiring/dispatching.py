@@ -11,10 +11,10 @@ from vidcompute.dispatch.lost_logs import keeper
 from vidcompute.dispatch.planning import Planner
 from vidcompute.dispatch.timers import Timer
 from vidcompute.ports.executor import Executor
-from vidcompute.services import audit, idempotency, jobs, people, uploads
+from vidcompute.services import audit, idempotency, people, uploads
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.settings import Settings
-from vidcompute.wiring import outgoing, retention, uploading
+from vidcompute.wiring import outgoing, retention, stages, uploading
 from vidcompute.wiring.housekeeping import collect
 
 _HOURLY = "0 * * * *"
@@ -32,9 +32,6 @@ def dispatcher(
     storage: SwitchedStorage,
 ) -> Dispatcher:
     """One that is not at work yet."""
-    retry = jobs.RetryPolicy(
-        settings.max_attempts, settings.max_losses, base_s=settings.retry_base_s, cap_s=settings.retry_cap_s
-    )
     return Dispatcher(
         db,
         executor,
@@ -42,7 +39,10 @@ def dispatcher(
         hub,
         holder=installation(settings.data_dir),
         policy=DispatchPolicy(
-            retry=retry, ageing_s=settings.ageing_s, max_running_tasks=settings.max_running_tasks or None
+            retry=stages.retry_policy(settings),
+            ageing_s=settings.ageing_s,
+            max_running_tasks=settings.max_running_tasks or None,
+            heartbeat_lease_s=settings.heartbeat_lease_s,
         ),
         discard=storage.delete_prefix,
         keep_log=keeper(storage, settings.data_dir),

@@ -9,13 +9,12 @@ from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode
 from vidcompute.pipeline.recipes import standard
 from vidcompute.pipeline.recipes.encoding import Capacity
 from vidcompute.pipeline.spec import HardwareEncoding, MediaSpec
-from vidcompute.pipeline.stage import Cost, options_of
+from vidcompute.pipeline.stage import Cost
 from vidcompute.pipeline.stages.fetch import Fetch
 from vidcompute.pipeline.stages.probe import Probe
 from vidcompute.ports.executor import NodeInfo
-from vidcompute.runner import STAGES
-from vidcompute.runner.registry import Registry
 from vidcompute.services.tasks import Terms
+from vidcompute.wiring import stages
 
 if TYPE_CHECKING:
     from vidcompute.settings import Settings
@@ -25,7 +24,7 @@ _FOREGROUND = frozenset({"fetch", "probe"})  # short, and somebody waits for the
 
 def planner(settings: "Settings", ffmpeg_build: str) -> Planner:
     """As the settings say, for this build of ffmpeg."""
-    registry = Registry(STAGES)
+    registry = stages.registry(settings)
     hardware = HardwareEncoding(settings.hardware_encoding)
     probe = Probe(
         max_duration_s=settings.max_source_duration_s,
@@ -38,12 +37,11 @@ def planner(settings: "Settings", ffmpeg_build: str) -> Planner:
         return standard.plan(facts, spec, Capacity.of(nodes, hardware), node)
 
     def fetch(url: str) -> PlanNode:
-        return PlanNode("fetch", Fetch.name, Fetch.version, options_of(Fetch(url)), {}, Cost(0.5, 5.0))
+        return PlanNode.of("fetch", Fetch(url), {}, Cost(0.5, 5.0))
 
     def terms(node: PlanNode) -> Terms:
-        stage = registry.make(registry.find(node.stage, node.version), node.options)
-        return Terms(stage.needs(), settings.attempt_timeout_s, background=node.stage not in _FOREGROUND)
+        timeout_s = stages.timeout_s(settings, registry.find(node.stage, node.version))
+        return Terms(node.needs, timeout_s, background=node.stage not in _FOREGROUND)
 
-    sources = {"source": (SOURCE,)}
-    probing = PlanNode("probe", Probe.name, Probe.version, options_of(probe), sources, Cost(0.3, 0.3))
+    probing = PlanNode.of("probe", probe, {"source": (SOURCE,)}, Cost(0.3, 0.3))
     return Planner(recipe, fetch, probing, terms, ffmpeg_build)

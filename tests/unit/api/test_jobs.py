@@ -3,6 +3,7 @@
 import asyncio
 import io
 import zipfile
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,33 @@ async def test_a_job_tells_of_its_stages(client: httpx2.AsyncClient, platform: P
     assert (hls["ready"], hls["size_bytes"]) == (True, 40)
     listed = (await client.get(f"{ASSETS}/{job['asset_id']}/outputs")).json()["items"]
     assert listed == last["outputs"]
+
+
+async def test_the_attempts_of_a_job_are_its_history(client: httpx2.AsyncClient, platform: Platform) -> None:
+    job = await submit(client)
+    (first,) = await platform.run_until("fetch")
+    await platform.end(replace(toys.failed(first, Kind.UNAVAILABLE, "url_down"), metrics={"cpu_s": 1.0, "wall_s": 2.0}))
+    (second,) = await platform.run_until("fetch")
+    await platform.end(toys.done(second))
+    path = f"{JOBS}/{job['id']}/attempts"
+    page = (await client.get(path, params={"stage": "fetch"})).json()
+    newest, oldest = page["items"]
+    assert (newest["id"], newest["number"], newest["outcome"], newest["error"]) == (second.attempt_id, 2, "ok", None)
+    assert (oldest["id"], oldest["number"], oldest["outcome"], oldest["node"]) == (
+        first.attempt_id,
+        1,
+        "failed",
+        "local",
+    )
+    assert oldest["error"] == {"code": "url_down", "detail": "It broke."}
+    assert oldest["spent"] == {"cpu_s": 1.0, "wall_s": 2.0}
+    assert oldest["logs_key"].endswith(f"{first.attempt_id}.log")
+    paged = (await client.get(path, params={"stage": "fetch", "limit": 1})).json()
+    rest = (await client.get(path, params={"stage": "fetch", "cursor": paged["next_cursor"]})).json()
+    assert [item["id"] for item in (*paged["items"], *rest["items"])] == [newest["id"], oldest["id"]]
+    failed = (await client.get(path, params={"outcome": "failed"})).json()["items"]
+    assert [item["id"] for item in failed] == [first.attempt_id]
+    assert (await client.get(f"{JOBS}/{UNKNOWN[0]}/attempts")).status_code == 404
 
 
 async def test_live_progress_is_fresher_than_the_database(client: httpx2.AsyncClient, platform: Platform) -> None:

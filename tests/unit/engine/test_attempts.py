@@ -32,6 +32,20 @@ def test_a_failure_that_may_pass_is_tried_again_after_a_wait_that_grows(conn: Co
     assert 7_000 < waits[1] <= 22_500
 
 
+def test_each_stage_may_have_attempts_and_waits_of_its_own(conn: Connection) -> None:
+    toys.submit(conn)
+    patient = RetryPolicy(max_attempts=9, base_s=100.0, cap_s=100.0)
+    policy = RetryPolicy(max_attempts=1, base_s=0.0, cap_s=0.0, by_stage={"probe": patient})
+    (probe,) = toys.run_until(conn, "probe")
+    jobs.finish(conn, toys.failed(probe, Kind.UNAVAILABLE), policy)
+    row = task(conn, "probe")
+    assert row.status == "ready"
+    assert 49_000 < row.ready_ms - outbox.now_ms() <= 150_000
+    assert policy.of("encode") is policy
+    assert policy.longest_wait_s == 3600.0
+    assert RetryPolicy(longest_asked_s=1.0, by_stage={"x": patient}).longest_wait_s == 3600.0
+
+
 def test_a_busy_provider_is_left_alone_for_as_long_as_it_asks_within_bounds(conn: Connection) -> None:
     toys.submit(conn)
     policy = RetryPolicy(max_attempts=9, base_s=0.1, cap_s=0.1, longest_asked_s=60.0)

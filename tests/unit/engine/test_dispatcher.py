@@ -17,9 +17,9 @@ from vidcompute.db.engine import Database
 from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
 from vidcompute.errors import Kind
 from vidcompute.pipeline.plan import Plan
-from vidcompute.ports.executor import AttemptSpec, Finished, Outcome
+from vidcompute.ports.executor import AttemptSpec, Finished, Heartbeat, Outcome
 from vidcompute.services import jobs
-from vidcompute.services.jobs import RetryPolicy
+from vidcompute.services.jobs import AttemptFilter, RetryPolicy
 from vidcompute.services.jobs.live import LiveLine, ProgressHub
 
 POLICY = DispatchPolicy(
@@ -206,6 +206,37 @@ async def test_an_attempt_that_cannot_be_started_counts_as_failed(db: Database) 
     async with engine(db, HandExecutor(behave=behave)) as e:
         await e.until(await e.submit(), "done")
         assert len([s for s in e.executor.started if s.stage == "probe"]) == 3
+
+
+async def test_an_attempt_that_falls_silent_is_ended_and_tried_again(db: Database) -> None:
+    def behave(spec: AttemptSpec) -> Finished | None:
+        return None if spec.stage == "probe" and spec.number == 1 else toys.done(spec)
+
+    async with engine(db, HandExecutor(behave=behave), policy=replace(POLICY, heartbeat_lease_s=0.2)) as e:
+        job = await e.submit()
+        await e.executor.until(lambda: e.has_started(1))
+        silent = e.executor.started[0].attempt_id
+        e.executor.end(Heartbeat(silent))
+        await e.until(job, "done")
+        assert e.executor.cancelled == [silent]
+        page = await db.read(jobs.list_attempts, toys.ORG, job.id, AttemptFilter(outcome=Outcome.LOST))
+    (lost,) = page.items
+    assert (lost.attempt.id, lost.attempt.error_code) == (silent, "attempt_silent")
+
+
+async def test_a_silent_attempt_whose_end_nobody_hears_is_lost_all_the_same(db: Database) -> None:
+    class Deaf(HandExecutor):
+        async def cancel(self, attempt_id: str) -> None:
+            self.cancelled.append(attempt_id)
+
+    def behave(spec: AttemptSpec) -> Finished | None:
+        return None if spec.stage == "probe" and spec.number == 1 else toys.done(spec)
+
+    async with engine(db, Deaf(behave=behave), policy=replace(POLICY, heartbeat_lease_s=0.2)) as e:
+        job = await e.submit()
+        await e.executor.until(lambda: e.has_started(1))
+        e.executor.end(Heartbeat(e.executor.started[0].attempt_id))
+        await e.until(job, "done")
 
 
 async def test_a_result_that_comes_too_late_is_discarded(db: Database) -> None:

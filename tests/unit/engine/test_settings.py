@@ -48,6 +48,21 @@ def test_lists_in_the_environment_are_separated_by_commas(monkeypatch: pytest.Mo
     assert settings.load().embed_sites == ("https://a.example", "https://b.example")
 
 
+def test_terms_of_stages_are_tables_in_the_file_and_json_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("vidcompute.toml").write_text("[stages.fetch]\nmax_attempts = 9\n")
+    assert settings.load().stages["fetch"].max_attempts == 9
+    monkeypatch.setenv("VIDCOMPUTE_STAGES", '{"encode": {"timeout_s": 60}}')
+    assert settings.load().stages["encode"].timeout_s == 60
+    for text, said in (
+        ('{"encode": {"timeout_s": 0}}', r"VIDCOMPUTE_STAGES is wrong at encode.timeout_s: input should be greater"),
+        ('{"encode": {"attempts": 3}}', r"VIDCOMPUTE_STAGES is wrong at encode.attempts: extra inputs"),
+        ("{encode", r"VIDCOMPUTE_STAGES is wrong: input should be a valid dictionary"),
+    ):
+        monkeypatch.setenv("VIDCOMPUTE_STAGES", text)
+        with pytest.raises(VidComputeError, match=said):
+            settings.load()
+
+
 def test_a_wrong_value_is_told_by_its_name_its_source_and_what_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     write_toml("max_attempts = 0\n")
     monkeypatch.setenv("VIDCOMPUTE_PORT", "many")

@@ -13,7 +13,7 @@ from vidcompute.pipeline.recipes import cost, encoding
 from vidcompute.pipeline.recipes.encoding import Capacity, Choice
 from vidcompute.pipeline.recipes.layout import Layout, layout, mp4_rung
 from vidcompute.pipeline.spec import Audio, Frames, Hls, MediaSpec, Mp4, Preview, Storyboard, Thumbnail
-from vidcompute.pipeline.stage import Cost, Stage, options_of
+from vidcompute.pipeline.stage import Cost
 from vidcompute.pipeline.stages.audio import EncodeAudio
 from vidcompute.pipeline.stages.audio_file import AudioFile
 from vidcompute.pipeline.stages.encode import Encode
@@ -79,12 +79,6 @@ def _turn(node: PlanNode) -> int:
     return 2 if node.stage in {Encode.name, FramesStage.name} else 1
 
 
-def _node(
-    node_id: str, stage: Stage, inputs: Mapping[str, tuple[str, ...]], price: Cost, encoder: str = ""
-) -> PlanNode:
-    return PlanNode(node_id, stage.name, stage.version, options_of(stage), inputs, price, encoder)
-
-
 def _tracks(
     facts: SourceFacts, made: Layout, spec: MediaSpec, capacity: Capacity, choice: Choice
 ) -> tuple[list[PlanNode], dict[str, tuple[str, ...]]]:
@@ -95,7 +89,7 @@ def _tracks(
             break
         price = cost.audio(Fraction(part.boundaries[-1], part.sample_rate), copy=part.copy)
         nodes.append(
-            _node(f"audio/{number}", EncodeAudio(part), {"source": (SOURCE,)}, price, "" if part.copy else "aac")
+            PlanNode.of(f"audio/{number}", EncodeAudio(part), {"source": (SOURCE,)}, price, "" if part.copy else "aac")
         )
         makers[part.track] = (f"audio/{number}",)
     if facts.video:
@@ -120,7 +114,7 @@ def _video(
     whole = timeline.stretch(line, video, 0, len(line.segments))
     if made.copied:
         remux = Remux(made.copied.name, encode.cut(line, video, facts.container, whole))
-        yield _node("remux", remux, {"source": (SOURCE,)}, cost.copy(line.duration))
+        yield PlanNode.of("remux", remux, {"source": (SOURCE,)}, cost.copy(line.duration))
     if not made.encoded:
         return
     counted = encode.is_counted(video, facts.container)  # such a source is decoded from its first frame on, each time
@@ -135,7 +129,7 @@ def _video(
         length = Fraction(part.end_ticks - part.start_ticks, part.timescale)
         price = cost.video(video, made.encoded, choice.by, float(length * line.frame_rate), threads)
         stage = Encode(part, made.encoded, threads, choice.by, choice.decoder, choice.simulated)
-        yield _node(f"encode/{chunk.number}", stage, {"source": (SOURCE,)}, price, choice.name)
+        yield PlanNode.of(f"encode/{chunk.number}", stage, {"source": (SOURCE,)}, price, choice.name)
 
 
 def _output(job: _Job, number: int, output: Any) -> list[PlanNode]:
@@ -148,13 +142,13 @@ def _output(job: _Job, number: int, output: Any) -> list[PlanNode]:
         case Audio():
             return [_audio_file(job)]
         case Thumbnail():
-            return [_node("poster", Poster(output.time), _IMAGES, Cost(0.5, 0.4))]
+            return [PlanNode.of("poster", Poster(output.time), _IMAGES, Cost(0.5, 0.4))]
         case Storyboard() | Preview() if facts.video is None:
             return []
         case Storyboard():
-            return [_node("storyboard", StoryboardStage(), _IMAGES, cost.decode(facts.video, share=0.035))]
+            return [PlanNode.of("storyboard", StoryboardStage(), _IMAGES, cost.decode(facts.video, share=0.035))]
         case Preview():
-            return [_node("preview", PreviewStage(), _IMAGES, Cost(1.5, 1.0))]
+            return [PlanNode.of("preview", PreviewStage(), _IMAGES, Cost(1.5, 1.0))]
         case Frames():
             return [_frames(facts, number, output)]
     raise AssertionError(output)
@@ -164,7 +158,7 @@ def _frames(facts: SourceFacts, number: int, output: Frames) -> PlanNode:
     if facts.video is None:
         raise refused("frames_without_picture", "Frames were asked for, but the source has no picture.")
     stage = FramesStage(**output.model_dump(mode="json", exclude={"type"}))
-    return _node(f"frames/{number}", stage, _IMAGES, cost.decode(facts.video, share=0.6))
+    return PlanNode.of(f"frames/{number}", stage, _IMAGES, cost.decode(facts.video, share=0.6))
 
 
 def _package(job: _Job) -> PlanNode:
@@ -185,7 +179,7 @@ def _package(job: _Job) -> PlanNode:
     ids = tuple(dict.fromkeys(i for name in rungs for i in job.makers[name]))
     stage = Package(video, audio, expected["frames"], expected["segments"])
     inputs = {"video": ids, "audio": tuple(job.makers[a.name][0] for a in audio)}
-    return _node("package", stage, {k: v for k, v in inputs.items() if v}, Cost(0.3, 0.3))
+    return PlanNode.of("package", stage, {k: v for k, v in inputs.items() if v}, Cost(0.3, 0.3))
 
 
 def _mp4(job: _Job, output: Mp4) -> PlanNode:
@@ -199,7 +193,7 @@ def _mp4(job: _Job, output: Mp4) -> PlanNode:
     if made.audio:
         inputs["audio"] = job.makers[made.audio[0].track]
     price = cost.copy(made.timeline.duration if made.timeline else Fraction(0))
-    return _node(
+    return PlanNode.of(
         f"mp4/{rung.height}", ProgressiveMp4(rung.name, made.audio[0].track if made.audio else None), inputs, price
     )
 
@@ -208,7 +202,7 @@ def _audio_file(job: _Job) -> PlanNode:
     if not job.facts.audio:
         raise refused("audio_missing", "The sound alone was asked for, but the source has none.")
     price = cost.copy(Fraction(job.facts.duration_ms, 1000))
-    return _node("audio_file", AudioFile("audio-0"), {"audio": job.makers["audio-0"]}, price)
+    return PlanNode.of("audio_file", AudioFile("audio-0"), {"audio": job.makers["audio-0"]}, price)
 
 
 def _vmaf(job: _Job) -> list[PlanNode]:
@@ -217,7 +211,7 @@ def _vmaf(job: _Job) -> list[PlanNode]:
         return []
     whole = encode.cut(line, facts.video, facts.container, timeline.stretch(line, facts.video, 0, len(line.segments)))
     return [
-        _node(
+        PlanNode.of(
             f"vmaf/{rung.name}",
             Vmaf(rung.name, whole),
             {"source": (SOURCE,), "video": job.makers[rung.name]},

@@ -24,6 +24,7 @@ class Fetch:
     name: ClassVar[str] = "fetch"
     version: ClassVar[int] = 1
     network: ClassVar[bool] = True
+    max_attempts: ClassVar[int] = 6  # other people's servers come back
 
     def needs(self) -> Needs:
         """A little of everything: it mostly waits for the network."""

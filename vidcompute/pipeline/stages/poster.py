@@ -21,6 +21,7 @@ class Poster:
 
     name: ClassVar[str] = "poster"
     version: ClassVar[int] = 1
+    timeout_s: ClassVar[float] = 1800.0  # hours of video take seconds
 
     def needs(self) -> Needs:
         """One picture."""

@@ -123,6 +123,7 @@ OPERATIONS: Mapping[str, Rule] = {
     "get_job": Scope.JOBS_READ,
     "get_job_plan": Scope.JOBS_READ,
     "get_job_logs": Scope.JOBS_READ,
+    "list_attempts": Scope.JOBS_READ,
     "follow_job": Scope.JOBS_READ,
     "download_frames": Scope.JOBS_READ,
     "submit_job": Scope.JOBS_WRITE,

@@ -15,6 +15,7 @@ from vidcompute.services.jobs.attempts import (
 from vidcompute.services.jobs.models import (
     PRIORITIES,
     RANKS,
+    AttemptFilter,
     Job,
     JobFilter,
     JobTask,
@@ -31,6 +32,7 @@ from vidcompute.services.jobs.queries import (
     artifacts_of,
     events_of_job,
     get_job,
+    list_attempts,
     list_jobs,
     next_deadline_ms,
     overdue,
@@ -45,6 +47,7 @@ from vidcompute.services.jobs.stages import list_stages
 __all__ = [
     "PRIORITIES",
     "RANKS",
+    "AttemptFilter",
     "Job",
     "JobFilter",
     "JobTask",
@@ -68,6 +71,7 @@ __all__ = [
     "finish",
     "get_job",
     "hand_back",
+    "list_attempts",
     "list_jobs",
     "list_stages",
     "next_deadline_ms",

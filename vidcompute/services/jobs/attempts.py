@@ -199,9 +199,8 @@ def finish(conn: Connection, result: Finished, policy: RetryPolicy, *, draining:
         return _succeed(conn, task, attempt.number, result)
     if result.outcome is Outcome.CANCELLED or (draining and result.outcome is Outcome.LOST):
         return _again(conn, HAND_BACK, task, attempt.number)
-    if result.outcome is Outcome.LOST:
-        return _lost(conn, task, attempt.number, result, policy)
-    return _failed(conn, task, attempt.number, result, policy)
+    how = _lost if result.outcome is Outcome.LOST else _failed
+    return how(conn, task, attempt.number, result, policy.of(task.stage))
 
 
 def _close(conn: Connection, result: Finished) -> None:
@@ -326,7 +325,7 @@ def adopt(conn: Connection, policy: RetryPolicy, alive: Collection[str] = ()) ->
     gone = [row for row in live_attempts(conn) if row.id not in alive]
     at_once = RetryPolicy(policy.max_attempts, policy.max_losses, base_s=0.0, cap_s=0.0)
     detail = "The server was stopped while the attempt ran."
-    longest_ms = round(1000 * max(1.5 * policy.cap_s, policy.longest_asked_s))
+    longest_ms = round(1000 * policy.longest_wait_s)
     stuck = update(tasks).where(READY, tasks.c.ready_ms > now_ms() + longest_ms)  # the clock was set back meanwhile
     conn.execute(stuck.values(ready_ms=now_ms()))
     for row in gone:

@@ -1,7 +1,7 @@
 """What a job is to those who look at it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vidcompute.pipeline.spec import Priority
@@ -78,6 +78,14 @@ class JobFilter:
 
 
 @dataclass(frozen=True)
+class AttemptFilter:
+    """Which attempts a list shows."""
+
+    stage: str | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True)
 class StageView:
     """One stage of a job as users see it: the sum of its tasks.
 
@@ -134,7 +142,7 @@ class RetryPolicy:
 
     The wait before attempt n + 1 is `base_s * 2^(n - 1)`, at most `cap_s`, times a random factor of 0.5 to 1.5.
     A provider that is busy may ask for a longer wait, of `longest_asked_s` at most. Lost attempts have their own,
-    larger allowance: mostly it's not the task's fault.
+    larger allowance: mostly it's not the task's fault. `by_stage` holds for the tasks of the stages that it names.
     """
 
     max_attempts: int = 3
@@ -142,6 +150,17 @@ class RetryPolicy:
     base_s: float = 1.0
     cap_s: float = 60.0
     longest_asked_s: float = 3600.0
+    by_stage: Mapping[str, "RetryPolicy"] = field(default_factory=dict)
+
+    def of(self, stage: str) -> "RetryPolicy":
+        """What holds for the tasks of a stage."""
+        return self.by_stage.get(stage, self)
+
+    @property
+    def longest_wait_s(self) -> float:
+        """No task waits longer than this to be tried again."""
+        own_s = max(1.5 * self.cap_s, self.longest_asked_s)
+        return max((own_s, *(policy.longest_wait_s for policy in self.by_stage.values())))
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,13 @@ from vidcompute.db.outbox import Event
 from vidcompute.db.schema import assets, attempts, interests, jobs, one_of, sources, tasks
 from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.services.assets.models import Source
-from vidcompute.services.jobs.models import PRIORITIES, Job, JobFilter, JobTask, Unplanned
+from vidcompute.services.jobs.models import PRIORITIES, AttemptFilter, Job, JobFilter, JobTask, Unplanned
 from vidcompute.services.paging import Page, page_of, parse_cursor
 from vidcompute.services.states import JobStatus, TaskStatus
-from vidcompute.services.tasks.models import Artifact
+from vidcompute.services.tasks.models import Artifact, Attempt, TaskAttempt
 from vidcompute.services.tasks.moves import batches
 from vidcompute.services.tasks.queries import artifacts as artifacts_by_key
-from vidcompute.services.tasks.queries import waiting_organizations
+from vidcompute.services.tasks.queries import of_job, waiting_organizations
 
 AnyRow = Row[*tuple[Any, ...]]
 _JOB = [jobs.c[name] for name in Job.__annotations__]
@@ -72,6 +72,34 @@ def list_jobs(
         query = query.where(*_conditions(only))
     rows = conn.execute(query.order_by(jobs.c.id.desc()).limit(limit + 1)).all()
     return page_of([_job(row) for row in rows], [row.id for row in rows], limit)
+
+
+def list_attempts(
+    conn: Connection,
+    organization_id: str,
+    job_id: str,
+    only: AttemptFilter,
+    *,
+    limit: int = 20,
+    cursor: str | None = None,
+) -> Page[TaskAttempt]:
+    """A page of the attempts at a job's tasks, newest first; those that were made for other jobs are among them."""
+    get_job(conn, organization_id, job_id)
+    last = parse_cursor("att", cursor)
+    query = (
+        select(*(attempts.c[name] for name in Attempt.__annotations__), tasks.c.stage, tasks.c.label)
+        .join_from(attempts, tasks, tasks.c.id == attempts.c.task_id)
+        .where(attempts.c.task_id.in_(of_job(job_id)))
+    )
+    if last is not None:
+        query = query.where(attempts.c.id < last)
+    if only.stage is not None:
+        query = query.where(tasks.c.stage == only.stage)
+    if only.outcome is not None:
+        query = query.where(attempts.c.outcome == only.outcome)
+    rows = [row._asdict() for row in conn.execute(query.order_by(attempts.c.id.desc()).limit(limit + 1))]
+    found = [TaskAttempt(stage=row.pop("stage"), label=row.pop("label"), attempt=Attempt(**row)) for row in rows]
+    return page_of(found, [one.attempt.id for one in found], limit)
 
 
 def _conditions(only: JobFilter) -> Iterator[ColumnElement[bool]]:

@@ -14,6 +14,7 @@ from vidcompute.services.playback.service import Playback, present
 _log = logging.getLogger(__name__)
 _DISCARD_AFTER_S = 60.0  # those who watch have the playlists of the fast rung for a while yet
 _AT_ONCE = 2
+_AT_HAND_S = 0.1
 
 
 class Opening:
@@ -69,15 +70,31 @@ class Opening:
 
     async def _open(self, organization_id: str, asset_id: str) -> None:
         try:
-            snapshot = await self._db.read(queries.by_asset, organization_id, asset_id)
-            view = present(snapshot)
-            if view.complete or view.layout is None or not view.ready_tracks:
-                return
             async with self._slots:
-                await self._playback.makers.open(view, await self._playback.source(snapshot, patient=True))
+                if not await self._make(organization_id, asset_id):
+                    return
             await self._db.write(assets.mark_playable, asset_id)
         except VidComputeError as error:
             _log.warning("opening failed", extra={"asset_id": asset_id, "code": error.code, "detail": error.detail})
+
+    async def _make(self, organization_id: str, asset_id: str) -> bool:
+        """Make an asset's opening; False where it has none to be made.
+
+        The ladder's first steps wait for it, unless the source is still to be fetched from a store.
+        """
+        makers = self._playback.makers
+        async with makers.urgency():
+            snapshot = await self._db.read(queries.by_asset, organization_id, asset_id)
+            view = present(snapshot)
+            if view.complete or view.layout is None or not view.ready_tracks:
+                return False
+            fetching = asyncio.ensure_future(self._playback.source(snapshot, patient=True))
+            await asyncio.wait([fetching], timeout=_AT_HAND_S)
+            if fetching.done():
+                await makers.open(view, fetching.result())
+                return True
+        await makers.open(view, await fetching)
+        return True
 
     async def _discard(self, asset_id: str, after_s: float) -> None:
         await asyncio.sleep(after_s)

@@ -1,7 +1,7 @@
 """Tasks, shared by the jobs that want them: their moves through the state machine, and interests."""
 
 from vidcompute.services.tasks.interests import drop, reprice
-from vidcompute.services.tasks.models import Artifact, Attempt, Placed, ReadyTask, Terms
+from vidcompute.services.tasks.models import Artifact, Attempt, Placed, ReadyTask, TaskAttempt, Terms
 from vidcompute.services.tasks.moves import move, move_all
 from vidcompute.services.tasks.queries import (
     artifact,
@@ -18,6 +18,7 @@ __all__ = [
     "Attempt",
     "Placed",
     "ReadyTask",
+    "TaskAttempt",
     "Terms",
     "artifact",
     "artifacts",

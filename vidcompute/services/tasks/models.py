@@ -58,6 +58,15 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class TaskAttempt:
+    """An attempt, and what it was at."""
+
+    attempt: Attempt
+    stage: str
+    label: str
+
+
+@dataclass(frozen=True)
 class Placed:
     """An attempt that has not ended: where it is, and the oldest job that wants it (None: none does any more)."""
 

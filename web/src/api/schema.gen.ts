@@ -160,6 +160,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{job_id}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the attempts of a job
+         * @description The history of its tasks, newest first: each execution with its node, its times, and why it did not succeed.
+         */
+        get: operations["list_attempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{job_id}/plan": {
         parameters: {
             query?: never;
@@ -3091,6 +3111,71 @@ export interface components {
             fields: string[];
         };
         /**
+         * Attempt
+         * @description One execution of a task.
+         */
+        Attempt: {
+            /** Id */
+            id: string;
+            /** Task Id */
+            task_id: string;
+            /** Stage */
+            stage: string;
+            /**
+             * Task
+             * @description Which task of the stage, by its place in the plan.
+             */
+            task: string;
+            /**
+             * Number
+             * @description Counts the executions of the task, from 1.
+             */
+            number: number;
+            /**
+             * Node
+             * @description Where it was placed.
+             */
+            node: string;
+            /** @description How it ended: ok, failed, lost with its process or machine, cancelled. Null while it goes on. */
+            outcome: components["schemas"]["Outcome"] | null;
+            /** @description Why it failed or was lost. */
+            error: components["schemas"]["Failure"] | null;
+            /**
+             * Placed At
+             * Format: date-time
+             */
+            placed_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** @description What it took; null while it goes on, and where nobody could tell. */
+            spent: components["schemas"]["Effort"] | null;
+            /**
+             * Max Rss Bytes
+             * @description The most memory that one of its processes held.
+             */
+            max_rss_bytes: number | null;
+            /**
+             * Logs Key
+             * @description Where its log lies in storage.
+             */
+            logs_key: string;
+        };
+        /**
+         * AttemptPage
+         * @description Some attempts, newest first.
+         */
+        AttemptPage: {
+            /** Items */
+            items: components["schemas"]["Attempt"][];
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for what follows; null at the end.
+             */
+            next_cursor: string | null;
+        };
+        /**
          * Audience
          * @description What a token opens.
          * @enum {string}
@@ -5038,6 +5123,12 @@ export interface components {
             /** Name */
             name: string;
         };
+        /**
+         * Outcome
+         * @description How an attempt ended.
+         * @enum {string}
+         */
+        Outcome: "ok" | "failed" | "lost" | "cancelled";
         /**
          * Output
          * @description Something that a job makes.
@@ -7877,6 +7968,92 @@ export interface operations {
                 };
             };
             /** @description Parameters are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_attempts: {
+        parameters: {
+            query?: {
+                /** @description How many items to send at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; left out for the first page. */
+                cursor?: string | null;
+                /** @description Only attempts of this stage. */
+                stage?: string | null;
+                /** @description Only attempts that ended so. */
+                outcome?: components["schemas"]["Outcome"] | null;
+            };
+            header?: never;
+            path: {
+                /** @description A job's identifier. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttemptPage"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `jobs:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -1,0 +1,51 @@
+"""Attempts that give no sign of life: stopped, hung, or on a machine that is."""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+
+from vidcompute.ports.executor import Finished, Outcome
+
+_LONGEST_LOOK = 0.25  # of the lease: time between two looks counts no more, for who looks may have been stopped
+
+
+class Silence:
+    """For how long each attempt has said nothing; after `lease_s` it is to be ended, and its end is a loss.
+
+    Time counts from an attempt's first word (before, it may wait for its turn), and while its node is there: a line
+    that is broken says nothing of those beyond it.
+    """
+
+    def __init__(self, lease_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lease_s = lease_s
+        self._clock = clock
+        self._looked_s = clock()
+        self._silent_s: dict[str, float] = {}
+        self._ended: set[str] = set()
+
+    def heard(self, attempt_id: str) -> None:
+        """It has said something."""
+        self._silent_s[attempt_id] = 0.0
+
+    def forget(self, attempt_id: str) -> None:
+        """It has ended."""
+        self._silent_s.pop(attempt_id, None)
+        self._ended.discard(attempt_id)
+
+    def overdue(self, nodes: Mapping[str, str], here: Collection[str]) -> list[str]:
+        """The attempts whose lease has run out since the last look; `nodes` says where each one is."""
+        now_s = self._clock()
+        passed_s, self._looked_s = min(now_s - self._looked_s, _LONGEST_LOOK * self._lease_s), now_s
+        for attempt_id in self._silent_s:
+            if nodes.get(attempt_id) in here:
+                self._silent_s[attempt_id] += passed_s
+        found = [key for key, silent_s in self._silent_s.items() if silent_s > self._lease_s and key not in self._ended]
+        self._ended.update(found)
+        return found
+
+    def judged(self, result: Finished) -> Finished:
+        """An end as it counts: one that was brought about here is a loss, and says why."""
+        if result.attempt_id not in self._ended or result.outcome is not Outcome.CANCELLED:
+            return result
+        detail = f"It gave no sign of life for {self._lease_s:g} s and was ended."
+        return replace(result, outcome=Outcome.LOST, error_code="attempt_silent", error_detail=detail)
