@@ -153,7 +153,7 @@ class _Running:
     spec: AttemptSpec
     child: _Child | None = None
     cancelled: bool = False
-    waits: bool = False  # for room on this machine, which is less than the nodes that it simulates
+    waits: bool = False  # while others are held, or for room on this machine, which is less than nodes it simulates
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -203,6 +203,8 @@ class LocalExecutor:
         self._running: dict[str, _Running] = {}
         self._events: asyncio.Queue[AttemptEvent | None] = asyncio.Queue()
         self._held = False
+        self._unheld = asyncio.Event()
+        self._unheld.set()
         self._closing = False
         self.missing: tuple[str, ...] = ()  # what this machine's sandbox can't enforce, in plain words
 
@@ -246,14 +248,13 @@ class LocalExecutor:
 
     async def start(self, spec: AttemptSpec) -> None:
         """See `Executor.start`. Raises `executor_closing`, `attempt_exists`, `runner_failed`."""
-        if self._closing:
-            raise VidComputeError(Kind.UNAVAILABLE, "executor_closing", "No new work: the server is shutting down.")
+        self._check_open()
         if spec.attempt_id in self._running:
             raise VidComputeError(Kind.CONFLICT, "attempt_exists", f"Attempt {spec.attempt_id} runs already.")
         running = _Running(spec)
         self._running[spec.attempt_id] = running
-        if self._gate is not None and spec.background:
-            running.task = asyncio.create_task(self._in_turn(running, self._gate))
+        if spec.background and (self._gate is not None or self._held):
+            running.task = asyncio.create_task(self._in_turn(running))
             return
         try:
             child, ours = await self._begin(running)
@@ -262,7 +263,12 @@ class LocalExecutor:
             raise
         running.task = asyncio.create_task(self._follow(running, child, ours))
 
+    def _check_open(self) -> None:
+        if self._closing:
+            raise VidComputeError(Kind.UNAVAILABLE, "executor_closing", "No new work: the server is shutting down.")
+
     async def _begin(self, running: _Running) -> tuple[_Child, socket.socket]:
+        self._check_open()
         spec = running.spec
         server = await self._ready_server()
         ours, theirs = socket.socketpair()
@@ -273,12 +279,17 @@ class LocalExecutor:
             await server.send({"op": "cancel", "id": spec.attempt_id})
         return running.child, ours
 
-    async def _in_turn(self, running: _Running, gate: Gate) -> None:
-        """Run an attempt of a simulated node when this machine has room for it."""
+    async def _in_turn(self, running: _Running) -> None:
+        """Run an attempt when nothing is held any more, and this machine has room for it where its node is simulated.
+
+        What is held is not even forked: a first segment needs the cores for itself.
+        """
         finished: Finished | None = None
         running.waits = True
+        room = self._gate.room(running.spec.needs.cpu) if self._gate is not None else contextlib.nullcontext()
         try:
-            async with gate.room(running.spec.needs.cpu):
+            await self._unheld.wait()
+            async with room:
                 running.waits = False
                 child, ours = await self._begin(running)
                 await self._follow(running, child, ours)
@@ -286,6 +297,7 @@ class LocalExecutor:
         except asyncio.CancelledError:
             running.cancelled = True
         except VidComputeError as error:
+            running.cancelled = self._closing  # what was not begun by then is handed back
             finished = _unfinished(running.spec.attempt_id, Outcome.FAILED, error.code, error.detail)
         self._end(running, finished, None)
 
@@ -341,6 +353,7 @@ class LocalExecutor:
     async def hold(self, *, held: bool) -> None:
         """See `Executor.hold`. Background attempts that are started meanwhile wait."""
         self._held = held
+        (self._unheld.clear if held else self._unheld.set)()
         if self._server is not None:
             await self._server.send({"op": "hold", "held": held})
 
@@ -390,8 +403,7 @@ class LocalExecutor:
 
     async def call(self, call: Call) -> AsyncGenerator[Mapping[str, Any]]:
         """See `Interactive.call`. Raises the stage's own error, or `stage_timeout` after `timeout_s`."""
-        if self._closing:
-            raise VidComputeError(Kind.UNAVAILABLE, "executor_closing", "No new work: the server is shutting down.")
+        self._check_open()
         server = await self._ready_server()
         identifier = new_id("call")
         ours, theirs = socket.socketpair()
