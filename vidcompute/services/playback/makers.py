@@ -26,6 +26,7 @@ _BURST_SEGMENTS = 2  # a run begins with so many at full speed; after them, only
 _RUN_SEGMENTS = 24
 _OPENING_SEGMENTS = 2
 _SOURCE_KEPT_S = 900.0
+_NO_HURRY = contextlib.nullcontext()
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ class Makers:
         path = maker.folder / track / file_name
         if not path.exists():
             try:
-                async with asyncio.timeout(self.limits.hold_s):
+                # Nobody waits for long at a start: the ladder stands still meanwhile. At a jump it goes on.
+                async with asyncio.timeout(self.limits.hold_s), self.urgency() if number == 0 else _NO_HURRY:
                     await maker.wait(view, track, number)
             except TimeoutError:
                 detail = "This part of the video is still being made; ask again."
@@ -224,18 +226,11 @@ class _Maker:
             timeout_s=self._makers.limits.run_timeout_s,
         )
         try:
-            async with (
-                contextlib.AsyncExitStack() as urgency,
-                contextlib.aclosing(self._makers.interactive.call(call)) as told,
-            ):
-                if first == 0:
-                    await urgency.enter_async_context(self._makers.urgency())
+            async with contextlib.aclosing(self._makers.interactive.call(call)) as told:
                 async for item in told:
                     if "track" not in item:
                         continue
                     self._take(item["track"], item["number"])
-                    if len(self._reached) == len(writing(stage)):
-                        await urgency.aclose()
                     if self._unwatched(first):
                         return
         except VidComputeError as error:
@@ -289,9 +284,3 @@ class _Maker:
         if run is not None and run is not asyncio.current_task():
             run.cancel()
             await asyncio.wait([run])
-
-
-def writing(stage: FirstPlay) -> list[str]:
-    """The tracks that a run makes."""
-    picture = [stage.rung.name] if stage.video and stage.rung else []
-    return picture + [part.track for part in stage.audio if stage.first < part.segments]

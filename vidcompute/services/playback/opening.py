@@ -1,6 +1,7 @@
 """Makes each new asset's opening as soon as it is planned, says that it is playable, and clears up when it is ready."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 
@@ -80,10 +81,10 @@ class Opening:
     async def _make(self, organization_id: str, asset_id: str) -> bool:
         """Make an asset's opening; False where it has none to be made.
 
-        The ladder's first steps wait for it, unless the source is still to be fetched from a store.
+        Where somebody waits for it, the ladder stands still, unless the source is still to be fetched from a store.
         """
         makers = self._playback.makers
-        async with makers.urgency():
+        async with makers.urgency() if self._playback.is_awaited(asset_id) else contextlib.nullcontext():
             snapshot = await self._db.read(queries.by_asset, organization_id, asset_id)
             view = present(snapshot)
             if view.complete or view.layout is None or not view.ready_tracks:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ class Playback:
         self._storage = storage
         self.makers = makers
         self._views: dict[str, _View] = {}
+        self._asked_s: dict[str, float] = {}  # when somebody last waited for an asset to become playable
 
     async def view(self, playback_id: str, *, fresh: bool = False) -> Presentation:
         """The presentation of a playback ID; `playback_not_found` where there is none."""
@@ -82,6 +84,7 @@ class Playback:
         view = await self.view(playback_id)
         if decided(view):
             return view
+        self._asked(view.snapshot.asset.id)
         deadline = time.monotonic() + self.makers.limits.hold_s
         with self._db.subscribe() as commits:
             while True:
@@ -90,6 +93,15 @@ class Playback:
                 if decided(view) or left_s <= 0:
                     return view
                 await commits.wait(left_s)
+
+    def _asked(self, asset_id: str) -> None:
+        if len(self._asked_s) >= _VIEWS_MAX:
+            self._asked_s.pop(next(iter(self._asked_s)))
+        self._asked_s[asset_id] = time.monotonic()
+
+    def is_awaited(self, asset_id: str) -> bool:
+        """Whether somebody waits for it to become playable, or did until just now."""
+        return time.monotonic() - self._asked_s.get(asset_id, -math.inf) <= self.makers.limits.hold_s
 
     async def multivariant(self, playback_id: str, handle: str, *, planned: bool) -> str:
         """The multivariant playlist as text; the addresses in it begin with `handle`."""
