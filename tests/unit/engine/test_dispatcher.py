@@ -17,7 +17,7 @@ from vidcompute.db.engine import Database
 from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
 from vidcompute.errors import Kind
 from vidcompute.pipeline.plan import Plan
-from vidcompute.ports.executor import AttemptSpec, Finished, Heartbeat, Outcome
+from vidcompute.ports.executor import AttemptEvent, AttemptSpec, Finished, Heartbeat, Outcome
 from vidcompute.services import jobs
 from vidcompute.services.jobs import AttemptFilter, RetryPolicy
 from vidcompute.services.jobs.live import LiveLine, ProgressHub
@@ -206,6 +206,19 @@ async def test_an_attempt_that_cannot_be_started_counts_as_failed(db: Database) 
     async with engine(db, HandExecutor(behave=behave)) as e:
         await e.until(await e.submit(), "done")
         assert len([s for s in e.executor.started if s.stage == "probe"]) == 3
+
+
+async def test_an_end_that_is_told_twice_costs_nothing_of_what_was_made(db: Database) -> None:
+    class Twice(HandExecutor):
+        def end(self, event_: AttemptEvent) -> None:
+            super().end(event_)
+            if isinstance(event_, Finished):
+                super().end(event_)
+                super().end(replace(event_, outcome=Outcome.LOST))
+
+    async with engine(db, Twice()) as e:
+        await e.until(await e.submit(), "done")
+    assert e.discarded == []
 
 
 async def test_an_attempt_that_falls_silent_is_ended_and_tried_again(db: Database) -> None:

@@ -35,6 +35,7 @@ from vidcompute.services.tasks.queries import (
     AnyRow,
     attempt_row,
     live_attempts,
+    made,
     source_key,
     task_row,
     wanting_jobs,
@@ -181,14 +182,16 @@ def set_back(conn: Connection, back_ms: int) -> None:
 def finish(conn: Connection, result: Finished, policy: RetryPolicy, *, draining: bool = False) -> Recorded:
     """Record how an attempt ended, and all that follows from it, in one transaction.
 
-    A second report of the same attempt, and one of an attempt that lost its task, change nothing. While `draining`
+    A second report of the same attempt, and one of an attempt that lost its task, change nothing; what an attempt made
+    stays accepted, whatever is told of it afterwards. While `draining`
     (the server shuts down) an attempt that was ended is handed back at no cost to its task.
     """
     attempt = attempt_row(conn, result.attempt_id)
-    if attempt is None or attempt.outcome is not None:
-        if attempt is not None:
-            _keep_metrics(conn, result)
+    if attempt is None:
         return Recorded(accepted=False)
+    if attempt.outcome is not None:
+        _keep_metrics(conn, result)
+        return Recorded(accepted=made(conn, attempt.task_id, result.attempt_id))
     task = task_row(conn, attempt.task_id)
     _close(conn, result)
     if task.attempt != attempt.number or task.status not in OWNED_TASKS:

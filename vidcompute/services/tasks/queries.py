@@ -240,6 +240,12 @@ def attempt_row(conn: Connection, attempt_id: str) -> AnyRow | None:
     return conn.execute(_ATTEMPT, {"attempt": attempt_id}).one_or_none()
 
 
+def made(conn: Connection, task_id: str, attempt_id: str) -> bool:
+    """Whether the artifact of a task is what this attempt made."""
+    query = select(artifacts_table.c.attempt_id).join_from(tasks, artifacts_table, _MADE).where(tasks.c.id == task_id)
+    return conn.execute(query).scalar() == attempt_id
+
+
 def live_attempts(conn: Connection) -> list[AnyRow]:
     """The attempts that have no outcome, with their tasks' losses."""
     query = (
