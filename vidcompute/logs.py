@@ -1,4 +1,7 @@
-"""Structured logs: one JSON object a line, with the ids of the request, job, asset, stage and attempt at hand."""
+"""Structured logs: one JSON object a line, with the ids of the request, job, asset, stage and attempt at hand.
+
+This is the one place where lines are made: what `scrubbing` takes out of them stands in no log.
+"""
 
 import logging
 import sys
@@ -7,6 +10,8 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import structlog
+
+from vidcompute import scrubbing
 
 QUIET = ("uvicorn.error", "uvicorn.access", "alembic", "asyncio")
 
@@ -24,9 +29,10 @@ def configure(level: str = "info", form: str = "json") -> None:
         if form == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+    rendered: list[structlog.typing.Processor] = [_scrubbed, last]
     numeric = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[*shared, last],
+        processors=[*shared, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
@@ -35,14 +41,19 @@ def configure(level: str = "info", form: str = "json") -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=())],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered],
         )
     )
+    logging.raiseExceptions = False  # what can't be written is not printed another way, past what is taken out
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(numeric)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(numeric, logging.WARNING))
+
+
+def _scrubbed(_logger: Any, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return scrubbing.scrub_line(line)
 
 
 def get(name: str) -> structlog.typing.FilteringBoundLogger:

@@ -102,9 +102,9 @@ async def build(settings: "Settings", url: str) -> Platform:
     hub = both.hub()
     traces = tracing.traces(settings, version())
     plans = planner(settings, ffmpeg.build_id(program))
-    dispatcher = dispatching.dispatcher(settings, db, executor, plans, hub=hub, storage=storage)
-    closing = asyncio.Event()
     base_url = settings.base_url.rstrip("/") if settings.base_url else url
+    dispatcher = dispatching.dispatcher(settings, db, executor, plans, hub=hub, storage=storage, base_url=base_url)
+    closing = asyncio.Event()
     deps = Deps(
         db=db,
         storage=storage,
@@ -227,6 +227,8 @@ async def _run_http(platform: Platform, listening: socket.socket, ready: Callabl
     """Serve HTTP until told to end; requests under way then get some seconds."""
     import uvicorn
 
+    from vidcompute.wiring.hardening import proxies
+
     class Server(uvicorn.Server):
         """Leaves signals to us: after a graceful end the exit code is 0, not the signal's."""
 
@@ -242,6 +244,8 @@ async def _run_http(platform: Platform, listening: socket.socket, ready: Callabl
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(platform.settings.trusted_proxies),
+        forwarded_allow_ips=proxies(platform.settings),
         timeout_graceful_shutdown=_DRAIN_S,
     )
     server = Server(config)
@@ -295,14 +299,19 @@ def serve_command() -> int:
     """`vidctl serve`: exit code 0 after a graceful end; raises where it could not start."""
     import uvloop
 
-    from vidcompute import logs
+    from vidcompute import logs, scrubbing
     from vidcompute.settings import load, unknown_variables
+    from vidcompute.wiring import hardening
 
     settings = load()
+    scrubbing.hide(*hardening.secrets_of(settings))
     logs.configure(settings.log_level, settings.log_format)
     for name in unknown_variables():
         _log().warning("setting_unknown", variable=name, detail="no such setting; see .env.example for the names")
     settings = settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
+    hardening.check(settings)
+    for detail in hardening.warnings(settings):
+        _log().warning("served_to_others", detail=detail)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))
     return 0

@@ -5,10 +5,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from vidcompute.errors import FieldProblem, VidComputeError, invalid
@@ -28,6 +29,17 @@ def _split(value: Any) -> Any:
 
 
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses and networks in their usual spelling; never all there are: everybody could say who they are."""
+    found = []
+    for text in texts:
+        network = ip_network(text, strict=False)
+        if network.prefixlen == 0:
+            raise ValueError(f"{text} is everybody; name the addresses of your proxies")
+        found.append(str(network) if "/" in text else str(ip_address(text)))
+    return tuple(found)
 
 
 class StageTerms(BaseModel):
@@ -71,6 +83,8 @@ class Settings(BaseSettings):
     """TCP port to listen on; 0 takes a free one."""
     base_url: Annotated[str, Field(pattern=_ADDRESS)] | None = None
     """Public URL of this server, without a slash at the end; built from host and port when left out."""
+    trusted_proxies: Annotated[Texts, AfterValidator(_networks)] = ()
+    """Addresses or networks of proxies before the server; they alone are believed about who asks (X-Forwarded-For)."""
     data_dir: Path = Field(default_factory=default_data_dir)
     """Folder of the database, the stored objects, the work files and the key file. One server at a time."""
     storage_dir: Path | None = None

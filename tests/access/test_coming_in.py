@@ -116,7 +116,7 @@ async def test_nobody_learns_who_has_an_account(make_world: Make) -> None:
             told.append((answer.status_code, {**(problem or {}), "request_id": ""}, sorted(answer.headers)))
         assert told[0] == told[1], path
     templates = [mail.template for mail in await world.mails(ANN)]
-    assert templates == ["invitation", "reset", "reset"], "who registers again gets the mail that helps them in"
+    assert templates == ["invitation", "welcome", "reset", "reset"], "who registers again gets the mail that helps"
 
 
 async def test_tries_are_counted_by_account_and_by_address(make_world: Make) -> None:

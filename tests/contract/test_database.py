@@ -18,6 +18,7 @@ from tests.unit.engine import (
     test_housekeeping,
     test_jobs,
     test_mail,
+    test_people_told_and_erased,
 )
 from tests.unit.engine.toys import ORG
 from vidcompute.adapters.storage_folder import FolderStorage
@@ -37,7 +38,8 @@ _TAKES_A_DATABASE = {"conn", "db"}
 def _stories() -> dict[str, object]:
     """The engine's tests that are given a connection or a database; here they are given PostgreSQL's."""
     found = {}
-    for module in (test_assets, test_attempts, test_db, test_events, test_housekeeping, test_jobs, test_mail):
+    own = (test_assets, test_attempts, test_db, test_events, test_housekeeping, test_jobs, test_mail)
+    for module in (*own, test_people_told_and_erased):
         for name, story in vars(module).items():
             if name.startswith("test_") and name not in _SQLITES_OWN and callable(story):
                 code = story.__code__

@@ -147,6 +147,18 @@ async def test_lines_of_a_dot_and_long_lines_arrive(way: Way) -> None:
     assert body.get_content().replace("\r\n", "\n") == text
 
 
+async def test_the_address_that_ends_such_mails_arrives_whole(way: Way) -> None:
+    end = "https://video.example.org/a/rather/long/path/account/unsubscribe?token=person_1.job_failed." + "Ab9-" * 30
+    await way.mailer.send(replace(message(), unsubscribe=end))
+    read = way.mails()[0]
+    assert read["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert dict(read.raw_items())["List-Unsubscribe"] == f"<{end}>", "neither folded nor encoded"
+    await way.mailer.send(replace(message(), unsubscribe="http://127.0.0.1/x"))
+    assert "List-Unsubscribe-Post" not in way.mails()[-1], "one click wants TLS"
+    await way.mailer.send(message())
+    assert "List-Unsubscribe" not in way.mails()[-1]
+
+
 async def test_the_same_message_has_the_same_id(way: Way) -> None:
     sent = message()
     for _ in range(2):

@@ -214,7 +214,10 @@ def test_one_that_is_gone_is_told_of_by_mail_which_lies_in_the_outbox(
         client.patch(f"{HOOKS}/{hook['id']}", json={"description": "x"})
         path = f"{HOOKS}/{hook['id']}"
         wait_until(lambda: client.get(path).json()["disabled_reason"] == "gone", what="the webhook's end")
-        wait_until(lambda: client.get("/api/v1/mails").json()["items"][0]["status"] == "sent", what="the mail")
+        wait_until(
+            lambda: [mail["status"] for mail in client.get("/api/v1/mails").json()["items"]] == ["sent"],
+            what="the mail",
+        )
     outbox = json.loads(vidctl("mails", "outbox", "--json", data_dir=server.data_dir))
     assert [(mail["to"], mail["subject"]) for mail in outbox["items"]] == [
         ("ann@example.org", "A webhook was switched off")

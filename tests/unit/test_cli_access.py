@@ -101,3 +101,22 @@ def test_members_are_listed_invited_changed_and_removed() -> None:
     for who in (ann["person_id"], bob["id"]):
         assert vidctl("members", "remove", who, parts=parts).stdout == f"{who} removed\n"
     assert vidctl("members", "remove", "../keys", parts=local()).exit_code == ExitCode.NOT_FOUND
+
+
+def test_what_is_kept_about_a_person_is_saved_and_erased_only_when_sure(tmp_path: Path) -> None:
+    asked: list[Any] = []
+
+    def erased(request: httpx2.Request) -> httpx2.Response:
+        asked.append(json.loads(request.content))
+        return httpx2.Response(204)
+
+    kept = {"person_id": "person_1", "exported_at": AT, "addresses": ["ann@example.com"], "kept": {"persons": []}}
+    parts = local(answering(**{"POST /api/v1/people/export": kept, "POST /api/v1/people/erase": erased}))
+    target = tmp_path / "ann.json"
+    assert vidctl("people", "export", "ann@example.com", "-o", str(target), parts=parts).exit_code == 0
+    assert json.loads(target.read_text()) == kept
+    assert json.loads(vidctl("people", "export", "ann@example.com", parts=parts).stdout) == kept
+    assert vidctl("people", "erase", "ann@example.com", parts=parts).exit_code == ExitCode.INVALID
+    assert asked == []
+    assert vidctl("people", "erase", "ann@example.com", "--yes", parts=parts).stdout == "ann@example.com erased\n"
+    assert asked == [{"email": "ann@example.com"}]

@@ -57,7 +57,7 @@ def test_times_of_clean_ups_that_are_none_are_refused(tmp_path: Path) -> None:
 
     def timers(**chosen: str) -> dict[str, Timer]:
         settings = Settings(data_dir=tmp_path).model_copy(update=chosen)
-        return {timer.name: timer for timer in retention.timers(settings, nothing, nothing)}
+        return {timer.name: timer for timer in retention.timers(settings, nothing, nothing, "")}
 
     assert timers(cleanup_timezone="Europe/Berlin")["cleanup"].cron == "0 2 * * *"
     assert timers()["cleanup"].resumes

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/account", include_in_schema=False)
 PAGES: Final = ("login", "device", "verify", "email", "reset", "invitation")
 _FOLDER = Path(__file__).parent / "account"
 _FILES = {"account.js": "text/javascript", "account.css": "text/css"}
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
     "Referrer-Policy": "no-referrer",
@@ -30,7 +30,7 @@ _HEADERS = {
 async def page(name: str) -> Response:
     """A page, or one of the two files that it needs."""
     if name in PAGES:
-        return HTMLResponse(await to_thread.run_sync((_FOLDER / "account.html").read_text), headers=_HEADERS)
+        return HTMLResponse(await to_thread.run_sync((_FOLDER / "account.html").read_text), headers=HEADERS)
     if name in _FILES:
         data = await to_thread.run_sync((_FOLDER / name).read_bytes)
         return Response(data, media_type=_FILES[name], headers={"Cache-Control": "no-cache"})

@@ -26,6 +26,8 @@ from vidcompute.api import (
     logos,
     mails,
     me,
+    my_mails,
+    my_pages,
     nodes,
     oauth,
     one_time,
@@ -33,6 +35,7 @@ from vidcompute.api import (
     organizations,
     people,
     pictures,
+    privacy,
     problems,
     retention,
     sign_on,
@@ -65,6 +68,8 @@ _GUARDED = (
     people.router,
     me.router,
     devices.router,
+    my_mails.router,
+    privacy.router,
     organizations.router,
     logos.router,
     keys.router,
@@ -77,7 +82,14 @@ _GUARDED = (
 )
 # Nobody is asked: a segment costs no look-up.
 _PUBLIC = (streams.router, pictures.router, watch.router, admission.public_router, one_time.router)
-_APART = (docs.router, account_pages.router, oauth.router, sign_on.router, gateway.router)  # no part of the API
+_APART = (
+    docs.router,
+    my_pages.router,
+    account_pages.router,
+    oauth.router,
+    sign_on.router,
+    gateway.router,
+)  # no part of the API
 
 
 class Application(FastAPI):

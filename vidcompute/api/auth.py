@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 
+from vidcompute import scrubbing
 from vidcompute.api import cookies
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.problems import request_id_of
@@ -65,6 +66,8 @@ async def _identify(request: Request, deps: Deps) -> Principal:
     """
     organization = request.headers.get("x-organization", "")
     secret, key_id = _secret(request.headers.get("authorization", ""))
+    cookie = request.cookies.get(cookies.name_of(deps)) or ""
+    scrubbing.hide_here(secret, cookie)
     if secret.count(".") == 2 and not key_id:
         return await deps.db.read(people.by_token, secret, organization)
     if secret:
@@ -74,7 +77,6 @@ async def _identify(request: Request, deps: Deps) -> Principal:
         if organization not in {"", found.organization_id}:
             raise not_found("organization", organization)
         return found
-    cookie = request.cookies.get(cookies.name_of(deps))
     if cookie:
         cookies.check_site(request, deps)
         return await deps.db.read(people.by_cookie, cookie, organization)

@@ -1,12 +1,13 @@
 """JSON request bodies: read within a limit, parsed strictly, and answered field by field where they are wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import from_json
 from starlette.requests import Request
 
+from vidcompute import scrubbing
 from vidcompute.api.problems import field_problems, invalid_request
 from vidcompute.errors import Kind, VidComputeError, invalid
 
@@ -35,7 +36,10 @@ async def read_limited(request: Request, max_bytes: int) -> bytes:
 
 
 def parse(body: bytes, model: type[M], where: str = "") -> M:
-    """The body as a `model`; `invalid_json` or `invalid_request` with a pointer (after `where`) to each wrong field."""
+    """The body as a `model`; `invalid_json` or `invalid_request` with a pointer (after `where`) to each wrong field.
+
+    What is secret in it stands in no log line of the request.
+    """
     try:
         document = from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -43,9 +47,19 @@ def parse(body: bytes, model: type[M], where: str = "") -> M:
     if b"\\u0000" in body and _has_nul(document):
         raise invalid("invalid_json", "Texts may not contain the character U+0000.")
     try:
-        return model.model_validate(document)
+        parsed = model.model_validate(document)
     except ValidationError as error:
         raise invalid_request(field_problems(_located(error, document), where)) from error
+    scrubbing.hide_here(*_secrets(parsed))
+    return parsed
+
+
+def _secrets(model: BaseModel) -> Iterator[str]:
+    for name, value in model:
+        if isinstance(value, SecretStr):
+            yield value.get_secret_value()
+        elif isinstance(value, str) and name == "password":
+            yield value
 
 
 def _has_nul(value: Any) -> bool:

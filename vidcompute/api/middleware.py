@@ -10,8 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vidcompute import logs
-from vidcompute.api.cors import OWN as ONE_TIME
+from vidcompute import logs, scrubbing
 from vidcompute.api.files import PREFLIGHT_HEADERS
 from vidcompute.api.metrics import Metrics
 from vidcompute.api.problems import internal_error, problem_response
@@ -22,7 +21,6 @@ from vidcompute.ids import new_id
 _log = logs.get(__name__)
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _PUBLIC = ("/stream/", "/image/", "/oembed", "/watch/", "/embed/")
-_PASS = re.compile(r"~[A-Za-z0-9_~-]+")
 _GONE = 499  # the client went away before there was an answer
 _QUIET = frozenset({"/health", "/ready", "/metrics"})
 
@@ -52,7 +50,9 @@ class Around:
         visit = _Visit(scope, send, request_id)
         trace = self._traced.begin(scope) if self._traced else None
         self._metrics.http_in_flight.inc()
-        with acting.nobody(), logs.bound(request_id=request_id, **({"trace_id": trace.id} if trace else {})):
+        ids = {"request_id": request_id, **({"trace_id": trace.id} if trace else {})}
+        scrubbing.begin()
+        with acting.nobody(), logs.bound(**ids):
             try:
                 await self._answer(scope, receive, visit)
             finally:
@@ -68,7 +68,7 @@ class Around:
         try:
             await self._app(scope, receive, visit.send)
         except Exception:
-            _log.exception("request_broke", method=scope["method"], path=_without_pass(scope["path"]))
+            _log.exception("request_broke", method=scope["method"], path=scope["path"])
             if visit.status:
                 raise  # the answer has begun: only cutting the line can tell
             response = problem_response(internal_error(), visit.request_id)
@@ -81,7 +81,7 @@ class Around:
         self._metrics.http_requests.labels(scope["method"], route, str(status)).inc()
         if not visit.streams:
             self._metrics.http_duration_s.labels(scope["method"], route).observe(duration_s)
-        told = {"method": scope["method"], "path": _without_pass(scope["path"]), "status": status}
+        told = {"method": scope["method"], "path": scope["path"], "status": status}
         viewer_id = scope.get("state", {}).get("viewer_id")
         if viewer_id is not None:
             told["viewer_id"] = viewer_id
@@ -115,13 +115,6 @@ class _Visit:
         elif message["type"] == "http.response.body":
             self.sent_bytes += len(message.get("body", b""))
         await self._send(message)
-
-
-def _without_pass(path: str) -> str:
-    """A path as it may be logged: without what lets a viewer in, or the secret that a one-time address is."""
-    if path.startswith(ONE_TIME):
-        return f"{ONE_TIME}~"
-    return _PASS.sub("~", path) if path.startswith(_PUBLIC) else path
 
 
 def _request_id(scope: Scope) -> str:

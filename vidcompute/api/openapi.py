@@ -10,7 +10,15 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from vidcompute.api import admission, device_schemas, event_schemas, people_schemas, told, upload_schemas
+from vidcompute.api import (
+    admission,
+    device_schemas,
+    event_schemas,
+    people_schemas,
+    privacy_schemas,
+    told,
+    upload_schemas,
+)
 from vidcompute.api.account_schemas import KeyRotation, KeyWish
 from vidcompute.api.problems import MEDIA_TYPE, Problem
 from vidcompute.api.retention_schemas import RetentionChanges
@@ -139,6 +147,7 @@ def _add_bodies(schemas: dict[str, Any]) -> None:
         *event_schemas.BODIES,
         *device_schemas.TAKEN,
         *people_schemas.TAKEN,
+        *privacy_schemas.TAKEN,
     )
     _, found = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"

@@ -17,6 +17,7 @@ from vidcompute.cli import (
     mails,
     members,
     orgs,
+    people,
     plan,
     retention,
     run,
@@ -45,7 +46,8 @@ def create_app(local: Local) -> typer.Typer:
         context.obj = local
 
     work = (submit, upload, frames, plan, checking, jobs, dead, assets, retention)
-    for part in (*work, signing, login, orgs, keys, members, audit, events, webhooks, mails, run, cluster, machine):
+    access = (signing, login, orgs, keys, members, people, audit)
+    for part in (*work, *access, events, webhooks, mails, run, cluster, machine):
         part.add_to(app)
     begin.__doc__ = _HELP
     return app

@@ -204,6 +204,9 @@ class Caller(TypedDict):
     scopes: list[Scope]
 
 
+Choice: TypeAlias = "Literal['off', 'own', 'all']"
+
+
 class CleanupData(TypedDict):
     """What a clean-up of all organizations took: how many of each, and how much room that made."""
 
@@ -346,6 +349,13 @@ class Ended(TypedDict):
     """How many sessions ended."""
 
     ended: int
+
+
+class Erasure(TypedDict):
+    """Whose account is to be erased: one's own address, typed once more, and one's password where one has one."""
+
+    email: str
+    current_password: NotRequired[str | None]
 
 
 class Event(TypedDict):
@@ -621,6 +631,15 @@ class Joined(TypedDict):
     organization_id: str
 
 
+class Kept(TypedDict):
+    """All that is kept about a person."""
+
+    person_id: str
+    exported_at: str
+    addresses: list[str]
+    kept: dict[str, list[dict[str, Any]]]
+
+
 class Key(TypedDict):
     """An API key, without its secret."""
 
@@ -758,6 +777,27 @@ class Mail(TypedDict):
     created_at: str
     next_attempt_at: str | None
     ended_at: str | None
+
+
+class MailChoices(TypedDict):
+    """How much of which kinds of mail one wants; the others stay as they are."""
+
+    choices: dict[str, Choice]
+
+
+class MailKind(TypedDict):
+    """A kind of mail, and how much of it one gets."""
+
+    kind: str
+    summary: str
+    choice: Choice
+    choices: list[Choice]
+
+
+class MailKindList(TypedDict):
+    """Every kind of mail."""
+
+    items: list[MailKind]
 
 
 class MailPage(TypedDict):
@@ -1162,7 +1202,7 @@ class Rotation(TypedDict):
     overlap_s: NotRequired[int]
 
 
-Scope: TypeAlias = "Literal['assets:read', 'assets:write', 'audit:read', 'events:read', 'jobs:read', 'jobs:write', 'keys:read', 'keys:write', 'mails:read', 'members:read', 'members:write', 'nodes:read', 'organization:read', 'organization:write', 'ownership:write', 'signing:read', 'signing:write', 'uploads:read', 'uploads:write', 'webhooks:read', 'webhooks:write']"
+Scope: TypeAlias = "Literal['assets:read', 'assets:write', 'audit:read', 'events:read', 'jobs:read', 'jobs:write', 'keys:read', 'keys:write', 'mails:read', 'members:read', 'members:write', 'nodes:read', 'organization:read', 'organization:write', 'ownership:write', 'people:write', 'signing:read', 'signing:write', 'uploads:read', 'uploads:write', 'webhooks:read', 'webhooks:write']"
 
 
 class Session(TypedDict):
@@ -1463,6 +1503,12 @@ class WebhookSecret(TypedDict):
     secret: str
     old_secret: str | None
     old_secret_until: str | None
+
+
+class Whom(TypedDict):
+    """A person, by the address of their account."""
+
+    email: str
 
 
 class ApiError(Exception):
@@ -1923,6 +1969,30 @@ class Client:
     def answer_device(self, body: DeviceAnswer) -> None:
         """Let a program in, or not"""
         self._send("POST", "/api/v1/devices/answer", json=body)
+
+    def get_mail_choices(self) -> MailKindList:
+        """Mails that I get"""
+        return cast("MailKindList", self._send("GET", "/api/v1/me/mails").json())
+
+    def choose_mails(self, body: MailChoices) -> MailKindList:
+        """Choose my mails"""
+        return cast("MailKindList", self._send("PATCH", "/api/v1/me/mails", json=body).json())
+
+    def export_me(self) -> Kept:
+        """All that is kept about me"""
+        return cast("Kept", self._send("GET", "/api/v1/me/export").json())
+
+    def erase_me(self, body: Erasure) -> None:
+        """Erase my account"""
+        self._send("POST", "/api/v1/me/erase", json=body)
+
+    def export_person(self, body: Whom) -> Kept:
+        """All that is kept about a person"""
+        return cast("Kept", self._send("POST", "/api/v1/people/export", json=body).json())
+
+    def erase_person(self, body: Whom) -> None:
+        """Erase a person"""
+        self._send("POST", "/api/v1/people/erase", json=body)
 
     def get_organization(self) -> Organization:
         """Read the organization"""

@@ -90,6 +90,7 @@ mails = Table(
     Column("recipient", String(320), nullable=False),
     Column("template", String(40), nullable=False),
     Column("values", Document),  # what the template is filled with; forgotten when it is sent: links may open things
+    Column("unsubscribe", Text),  # the address that ends mails of this kind, as long as the values are kept
     Column("status", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_ms", Milliseconds, nullable=False),

@@ -132,3 +132,13 @@ provider_logins = Table(
     Column("expires_ms", Milliseconds, nullable=False),
     Index("ix_provider_logins_expires_ms", "expires_ms"),
 )
+
+mail_choices = Table(
+    "mail_choices",
+    metadata,
+    Column("person_id", ForeignKey("persons.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(40), primary_key=True),  # of mail: a template; what has no row is as it is for everybody
+    Column("choice", String(16), nullable=False),
+    Column("updated_ms", Milliseconds, nullable=False),
+    CheckConstraint("choice IN ('off', 'own', 'all')", name="choice"),
+)

@@ -53,5 +53,5 @@ class Mailing:
 
 
 def _message(item: DueMail) -> Message:
-    made = mail.render(item.template, item.values)
-    return Message(item.id, item.recipient, made.subject, made.text, made.html)
+    made = mail.render(item.template, item.values, item.unsubscribe)
+    return Message(item.id, item.recipient, made.subject, made.text, made.html, item.unsubscribe)

@@ -6,13 +6,17 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Message:
-    """One mail to one person. `subject` is one line; `id` is the same each time that it is handed over."""
+    """One mail to one person. `subject` is one line; `id` is the same each time that it is handed over.
+
+    `unsubscribe` is the address at which this person ends mails of this kind: a page, and by POST at once.
+    """
 
     id: str
     recipient: str
     subject: str
     text: str
     html: str
+    unsubscribe: str | None = None
 
 
 class Mailer(Protocol):

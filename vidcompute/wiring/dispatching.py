@@ -30,8 +30,9 @@ def dispatcher(
     *,
     hub: ProgressHub,
     storage: SwitchedStorage,
+    base_url: str,
 ) -> Dispatcher:
-    """One that is not at work yet."""
+    """One that is not at work yet; links in mails lead to `base_url`."""
     return Dispatcher(
         db,
         executor,
@@ -46,12 +47,12 @@ def dispatcher(
         ),
         discard=storage.delete_prefix,
         keep_log=keeper(storage, settings.data_dir),
-        timers=_timers(settings, db, storage),
-        beside=outgoing.beside(settings, db),
+        timers=_timers(settings, db, storage, base_url),
+        beside=outgoing.beside(settings, db, base_url),
     )
 
 
-def _timers(settings: Settings, db: Database, storage: SwitchedStorage) -> list[Timer]:
+def _timers(settings: Settings, db: Database, storage: SwitchedStorage, base_url: str) -> list[Timer]:
     kept_ms = settings.event_retention_s * 1000
     audited_ms = settings.audit_retention_s * 1000
     return [
@@ -65,7 +66,7 @@ def _timers(settings: Settings, db: Database, storage: SwitchedStorage) -> list[
         Timer("audit", _HOURLY, lambda conn: audit.prune(conn, outbox.now_ms() - audited_ms)),
         Timer("uploads", _OFTEN, errand=lambda: uploads.sweep(db, uploading.policy(settings).folder, kept_ms=kept_ms)),
         Timer("storage", _HOURLY, errand=lambda: collect(settings, db, storage)),
-        *retention.timers(settings, db, storage),
+        *retention.timers(settings, db, storage, base_url),
     ]
 
 

@@ -12,6 +12,7 @@ from vidcompute.dispatch import publishing
 from vidcompute.dispatch.leading import Beside
 from vidcompute.dispatch.mailing import Mailing
 from vidcompute.dispatch.publishing import Publishing
+from vidcompute.dispatch.telling import Telling
 from vidcompute.dispatch.webhooks import WebhookDeliveries
 from vidcompute.errors import invalid
 from vidcompute.local import OUTBOX
@@ -19,16 +20,20 @@ from vidcompute.ports.broker import Broker
 from vidcompute.ports.mail import Mailer
 from vidcompute.ports.webhooks import WebhookSender
 from vidcompute.services import mail, webhooks
-from vidcompute.services.mail import Mail
+from vidcompute.services.telling import Teller
 from vidcompute.services.webhooks import DeliveryPolicy
 from vidcompute.settings import Settings
 from vidcompute.wiring.sharing import extra_missing
 
 
-def beside(settings: Settings, db: Database) -> dict[str, Beside]:
-    """The work of the leader that sends, by name; `settings_invalid` and `extra_missing` (invalid)."""
+def beside(settings: Settings, db: Database, base_url: str) -> dict[str, Beside]:
+    """The work of the leader that sends, by name; `settings_invalid` and `extra_missing` (invalid).
+
+    Links in mails lead to `base_url`.
+    """
     work: dict[str, Beside] = {
         "webhooks": WebhookDeliveries(db, partial(_sender, settings), _policy(settings)).run,
+        "tellings": Telling(db, Teller(base_url, settings.mail_operator)).run,
         "mails": Mailing(db, mailer(settings)).run,
     }
     broker = _broker(settings)
@@ -62,15 +67,7 @@ def mailer(settings: Settings) -> Mailer:
 
 
 def _policy(settings: Settings) -> DeliveryPolicy:
-    return DeliveryPolicy(
-        disable_after_ms=settings.webhook_disable_after_s * 1000,
-        tell=partial(_tell_of_disabled, settings.mail_operator) if settings.mail_operator else None,
-    )
-
-
-def _tell_of_disabled(operator: str, conn: Connection, organization_id: str, url: str, reason: str) -> None:
-    values = {"url": url, "organization": organization_id, "reason": reason}
-    mail.queue(conn, Mail(operator, "endpoint_disabled", values, organization_id))
+    return DeliveryPolicy(disable_after_ms=settings.webhook_disable_after_s * 1000)
 
 
 _BROKERS: dict[str, str] = {

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _OFTEN = "*/5 * * * *"
 
 
-def timers(settings: "Settings", db: "Database", storage: "SwitchedStorage") -> Iterator[Timer]:
+def timers(settings: "Settings", db: "Database", storage: "SwitchedStorage", base_url: str) -> Iterator[Timer]:
     """As the settings say; `settings_invalid` for a time zone, or times, that are none."""
-    terms = Terms(settings.undo_s * 1000, settings.mail_operator)
+    terms = Terms(settings.undo_s * 1000, settings.mail_operator, base_url)
     zone = _zone(settings.cleanup_timezone)
     _check(settings.cleanup_times)
 

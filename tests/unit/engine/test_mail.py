@@ -62,6 +62,25 @@ def test_a_subject_with_a_line_end_makes_no_header() -> None:
         compose(message, parse_sender("a@b.org"))
 
 
+def test_the_address_that_ends_such_mails_is_one_line_that_nothing_is_added_to() -> None:
+    end = "https://video.test/account/unsubscribe?token=person_1.job_failed." + "x" * 200
+    message = Message("mail_1", "ann@example.org", "Hello", "text", "<p>html</p>", end)
+    lines = compose(message, parse_sender("a@b.org")).as_bytes().split(b"\r\n")
+    assert f"List-Unsubscribe: <{end}>".encode() in lines
+    assert b"List-Unsubscribe-Post: List-Unsubscribe=One-Click" in lines
+    hostile = Message("mail_1", "ann@example.org", "Hello", "text", "<p>html</p>", end + ">\r\nBcc: all@example.org")
+    with pytest.raises(ValueError, match=r"linefeed|newline|CR"):
+        compose(hostile, parse_sender("a@b.org"))
+
+
+def test_a_mail_that_one_may_end_says_how_in_text_and_html() -> None:
+    end = "https://video.test/account/unsubscribe?token=x"
+    made = mail.render("job_failed", filled("job_failed", "x"), end)
+    assert made.text.endswith(f"No more mails of this kind: {end}\n")
+    assert f'<a href="{end}">' in made.html
+    assert "No more mails" not in mail.render("reset", filled("reset", "x")).html
+
+
 def test_a_message_is_both_kinds_with_an_id_of_its_own() -> None:
     sent = compose(
         Message("mail_1", "ann@example.org", "Grüße 🎬", "Grüße\n", "<p>Grüße</p>"), parse_sender("V <a@b.org>")

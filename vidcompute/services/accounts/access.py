@@ -43,6 +43,7 @@ class Scope(StrEnum):
     ORGANIZATION_READ = "organization:read"
     ORGANIZATION_WRITE = "organization:write"
     OWNERSHIP_WRITE = "ownership:write"
+    PEOPLE_WRITE = "people:write"
     SIGNING_READ = "signing:read"
     SIGNING_WRITE = "signing:write"
     UPLOADS_READ = "uploads:read"
@@ -95,7 +96,7 @@ ROLES: Mapping[Role, frozenset[Scope]] = {
 }
 
 # What concerns the whole installation is for those alone who run it: the local organization.
-INSTALLATION: frozenset[Scope] = frozenset()
+INSTALLATION: frozenset[Scope] = frozenset({Scope.PEOPLE_WRITE})
 
 OPERATIONS: Mapping[str, Rule] = {
     # assets
@@ -193,6 +194,13 @@ OPERATIONS: Mapping[str, Rule] = {
     "create_organization": Entry.PERSON,
     "leave_organization": Entry.PERSON,
     "accept_invitation": Entry.PERSON,
+    "get_mail_choices": Entry.PERSON,
+    "choose_mails": Entry.PERSON,
+    "export_me": Entry.PERSON,
+    "erase_me": Entry.PERSON,
+    # anybody's account, for who runs the installation
+    "export_person": Scope.PEOPLE_WRITE,
+    "erase_person": Scope.PEOPLE_WRITE,
     # how people come in
     "get_ways_in": Entry.PUBLIC,
     "register_person": Entry.PUBLIC,

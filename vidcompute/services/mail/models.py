@@ -17,13 +17,15 @@ class MailStatus(StrEnum):
 class Mail:
     """A mail to be sent: `template` is one of TEMPLATES, `values` what it is filled with, as texts.
 
-    `organization_id` is whose log it is in; None for what concerns a person alone.
+    `organization_id` is whose log it is in; None for what concerns a person alone. `unsubscribe` is the address that
+    ends mails of this kind to this person; None where security needs them.
     """
 
     recipient: str
     template: str
     values: Mapping[str, str]
     organization_id: str | None = None
+    unsubscribe: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class DueMail:
     template: str
     values: Mapping[str, str]
     attempts: int
+    unsubscribe: str | None = None
 
 
 @dataclass(frozen=True)

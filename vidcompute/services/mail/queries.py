@@ -8,6 +8,7 @@ from vidcompute.db.schema_outgoing import WAITING, mails
 from vidcompute.services.mail.models import DueMail, LoggedMail, MailStatus
 from vidcompute.services.paging import Page, page_of, parse_cursor
 
+_DUE = [mails.c[name] for name in DueMail.__annotations__]
 _LOGGED = (
     mails.c.id,
     mails.c.recipient,
@@ -24,7 +25,7 @@ _LOGGED = (
 
 def due(conn: Connection, at_ms: int, limit: int) -> list[DueMail]:
     """Up to `limit` mails whose time has come, the longest due first."""
-    query = select(mails.c.id, mails.c.recipient, mails.c.template, mails.c["values"], mails.c.attempts)
+    query = select(*_DUE)
     query = query.where(WAITING, mails.c.next_ms <= at_ms).order_by(mails.c.next_ms).limit(limit)
     return [DueMail(*row) for row in conn.execute(query)]
 

@@ -40,13 +40,14 @@ class Rendered:
     html: str
 
 
-def render(template: str, values: Mapping[str, str]) -> Rendered:
-    """Fill a template of VALUES with exactly the values that it wants."""
+def render(template: str, values: Mapping[str, str], unsubscribe: str | None = None) -> Rendered:
+    """Fill a template of VALUES with exactly the values that it wants, and say at its end how one ends such mails."""
     environment = _environment()
     lines = {name: _one_line(value, name) for name, value in values.items()}
     subject, _, text = environment.get_template(f"{template}.txt").render(lines).partition("\n")
-    html = environment.get_template(f"{template}.html").render(lines, subject=subject)
-    return Rendered(subject.strip(), text.strip() + "\n", html)
+    html = environment.get_template(f"{template}.html").render(lines, subject=subject, unsubscribe=unsubscribe)
+    end = f"\n-- \nNo more mails of this kind: {unsubscribe}\n" if unsubscribe else ""
+    return Rendered(subject.strip(), text.strip() + "\n" + end, html)
 
 
 def _one_line(value: str, name: str) -> str:

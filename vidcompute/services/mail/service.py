@@ -38,6 +38,7 @@ def queue(conn: Connection, mail: Mail) -> str:
             recipient=mail.recipient,
             template=mail.template,
             values=dict(mail.values),
+            unsubscribe=mail.unsubscribe,
             status=MailStatus.WAITING,
             attempts=0,
             next_ms=at,
@@ -76,7 +77,8 @@ def record_failure(conn: Connection, mail_id: str, error: VidComputeError, at_ms
 
 
 def _end(conn: Connection, mail_id: str, status: MailStatus, at_ms: int, **told: str | None) -> None:
-    fresh = {"status": status, "attempts": mails.c.attempts + 1, "ended_ms": at_ms, "values": None, **told}
+    forgotten = {"values": None, "unsubscribe": None}
+    fresh = {"status": status, "attempts": mails.c.attempts + 1, "ended_ms": at_ms, **forgotten, **told}
     conn.execute(update(mails).where(mails.c.id == mail_id).values(fresh))
 
 

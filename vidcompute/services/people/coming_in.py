@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from vidcompute.db import acting
 from vidcompute.db.engine import Database
-from vidcompute.errors import FieldProblem, Kind, VidComputeError
+from vidcompute.errors import FieldProblem, Kind, VidComputeError, invalid
 from vidcompute.ports.rates import Allowance, Rates
 from vidcompute.services import mailboxes, organizations, passwords
 from vidcompute.services.people import queries, service, sessions
@@ -75,18 +75,19 @@ async def register(door: Door, newcomer: Newcomer, visitor: Visitor) -> None:
     await _limit_mails(door, email, visitor)
     kept = await passwords.hashed(newcomer.password)
     if newcomer.invitation is not None:
-        await door.db.write(_join, newcomer, email, kept, newcomer.invitation)
+        await door.db.write(_join, newcomer, email, kept, newcomer.invitation, door=door)
     else:
         await door.db.write(_begin, newcomer, email, kept, door)
 
 
-def _join(conn: Connection, newcomer: Newcomer, email: str, kept: str, invitation: str) -> None:
+def _join(conn: Connection, newcomer: Newcomer, email: str, kept: str, invitation: str, *, door: Door) -> None:
     if queries.by_email(conn, email) is not None:
         organizations.find_invitation(conn, invitation, email)
         detail = "There is an account of this address: log in, and accept the invitation."
         raise VidComputeError(Kind.CONFLICT, "account_exists", detail)
     person = service.add(conn, email, newcomer.name, kept, verified=True)
     organizations.accept(conn, invitation, person.id, email)
+    service.send_welcome(conn, person, door.base_url)
 
 
 def _begin(conn: Connection, newcomer: Newcomer, email: str, kept: str, door: Door) -> None:
@@ -116,6 +117,7 @@ async def verify(door: Door, secret: str, password: str, visitor: Visitor) -> No
         acting.bind(conn, acting.Actor("person", person.id, person.email, visitor.request_id, visitor.address))
         if not queries.memberships_of(conn, verified.id):
             organizations.create(conn, verified.id, verified.email, verified.name)
+        service.send_welcome(conn, verified, door.base_url)
 
     await door.db.write(step)
 
@@ -168,6 +170,19 @@ async def confirm(door: Door, person_id: str, password: str, visitor: Visitor) -
         problem = FieldProblem("/current_password", detail)
         raise VidComputeError(Kind.FORBIDDEN, "password_wrong", detail, problems=(problem,))
     return person
+
+
+async def confirm_erasure(door: Door, person_id: str, email: str, password: str | None, visitor: Visitor) -> None:
+    """Who wants to be erased types their address, and their password where they have one.
+
+    `email_wrong` (invalid), `password_wrong` (forbidden), `too_many_attempts`.
+    """
+    person = await door.db.read(queries.get, person_id)
+    if mailboxes.normal(email) != person.email:
+        detail = "This is not the address of your account."
+        raise invalid("email_wrong", detail, FieldProblem("/email", detail))
+    if person.password is not None:
+        await confirm(door, person_id, password or "", visitor)
 
 
 async def change_password(

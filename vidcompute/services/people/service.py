@@ -58,6 +58,11 @@ def send_change(conn: Connection, person: Person, email: str, policy: Policy, ba
     mail.queue(conn, Mail(email, "verify", _values(person, link, policy.verify_ms)))
 
 
+def send_welcome(conn: Connection, person: Person, base_url: str) -> None:
+    """Tell them that their account is ready, and where it is."""
+    mail.queue(conn, Mail(person.email, "welcome", {"name": person.name, "link": f"{base_url}/account/me"}))
+
+
 def verify(conn: Connection, secret: str) -> Person:
     """Believe who followed a link that the mailbox is theirs. `link_invalid` where it was used, or has ended."""
     row = _use(conn, secret, VERIFY)

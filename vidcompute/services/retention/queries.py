@@ -23,12 +23,10 @@ from vidcompute.db.schema import (
     sources,
     tasks,
 )
-from vidcompute.db.schema_people import memberships, persons
 from vidcompute.errors import not_found
 from vidcompute.ids import created_ms
 from vidcompute.pipeline.stages.frames import Frames
 from vidcompute.services import assets as asset_service
-from vidcompute.services.accounts import Role
 from vidcompute.services.assets import Source
 from vidcompute.services.assets.queries import Gone, artifact_at
 from vidcompute.services.retention.models import Prepared, Retention, Taken, What
@@ -48,22 +46,9 @@ def retention(conn: Connection, organization_id: str) -> Retention:
     return Retention(**{name: (row.retention or {}).get(name) for name in _KINDS})
 
 
-def name_of(conn: Connection, organization_id: str) -> str:
-    """What people call an organization."""
-    return str(conn.execute(select(organizations.c.name).where(organizations.c.id == organization_id)).scalar_one())
-
-
 def all_organizations(conn: Connection) -> list[str]:
     """The identifiers of all organizations."""
     return list(conn.execute(select(organizations.c.id).order_by(organizations.c.id)).scalars())
-
-
-def owners(conn: Connection, organization_id: str) -> list[str]:
-    """The mailboxes, known to be theirs, of who owns an organization."""
-    query = select(persons.c.email).join(memberships, memberships.c.person_id == persons.c.id)
-    owned = memberships.c.organization_id == organization_id, memberships.c.role == Role.OWNER.value
-    query = query.where(*owned, persons.c.verified_ms.is_not(None)).order_by(persons.c.email)
-    return list(conn.execute(query).scalars())
 
 
 def live_jobs(conn: Connection, asset_id: str) -> list[str]:

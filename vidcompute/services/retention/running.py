@@ -11,11 +11,11 @@ from vidcompute.db.outbox import emit, now_ms
 from vidcompute.errors import VidComputeError
 from vidcompute.ids import LOCAL_ORGANIZATION
 from vidcompute.ports.storage import ScannableStorage
-from vidcompute.services import mail
-from vidcompute.services.mail import Mail
+from vidcompute.services import telling
 from vidcompute.services.retention import queries, service
 from vidcompute.services.retention.cleaning import Work, clean
 from vidcompute.services.retention.models import Cleaned
+from vidcompute.services.telling import Teller
 
 _log = logs.get("cleanup")
 _BATCH = 25
@@ -23,10 +23,11 @@ _BATCH = 25
 
 @dataclass(frozen=True)
 class Terms:
-    """For how long a deletion can be undone, and who is told of an organization in which nobody has a mailbox."""
+    """For how long a deletion can be undone, who is told where nobody has a mailbox, and where links in mails lead."""
 
     undo_ms: int
     operator: str | None = None
+    base_url: str = ""
 
 
 async def expire(db: Database, terms: Terms) -> int:
@@ -91,20 +92,14 @@ def _report(conn: Connection, organization_id: str, terms: Terms, cleaned: Clean
 def _write_to(
     conn: Connection, organization_id: str, terms: Terms, cleaned: Cleaned, *, outcome: str, duration_ms: int
 ) -> None:
-    """A mail to who owns the organization, else to the operator; to nobody where there is neither."""
+    """A mail to who looks after the organization and wants it, else to the operator, where there is one."""
     values = {
-        "organization": queries.name_of(conn, organization_id),
         "outcome": outcome,
         "assets": _in_words(cleaned),
         "freed": _size(cleaned.freed_bytes),
         "duration": f"{duration_ms / 1000:.1f} s",
     }
-    known = queries.owners(conn, organization_id) or ([terms.operator] if terms.operator else [])
-    for recipient in known:
-        try:
-            mail.queue(conn, Mail(recipient, "cleanup_report", values, organization_id))
-        except VidComputeError as error:  # an address that is none: what was done is done
-            _log.warning("cleanup_not_told", code=error.code, detail=error.detail)
+    telling.report(conn, organization_id, "cleanup_report", values, Teller(terms.base_url, terms.operator))
 
 
 def _in_words(cleaned: Cleaned) -> str:

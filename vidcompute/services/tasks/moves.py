@@ -5,13 +5,15 @@ Statements of the hot paths are built once and run with parameters: building the
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Update, bindparam, update
 
 from vidcompute.db.outbox import NewEvent, crossed, emit_all
 from vidcompute.db.schema import one_of, tasks
 from vidcompute.services.states import START, TASK_TRANSITIONS, Transition
+
+T = TypeVar("T")
 
 BATCH = 500  # identifiers in one statement, well below every database's limit of parameters
 
@@ -103,7 +105,7 @@ def _event(transition: Transition, row: Mapping[str, Any], told: Mapping[str, An
     return NewEvent(row["organization_id"], transition.event, row["id"], data)
 
 
-def batches(items: Iterable[str]) -> Iterable[list[str]]:
+def batches(items: Iterable[T]) -> Iterable[list[T]]:
     """Items in lists that fit one statement."""
     listed = list(items)
     return (listed[i : i + BATCH] for i in range(0, len(listed), BATCH))

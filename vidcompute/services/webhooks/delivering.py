@@ -26,10 +26,6 @@ from vidcompute.services.webhooks.queries import AnyRow
 CURSOR = "webhooks"
 GONE = "gone"
 FAILING = "failing"
-_REASONS = {
-    GONE: "the receiver answered 410 Gone.",
-    FAILING: "for days, no delivery came through.",
-}
 _HTTP_GONE = 410
 
 
@@ -184,19 +180,17 @@ def _judge(conn: Connection, row: AnyRow, attempt: Attempt, at_ms: int, policy: 
     if not row.enabled:
         return
     if attempt.response_status == _HTTP_GONE:
-        _switch_off(conn, row, GONE, policy)
+        _switch_off(conn, row, GONE)
     elif at_ms - since_ms >= policy.disable_after_ms:
-        _switch_off(conn, row, FAILING, policy)
+        _switch_off(conn, row, FAILING)
 
 
-def _switch_off(conn: Connection, row: AnyRow, reason: str, policy: DeliveryPolicy) -> None:
+def _switch_off(conn: Connection, row: AnyRow, reason: str) -> None:
     """What waits for it goes on waiting, for the day when it is switched on again."""
     values = {"enabled": False, "disabled_reason": reason, "updated_ms": now_ms()}
     conn.execute(update(webhooks).where(webhooks.c.id == row.webhook_id).values(values))
     data = {"webhook_id": row.webhook_id, "url": row.url, "reason": reason}
     emit(conn, row.organization_id, "webhook.disabled", row.webhook_id, data)
-    if policy.tell is not None:
-        policy.tell(conn, row.organization_id, row.url, _REASONS[reason])
 
 
 def purge(conn: Connection, before_ms: int) -> int:

@@ -1,6 +1,6 @@
 """Values of webhooks and of what is sent to them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypedDict
@@ -133,8 +133,7 @@ class DeliveryPolicy:
     """How deliveries are made: the waits of the Standard Webhooks specification, each longer by up to `jitter`.
 
     At most `at_once` are under way, `at_once_each` of them to one endpoint; to one that fails a single one, and to all
-    of those half of the places. An endpoint that has failed for `disable_after_ms` without a success is switched off,
-    and `tell` is told in that transaction.
+    of those half of the places. An endpoint that has failed for `disable_after_ms` without a success is switched off.
     """
 
     retry_after_ms: tuple[int, ...] = (
@@ -153,4 +152,3 @@ class DeliveryPolicy:
     disable_after_ms: int = 3 * 24 * _HOUR_MS
     at_once: int = 64
     at_once_each: int = 4
-    tell: Callable[..., None] | None = None

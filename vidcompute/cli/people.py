@@ -1,0 +1,59 @@
+"""`vidctl people`: what is kept about a person, for who runs the installation: shown whole, and taken away."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vidcompute.cli.session import Session, command
+from vidcompute.errors import invalid
+
+PEOPLE = "/api/v1/people"
+
+EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL", help="The address of their account.")]
+
+
+def export(
+    session: Session,
+    email: EmailArgument,
+    *,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Save it there.")] = None,
+) -> int | None:
+    """Print, or save, all that is kept about a person, as JSON."""
+    kept = session.api.post(f"{PEOPLE}/export", {"email": email})
+    text = json.dumps(kept, indent=2, ensure_ascii=False)
+    if output is None:
+        session.output.json(kept)
+        for line in text.splitlines():
+            session.output.say(line)
+        return None
+    output.write_text(text + "\n", encoding="utf-8")
+    session.output.json({"file": str(output), "person_id": kept["person_id"]})
+    session.output.say(f"saved as {output}")
+    return None
+
+
+def erase(
+    session: Session,
+    email: EmailArgument,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> int | None:
+    """Erase a person: their account, and their name from logs. The videos of their organizations stay."""
+    if not yes:
+        if not session.output.is_terminal:
+            raise invalid("not_confirmed", "Erasing can't be undone; say --yes where nobody can be asked.")
+        typer.confirm(f"Erase {email} for good?", abort=True)
+    session.api.post(f"{PEOPLE}/erase", {"email": email})
+    session.output.json({"email": email, "erased": True})
+    session.output.say(f"{email} erased")
+    return None
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands, as a group."""
+    group = typer.Typer(help="What is kept about a person: show it, erase it.", no_args_is_help=True)
+    command(group, "export")(export)
+    command(group, "erase")(erase)
+    app.add_typer(group, name="people", rich_help_panel="Access")
