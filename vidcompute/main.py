@@ -80,7 +80,7 @@ async def build(settings: "Settings", url: str) -> Platform:
     from vidcompute.api.deps import Build, Deps
     from vidcompute.db.engine import Database
     from vidcompute.media import ffmpeg
-    from vidcompute.services import accounts
+    from vidcompute.services import accounts, quotas
     from vidcompute.services.playback import Opening
     from vidcompute.wiring import cluster, dispatching, guarding, identity, runner, sharing, tracing, uploading, viewing
     from vidcompute.wiring import storage as storages
@@ -96,6 +96,7 @@ async def build(settings: "Settings", url: str) -> Platform:
     follower = Follower(settings, db, _load)
     storage = await follower.begin(_log().warning)
     await db.write(accounts.ensure_local, data)
+    await db.write(quotas.set_for_all, guarding.quotas(settings))
     interactive = await _opened(runner.executor(settings, program))
     executor = await cluster.placing(settings, db, interactive, url, runner.fetch_limits(settings))
     both = sharing.shared(settings)

@@ -134,6 +134,16 @@ class Settings(BaseSettings):
     """Longest wait for the next bytes of an upload; what came is kept, and the sender may go on."""
     max_unfinished_uploads: Annotated[int, Field(ge=1)] = 1000
     """Most uploads of one organization that are under way at a time."""
+    quota_upload_bytes: Annotated[int, Field(ge=0, le=2**62)] = 0
+    """Largest upload of an organization that has no limit of its own; 0 for none but max_upload_bytes."""
+    quota_stored_bytes: Annotated[int, Field(ge=0, le=2**62)] = 0
+    """Most bytes that one organization stores; 0 for no limit."""
+    quota_jobs: Annotated[int, Field(ge=0, le=2**62)] = 0
+    """Most jobs of one organization that have not ended; 0 for no limit."""
+    quota_encode_minutes: Annotated[int, Field(ge=0, le=2**62)] = 0
+    """Most minutes that one organization encodes in a month, all renditions added up; 0 for no limit."""
+    quota_requests_per_minute: Annotated[int, Field(ge=0, le=2**62)] = 0
+    """Most requests that one organization makes in a minute; 0 for no limit."""
     max_source_duration_s: Annotated[int, Field(gt=0)] = 12 * 3600
     """Longest source."""
     max_pixels: Annotated[int, Field(ge=1)] = 36_000_000

@@ -21,6 +21,7 @@ KINDS = {
     "session_id": "ses",
     "webhook_id": "hook",
     "delivery_id": "msg",
+    "organization_id": "org",
 }
 
 _ALIKE = ("title", "status", "code", "problems", "type")

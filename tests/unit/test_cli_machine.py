@@ -135,7 +135,7 @@ def test_check_tells_of_breaches_with_their_clauses() -> None:
 def test_help_names_every_command_and_completion_is_there() -> None:
     told = vidctl("--help", parts=local()).stdout
     names = {"submit", "frames", "plan", "check", "status", "watch", "logs", "list", "cancel", "retry", "dead"}
-    names |= {"assets", "keys", "members", "whoami", "audit", "run", "serve", "doctor", "version"}
+    names |= {"assets", "keys", "members", "whoami", "audit", "quotas", "usage", "run", "serve", "doctor", "version"}
     assert all(name in told for name in names)
     assert "--install-completion" in told
 

@@ -37,6 +37,7 @@ from vidcompute.api import (
     pictures,
     privacy,
     problems,
+    quotas,
     retention,
     sign_on,
     streams,
@@ -47,9 +48,11 @@ from vidcompute.api import (
 )
 from vidcompute.api.auth import Uses, guard, unlisted
 from vidcompute.api.cors import Cors
+from vidcompute.api.delivered import Delivered
 from vidcompute.api.deps import Build, Deps
 from vidcompute.api.metrics import Metrics
 from vidcompute.api.middleware import Around
+from vidcompute.api.pace import Pace
 from vidcompute.api.sampling import Meter
 from vidcompute.api.tracing import Traced
 from vidcompute.api.viewing import ExchangedError, Viewing, send_on
@@ -74,6 +77,7 @@ _GUARDED = (
     logos.router,
     keys.router,
     audit.router,
+    quotas.router,
     retention.router,
     feed.router,
     webhooks.router,
@@ -130,6 +134,8 @@ def create_app(
     app.state.metrics = kept
     app.state.meter = Meter(kept, deps)
     app.state.uses = Uses()
+    app.state.pace = Pace(deps)
+    app.state.delivered = Delivered(deps.db)
     app.state.intake = Intake(deps.db, deps.storage, deps.uploading)
     for router in _GUARDED:
         app.include_router(router, dependencies=[Depends(guard)])
@@ -139,19 +145,25 @@ def create_app(
     app.add_exception_handler(ExchangedError, send_on)
     if deps.cors_origins:
         app.add_middleware(Cors, origins=deps.cors_origins)
-    app.add_middleware(Around, metrics=kept, traced=traced)  # the last one added is the outermost
+    # The last one added is the outermost.
+    app.add_middleware(Around, metrics=kept, delivered=app.state.delivered, traced=traced)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     started = asyncio.Event()
-    following = asyncio.create_task(app.state.meter.follow(started), name="metrics")
+    beside = [
+        asyncio.create_task(app.state.meter.follow(started), name="metrics"),
+        asyncio.create_task(app.state.delivered.run(), name="delivered"),
+    ]
     await started.wait()
     yield
-    following.cancel()
+    for task in beside:
+        task.cancel()
     await app.state.uses.close()
-    await asyncio.gather(following, return_exceptions=True)
+    await asyncio.gather(*beside, return_exceptions=True)
+    await app.state.delivered.write()
 
 
 def describe(build: Build, routers: Iterable[APIRouter] = ()) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from vidcompute import scrubbing
 from vidcompute.api import cookies
 from vidcompute.api.deps import Deps, Given
+from vidcompute.api.pace import Pace
 from vidcompute.api.problems import request_id_of
 from vidcompute.db import acting
 from vidcompute.db.engine import Database
@@ -39,7 +40,8 @@ def rule_of(request: Request) -> Rule | None:
 async def guard(request: Request, deps: Given) -> Principal | None:
     """Who makes the request; None where nobody is asked.
 
-    Raises what `_identify` does; `scope_missing` or `person_required` (403), `organization_not_found`.
+    Raises what `_identify` does; `scope_missing` or `person_required` (403), `organization_not_found`, and
+    `quota_requests` (429).
     """
     rule = rule_of(request)
     if rule is Entry.PUBLIC:
@@ -50,6 +52,7 @@ async def guard(request: Request, deps: Given) -> Principal | None:
     who = visitor_of(request)
     acting.become(acting.Actor(kind, own_id, caller.name, who.request_id, who.address))
     cast(Uses, request.app.state.uses).note(deps.db, caller)
+    await cast(Pace, request.app.state.pace).hold(caller.organization_id)
     return caller
 
 

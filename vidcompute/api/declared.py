@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 
 from vidcompute.api import schemas
-from vidcompute.api.account_schemas import KEY_ID
+from vidcompute.api.account_schemas import KEY_ID, ORGANIZATION_ID
 from vidcompute.api.people_schemas import INVITATION_ID, PERSON_ID, SESSION_ID
 from vidcompute.api.problems import Problem
 
@@ -16,6 +16,9 @@ PersonId = Annotated[str, Path(description="A person's identifier.", examples=[P
 InvitationId = Annotated[str, Path(description="An invitation's identifier.", examples=[INVITATION_ID], max_length=100)]
 SessionId = Annotated[str, Path(description="A session's identifier.", examples=[SESSION_ID], max_length=100)]
 AssetId = Annotated[str, Path(description="An asset's identifier.", examples=[schemas.ASSET_ID], max_length=100)]
+OrganizationId = Annotated[
+    str, Path(description="An organization's identifier.", examples=[ORGANIZATION_ID], max_length=100)
+]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many items to send at most.")]
 Cursor = Annotated[
     str | None, Query(max_length=200, description="`next_cursor` of the page before; left out for the first page.")

@@ -56,6 +56,7 @@ async def download_frames(
 ) -> Response:
     """The frames that a job takes from its video. What is done takes ranges, so that a download can be resumed."""
     name, place = await deps.db.read(_look, caller.organization_id, job_id, output)
+    request.state.delivered_for = caller.organization_id
     if place.key is not None:
         cache = "private, max-age=31536000, immutable"
         return await deps.delivery.file(request, deps.storage, place.key, _ZIP, cache, download_name=name)

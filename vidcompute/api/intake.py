@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from vidcompute.api import tus_headers as tus
 from vidcompute.api.deps import deps_of
-from vidcompute.api.problems import problem_response, request_id_of
+from vidcompute.api.problems import answer_of
 from vidcompute.api.tracing import traceparent_of
 from vidcompute.api.upload_schemas import view
 from vidcompute.errors import VidComputeError, invalid
@@ -28,7 +28,7 @@ class TusRoute(APIRoute):
             try:
                 response = await handle(request)
             except VidComputeError as error:
-                response = problem_response(error, request_id_of(request))
+                response = answer_of(request, error)
                 if error.code == "tus_version_unsupported":
                     response.headers["Tus-Version"] = tus.VERSION
             response.headers["Tus-Resumable"] = tus.VERSION

@@ -52,6 +52,7 @@ class Metrics:
         self._add_nodes(registry)
         self._add_outbox(registry)
         self._add_cleanup(registry)
+        self._add_quotas(registry)
 
     def _add_work(self, registry: CollectorRegistry) -> None:
         self.jobs = Counter("vidcompute_jobs_total", "Jobs that ended, by how.", ["kind", "status"], registry=registry)
@@ -221,6 +222,23 @@ class Metrics:
             "vidcompute_cleanup_duration_seconds", "How long the last clean-up took.", registry=registry
         )
 
+    def _add_quotas(self, registry: CollectorRegistry) -> None:
+        self.delivered_bytes = Counter(
+            "vidcompute_delivered_bytes_total", "Bytes that were sent to viewers.", registry=registry
+        )
+        self.quota_refusals = Counter(
+            "vidcompute_quota_refusals_total",
+            "Requests that were refused because of an organization's limit, by limit.",
+            ["quota"],
+            registry=registry,
+        )
+        self.quotas_near = Counter(
+            "vidcompute_quotas_near_total",
+            "Limits of which most was used up; counted once for each organization and month.",
+            ["quota"],
+            registry=registry,
+        )
+
     def render(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self.registry)
@@ -235,6 +253,8 @@ class Metrics:
             since_ms = (queued_ms or {}).get(event.subject_id)
             if since_ms is not None:
                 self.job_wait_s.labels(data["kind"]).observe(max(0, event.created_ms - since_ms) / 1000)
+        elif event.type == "quota.near":
+            self.quotas_near.labels(data["quota"]).inc()
         elif event.type.startswith("task."):
             self._take_task(event, data["stage"])
         elif event.type.startswith("cleanup."):

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vidcompute import logs, scrubbing
+from vidcompute.api.delivered import Delivered
 from vidcompute.api.files import PREFLIGHT_HEADERS
 from vidcompute.api.metrics import Metrics
 from vidcompute.api.problems import internal_error, problem_response
@@ -35,9 +36,10 @@ API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 class Around:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, traced: Traced | None = None) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, delivered: Delivered, traced: Traced | None = None) -> None:
         self._app = app
         self._metrics = metrics
+        self._delivered = delivered
         self._traced = traced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,11 +84,18 @@ class Around:
         if not visit.streams:
             self._metrics.http_duration_s.labels(scope["method"], route).observe(duration_s)
         told = {"method": scope["method"], "path": scope["path"], "status": status}
+        self._bill(scope, visit.sent_bytes)
         viewer_id = scope.get("state", {}).get("viewer_id")
         if viewer_id is not None:
             told["viewer_id"] = viewer_id
         line = _log.debug if scope["path"] in _QUIET else _log.info
         line("request", **told, duration_ms=round(duration_s * 1000, 1), sent_bytes=visit.sent_bytes)
+
+    def _bill(self, scope: Scope, sent_bytes: int) -> None:
+        owner = scope.get("state", {}).get("delivered_for")
+        if owner and sent_bytes:
+            self._delivered.count(owner, sent_bytes)
+            self._metrics.delivered_bytes.inc(sent_bytes)
 
 
 class _Visit:

@@ -16,6 +16,7 @@ from vidcompute.api import (
     event_schemas,
     people_schemas,
     privacy_schemas,
+    quota_schemas,
     told,
     upload_schemas,
 )
@@ -47,6 +48,7 @@ TAGS = [
     {"name": "access", "description": "API keys, what they may do, and who did what."},
     {"name": "people", "description": "Accounts, sessions, organizations and their members."},
     {"name": "retention", "description": "How long things are kept, and what a clean-up takes."},
+    {"name": "usage", "description": "Limits of organizations, and what they use."},
     {"name": "playback", "description": "Streams and images, open to everybody who has the playback ID."},
     {"name": "watching", "description": "The page with the player, and what it asks for."},
     {"name": "events", "description": "What happens, by page or as it happens."},
@@ -148,6 +150,7 @@ def _add_bodies(schemas: dict[str, Any]) -> None:
         *device_schemas.TAKEN,
         *people_schemas.TAKEN,
         *privacy_schemas.TAKEN,
+        *quota_schemas.BODIES,
     )
     _, found = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
@@ -162,9 +165,11 @@ def _complete(operation: dict[str, Any], rule: Rule) -> None:
     if isinstance(rule, Scope):
         operation["x-scope"] = rule.value
         answers.setdefault("403", {"description": f"The key, or the role, does not have the scope `{rule.value}`."})
+    if rule is not Entry.PUBLIC:
+        answers.setdefault("429", {"description": "More requests than the organization may make in a minute."})
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status, answer in answers.items():
-        if status == "403":
+        if status in {"403", "429"}:
             answer.setdefault("content", problem)
         reference = answer.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
         if reference.endswith(("/Problem", "/HTTPValidationError")):

@@ -136,6 +136,14 @@ def problem_response(error: VidComputeError, request_id: str, headers: Mapping[s
     return JSONResponse(document, document["status"], extra, MEDIA_TYPE)
 
 
+def answer_of(request: Request, error: VidComputeError) -> Response:
+    """The response to a request that failed so; refusals for want of a quota are counted."""
+    quota = error.extra.get("quota")
+    if quota is not None:
+        request.app.state.metrics.quota_refusals.labels(quota).inc()
+    return problem_response(error, request_id_of(request))
+
+
 def request_id_of(request: Request) -> str:
     """The id that the middleware gave this request."""
     return str(getattr(request.state, "request_id", ""))
@@ -190,7 +198,7 @@ async def _expected(request: Request, error: Exception) -> Response:
         raise error
     if status_of(error) >= 500:
         _log.warning("request_failed", code=error.code, detail=error.detail)
-    return problem_response(error, request_id_of(request))
+    return answer_of(request, error)
 
 
 async def _validation(request: Request, error: Exception) -> Response:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -14,7 +13,7 @@ from vidcompute.db import outbox
 from vidcompute.db.engine import Database
 from vidcompute.db.outbox import now_ms
 from vidcompute.errors import VidComputeError
-from vidcompute.services import gauges
+from vidcompute.services import gauges, usage
 from vidcompute.services.tasks import queries as tasks
 
 _log = logs.get(__name__)
@@ -120,11 +119,5 @@ def _after(conn: Connection, seq: int) -> _Found | None:
         return None
     done = [e.subject_id for e in events if e.type == "task.done" and e.data.get("stage") == "encode"]
     begun = [e.subject_id for e in events if e.type == "job.started"]
-    media_s = sum(_media_s(facts) for facts in tasks.facts_of(conn, done))
-    return _Found(events, media_s, gauges.queued_ms(conn, begun) if begun else {})
-
-
-def _media_s(facts: Mapping[str, Any]) -> float:
-    """The length of all tracks that an encode made, each rendition for itself."""
-    tracks = [track for track in facts.get("tracks", {}).values() if track]
-    return sum((sum(s["duration"] for s in track["segments"]) / track["timescale"] for track in tracks), start=0.0)
+    media_ms = sum(sum(usage.encoded_ms(facts).values()) for facts in tasks.facts_of(conn, done))
+    return _Found(events, media_ms / 1000, gauges.queued_ms(conn, begun) if begun else {})

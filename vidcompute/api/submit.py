@@ -17,10 +17,11 @@ from vidcompute.api.tracing import traceparent_of
 from vidcompute.api.views import job_view
 from vidcompute.errors import FieldProblem, Kind, VidComputeError, invalid
 from vidcompute.pipeline.spec import JobOptions, JobSpec, UploadInput
-from vidcompute.services import jobs, uploads
+from vidcompute.services import jobs, quotas, uploads
 from vidcompute.services.accounts import Principal
 from vidcompute.services.assets import Source
 from vidcompute.services.idempotency import Answer, recall
+from vidcompute.services.quotas import Quota
 from vidcompute.services.uploads import NewSource, Received, Receiver
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
@@ -147,11 +148,15 @@ class _Form:
         limits = self._deps.limits
         declared = self._request.headers.get("content-length", "")
         room = int(declared) - _FORM_OVERHEAD_BYTES if declared.isdigit() else None
+        standing = await self._deps.db.read(quotas.standing, self._caller.organization_id)
+        most = min(limits.max_upload_bytes, standing.limit(Quota.UPLOAD_BYTES) or limits.max_upload_bytes)
         if room is not None and room - limits.max_json_bytes > limits.max_upload_bytes:
             raise uploads.too_large(limits.max_upload_bytes)
         if room is not None:
             uploads.check_room(self._deps.incoming, min(max(0, room), limits.max_upload_bytes), limits.max_upload_bytes)
-        async with uploads.receiving(self._deps.incoming, max_bytes=limits.max_upload_bytes) as receiver:
+            for quota in (Quota.UPLOAD_BYTES, Quota.STORED_BYTES):
+                standing.check(quota, max(0, room - limits.max_json_bytes))
+        async with uploads.receiving(self._deps.incoming, max_bytes=most) as receiver:
             await self._take(receiver)
             return await self._store(await receiver.finish())
 
@@ -205,6 +210,7 @@ class _Form:
                 return kept
 
         def use(conn: Connection, source: Source) -> Answer:
+            quotas.take(conn, caller.organization_id, {Quota.UPLOAD_BYTES: source.size_bytes, Quota.STORED_BYTES: 0})
             spec = JobSpec(**{**dict(self._options), "input": UploadInput(source=source.id)})
             answer = idempotency.carry_out(conn, once, lambda c: _submitted(c, request, caller, spec, source))
             if answer.replayed:

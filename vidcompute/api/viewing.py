@@ -86,6 +86,7 @@ async def let_in(request: Request, handle: str, seen: Viewing, audience: Audienc
     """A viewer by what their address says; raises `playback_not_found`, or one of the errors of the door."""
     playback_id, _, pass_ = handle.partition("~")
     asset = (await seen.playback.view(playback_id)).snapshot.asset
+    request.state.delivered_for = asset.organization_id
     if asset.playback_policy == PlaybackPolicy.PUBLIC:
         return Visit(playback_id, playback_id, is_private=False)
     token = request.query_params.get("token")

@@ -24,6 +24,7 @@ from vidcompute.cli import (
     signing,
     submit,
     upload,
+    usage,
     webhooks,
 )
 from vidcompute.cli.local import Local
@@ -46,7 +47,7 @@ def create_app(local: Local) -> typer.Typer:
         context.obj = local
 
     work = (submit, upload, frames, plan, checking, jobs, dead, assets, retention)
-    access = (signing, login, orgs, keys, members, people, audit)
+    access = (signing, login, orgs, keys, members, people, usage, audit)
     for part in (*work, *access, events, webhooks, mails, run, cluster, machine):
         part.add_to(app)
     begin.__doc__ = _HELP

@@ -18,7 +18,7 @@ _PIECE_BYTES = 1 << 20
 _LAST_BYTE_S = 600.0  # the server may have to store the file elsewhere
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
 _GIVE_UP_S = 900.0  # without one byte more
-_GOES_ON = frozenset({"upload_busy", "upload_offset_wrong", "body_cut"})
+_GOES_ON = frozenset({"upload_busy", "upload_offset_wrong", "body_cut", "quota_jobs"})  # the last: a job may end
 
 
 def begin(api: Api, file: Path, job: Mapping[str, Any] | None) -> str:

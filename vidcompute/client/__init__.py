@@ -1079,6 +1079,53 @@ class Progress(TypedDict):
     speed: NotRequired[float | None]
 
 
+Quota: TypeAlias = "Literal['upload_bytes', 'stored_bytes', 'jobs', 'encode_minutes', 'requests_per_minute']"
+
+
+class QuotaChangedData(TypedDict):
+    """The limits that were set, by name: 0 is none, null what holds for all."""
+
+    limits: dict[str, int | None]
+
+
+class QuotaChanges(TypedDict):
+    """Limits to be set: 0 for none, null for what holds for all; what is left out stays."""
+
+    upload_bytes: NotRequired[int | None]
+    stored_bytes: NotRequired[int | None]
+    jobs: NotRequired[int | None]
+    encode_minutes: NotRequired[int | None]
+    requests_per_minute: NotRequired[int | None]
+
+
+class QuotaList(TypedDict):
+    """All limits of an organization."""
+
+    organization_id: str
+    items: list[QuotaView]
+
+
+class QuotaNearData(TypedDict):
+    """A limit, and how much is used and reserved; told once for each limit and period (a month)."""
+
+    quota: str
+    limit: float
+    used: float
+    period: str
+
+
+class QuotaView(TypedDict):
+    """A limit, and where the organization stands: in bytes, jobs, minutes or requests, as its name says."""
+
+    name: Quota
+    limit: int | None
+    own: bool
+    used: int | float | None
+    reserved: int | float | None
+    left: int | float | None
+    free_at: str | None
+
+
 class Readiness(TypedDict):
     """Whether the platform can work, check by check: "ok", or what is wrong. It is `degraded` where something is away that it can do without: it works, with less comfort."""
 
@@ -1202,7 +1249,7 @@ class Rotation(TypedDict):
     overlap_s: NotRequired[int]
 
 
-Scope: TypeAlias = "Literal['assets:read', 'assets:write', 'audit:read', 'events:read', 'jobs:read', 'jobs:write', 'keys:read', 'keys:write', 'mails:read', 'members:read', 'members:write', 'nodes:read', 'organization:read', 'organization:write', 'ownership:write', 'people:write', 'signing:read', 'signing:write', 'uploads:read', 'uploads:write', 'webhooks:read', 'webhooks:write']"
+Scope: TypeAlias = "Literal['assets:read', 'assets:write', 'audit:read', 'events:read', 'jobs:read', 'jobs:write', 'keys:read', 'keys:write', 'mails:read', 'members:read', 'members:write', 'nodes:read', 'organization:read', 'organization:write', 'ownership:write', 'people:write', 'quotas:read', 'quotas:write', 'signing:read', 'signing:write', 'uploads:read', 'uploads:write', 'usage:read', 'webhooks:read', 'webhooks:write']"
 
 
 class Session(TypedDict):
@@ -1433,6 +1480,27 @@ class UrlInput(TypedDict):
     """A video to be fetched."""
 
     url: str
+
+
+class UsageItem(TypedDict):
+    """How much of a kind was used on a day."""
+
+    day: str
+    kind: UsageKind
+    detail: str
+    amount: int
+
+
+UsageKind: TypeAlias = "Literal['encode_ms', 'stored_byte_hours', 'delivered_bytes', 'model_ms', 'model_tokens']"
+
+
+class UsageReport(TypedDict):
+    """What was used on some days."""
+
+    from_day: str
+    to_day: str
+    items: list[UsageItem]
+    totals: dict[str, int]
 
 
 class Verifying(TypedDict):
@@ -2130,6 +2198,35 @@ class Client:
                 "created_from": created_from,
                 "created_to": created_to,
             },
+        )
+
+    def list_quotas(self) -> QuotaList:
+        """List limits"""
+        return cast("QuotaList", self._send("GET", "/api/v1/quotas").json())
+
+    def list_quotas_of(self, organization_id: str) -> QuotaList:
+        """List an organization's limits"""
+        return cast(
+            "QuotaList",
+            self._send("GET", f"/api/v1/organizations/{_quote(str(organization_id), safe='')}/quotas").json(),
+        )
+
+    def set_quotas_of(self, organization_id: str, body: QuotaChanges) -> QuotaList:
+        """Set an organization's limits"""
+        return cast(
+            "QuotaList",
+            self._send(
+                "PATCH", f"/api/v1/organizations/{_quote(str(organization_id), safe='')}/quotas", json=body
+            ).json(),
+        )
+
+    def list_usage(
+        self, *, from_day: str | None = None, to_day: str | None = None, kind: UsageKind | None = None
+    ) -> UsageReport:
+        """What was used?"""
+        return cast(
+            "UsageReport",
+            self._send("GET", "/api/v1/usage", params={"from_day": from_day, "to_day": to_day, "kind": kind}).json(),
         )
 
     def get_retention(self) -> Retention:

@@ -228,6 +228,7 @@ jobs = Table(
     Column("started_ms", Milliseconds),
     Column("ended_ms", Milliseconds),
     Column("traceparent", String(55)),  # W3C trace context of the request that it came with, where that is traced
+    Column("encode_reserved_ms", BigInteger, nullable=False, server_default="0"),  # of media, all renditions added up
     _one_of("status", "queued", "running", "done", "failed", "cancelled"),
     _one_of("step", "arrived", "fetching", "fetched", "probing", "probed", "planned"),
     Index("ix_jobs_newest", "organization_id", "id"),

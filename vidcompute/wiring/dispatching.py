@@ -11,7 +11,7 @@ from vidcompute.dispatch.lost_logs import keeper
 from vidcompute.dispatch.planning import Planner
 from vidcompute.dispatch.timers import Timer
 from vidcompute.ports.executor import Executor
-from vidcompute.services import audit, idempotency, people, uploads
+from vidcompute.services import audit, idempotency, people, quotas, uploads, usage
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.settings import Settings
 from vidcompute.wiring import outgoing, retention, stages, uploading
@@ -64,10 +64,17 @@ def _timers(settings: Settings, db: Database, storage: SwitchedStorage, base_url
         Timer("sign-ons", _HOURLY, people.purge_sign_ons),
         Timer("signing-key", _MONTHLY, _change_signing_key),
         Timer("audit", _HOURLY, lambda conn: audit.prune(conn, outbox.now_ms() - audited_ms)),
+        Timer("usage", _HOURLY, _meter),
         Timer("uploads", _OFTEN, errand=lambda: uploads.sweep(db, uploading.policy(settings).folder, kept_ms=kept_ms)),
         Timer("storage", _HOURLY, errand=lambda: collect(settings, db, storage)),
         *retention.timers(settings, db, storage, base_url),
     ]
+
+
+def _meter(conn: Connection) -> int:
+    usage.meter_storage(conn)
+    quotas.tell_of_near(conn)
+    return 0
 
 
 def _change_signing_key(conn: Connection) -> int:

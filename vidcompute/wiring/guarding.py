@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from vidcompute.api.deps import Limits
 from vidcompute.ports.rates import Allowance
 from vidcompute.services.people import Policy
+from vidcompute.services.quotas import Quota
 
 if TYPE_CHECKING:
     from vidcompute.settings import Settings
@@ -26,6 +27,11 @@ def limits(settings: "Settings") -> Limits:
         invitation_s=settings.invitation_s,
         undo_s=settings.undo_s,
     )
+
+
+def quotas(settings: "Settings") -> dict[Quota, int]:
+    """What holds for organizations without limits of their own; 0 for no limit."""
+    return {quota: getattr(settings, f"quota_{quota}") for quota in Quota}
 
 
 def policy(settings: "Settings") -> Policy:

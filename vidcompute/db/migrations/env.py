@@ -2,9 +2,10 @@
 
 from alembic import context
 
-from vidcompute.db import schema, schema_outgoing, schema_people
+from vidcompute.db import schema, schema_outgoing, schema_people, schema_quotas
 
-PARTS = (schema, schema_outgoing, schema_people)  # all of them declare their tables in the metadata of the first
+# All of them declare their tables in the metadata of the first.
+PARTS = (schema, schema_outgoing, schema_people, schema_quotas)
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -44,10 +44,13 @@ class Scope(StrEnum):
     ORGANIZATION_WRITE = "organization:write"
     OWNERSHIP_WRITE = "ownership:write"
     PEOPLE_WRITE = "people:write"
+    QUOTAS_READ = "quotas:read"
+    QUOTAS_WRITE = "quotas:write"
     SIGNING_READ = "signing:read"
     SIGNING_WRITE = "signing:write"
     UPLOADS_READ = "uploads:read"
     UPLOADS_WRITE = "uploads:write"
+    USAGE_READ = "usage:read"
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
 
@@ -72,6 +75,7 @@ _VIEWER = frozenset(
         Scope.NODES_READ,
         Scope.ORGANIZATION_READ,
         Scope.UPLOADS_READ,
+        Scope.USAGE_READ,
     }
 )
 _EDITOR = _VIEWER | {Scope.ASSETS_WRITE, Scope.JOBS_WRITE, Scope.UPLOADS_WRITE}
@@ -96,7 +100,7 @@ ROLES: Mapping[Role, frozenset[Scope]] = {
 }
 
 # What concerns the whole installation is for those alone who run it: the local organization.
-INSTALLATION: frozenset[Scope] = frozenset({Scope.PEOPLE_WRITE})
+INSTALLATION: frozenset[Scope] = frozenset({Scope.PEOPLE_WRITE, Scope.QUOTAS_READ, Scope.QUOTAS_WRITE})
 
 OPERATIONS: Mapping[str, Rule] = {
     # assets
@@ -178,6 +182,11 @@ OPERATIONS: Mapping[str, Rule] = {
     "list_invitations": Scope.MEMBERS_READ,
     "create_invitation": Scope.MEMBERS_WRITE,
     "revoke_invitation": Scope.MEMBERS_WRITE,
+    # limits, and what is used: of one's own organization, and of any
+    "list_quotas": Scope.USAGE_READ,
+    "list_usage": Scope.USAGE_READ,
+    "list_quotas_of": Scope.QUOTAS_READ,
+    "set_quotas_of": Scope.QUOTAS_WRITE,
     # a person's own account
     "get_me": Entry.PERSON,
     "update_me": Entry.PERSON,

@@ -233,6 +233,21 @@ class InvitationData(Data):
     role: str
 
 
+class QuotaChangedData(Data):
+    """The limits that were set, by name: 0 is none, null what holds for all."""
+
+    limits: dict[str, int | None]
+
+
+class QuotaNearData(Data):
+    """A limit, and how much is used and reserved; told once for each limit and period (a month)."""
+
+    quota: str
+    limit: float
+    used: float
+    period: str
+
+
 class PingData(Data):
     """A test that was asked for: nothing has happened."""
 
@@ -266,6 +281,7 @@ _SCOPES: Mapping[str, Scope] = {
     "organization": Scope.ORGANIZATION_READ,
     "invitation": Scope.MEMBERS_READ,
     "cleanup": Scope.ORGANIZATION_READ,
+    "quota": Scope.USAGE_READ,
 }
 _DATA: dict[str, type[Data]] = {"task": TaskStateData, "job": JobStateData, "asset": AssetStateData}
 
@@ -309,6 +325,8 @@ _DECLARED = (
     EventType("member.left", "A person is a member no more.", MemberData),
     EventType("invitation.created", "Somebody is invited.", InvitationData),
     EventType("invitation.revoked", "An invitation was taken back.", InvitationData),
+    EventType("quota.changed", "Limits of the organization were set.", QuotaChangedData),
+    EventType("quota.near", "Most of what a limit allows is used up.", QuotaNearData),
     EventType("webhook.created", "There is a new webhook.", WebhookData),
     EventType("webhook.updated", "A webhook was changed, or its secret rotated.", WebhookData),
     EventType("webhook.deleted", "A webhook is gone.", WebhookData),

@@ -12,7 +12,7 @@ from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
 from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode, dependents
 from vidcompute.services import assets
-from vidcompute.services.jobs import moves, queries
+from vidcompute.services.jobs import moves, queries, reserving
 from vidcompute.services.states import (
     ENDED_TASKS,
     LIVE_JOBS,
@@ -62,15 +62,21 @@ def attach_prelude(
 def attach_plan(
     conn: Connection, job_id: str, plan: Plan, keys: Mapping[str, str], terms: TermsOf, *, digest: str
 ) -> bool:
-    """Record a job's plan and give it its tasks; False where the job doesn't wait for a plan any more."""
+    """Record a job's plan and give it its tasks; False where the job doesn't wait for a plan any more.
+
+    Raises `quota_encode_minutes` (forbidden) where it would encode more than its organization may.
+    """
     if not _waits(conn, job_id, JobStep.PROBED):
         return False
-    conn.execute(update(jobs).where(jobs.c.id == job_id).values(plan=plan.to_json(), step=JobStep.PLANNED))
     row = queries.job_row(conn, job_id)
+    again = {node.id for node in dependents(plan, row.resume_from)} if row and row.resume_from else set()
+    if row is not None:
+        encodes = reserving.to_encode(conn, row.organization_id, plan.nodes, keys, again)
+        reserving.reserve(conn, row.organization_id, job_id, encodes)
+    conn.execute(update(jobs).where(jobs.c.id == job_id).values(plan=plan.to_json(), step=JobStep.PLANNED))
     if row is not None:
         data = {"job_id": job_id, "asset_id": row.asset_id, "stages": plan.stages(), "tasks": len(plan.nodes)}
         emit(conn, row.organization_id, "job.planned", job_id, data)
-    again = {node.id for node in dependents(plan, row.resume_from)} if row and row.resume_from else set()
     _attach(conn, job_id, plan.nodes, keys, terms, digest=digest, first_position=2, again=again)
     moves.settle(conn, job_id)
     return True

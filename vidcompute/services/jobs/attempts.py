@@ -13,7 +13,7 @@ from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
 from vidcompute.pipeline.plan import SOURCE
 from vidcompute.ports.executor import AttemptSpec, Finished, InputRef, Needs, Outcome, Progress
-from vidcompute.services.jobs import moves, replanning
+from vidcompute.services.jobs import moves, replanning, reserving
 from vidcompute.services.jobs.models import Placement, RetryPolicy
 from vidcompute.services.jobs.queries import first_wanting
 from vidcompute.services.states import (
@@ -241,6 +241,7 @@ def _succeed(conn: Connection, task: AnyRow, number: int, result: Finished) -> R
         "created_ms": at,
     }
     conn.execute(_NEW_ARTIFACT, artifact)
+    reserving.record(conn, task, result.facts, at)
     move(
         conn,
         SUCCEED,

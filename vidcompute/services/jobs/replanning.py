@@ -34,7 +34,8 @@ def without_hardware(conn: Connection, job_id: str, error: VidComputeError) -> b
     conn.execute(delete(interests).where(interests.c.job_id == job_id, interests.c.plan_node_id.not_in(_PRELUDE)))
     conn.execute(update(interests).where(interests.c.job_id == job_id).values(active=True))
     spec = {**job.spec, "hardware_encoding": HardwareEncoding.OFF.value}
-    conn.execute(update(jobs).where(jobs.c.id == job_id).values(spec=spec, step=JobStep.PROBED))
+    fresh = {"spec": spec, "step": JobStep.PROBED, "encode_reserved_ms": 0}
+    conn.execute(update(jobs).where(jobs.c.id == job_id).values(fresh))
     data = {"job_id": job_id, "asset_id": row.asset_id, "reason": error.detail}
     emit(conn, row.organization_id, "job.replanned", job_id, data)
     return True

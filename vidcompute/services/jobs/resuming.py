@@ -10,10 +10,11 @@ from vidcompute.db.schema import interests
 from vidcompute.errors import FieldProblem, Kind, VidComputeError, invalid
 from vidcompute.pipeline.plan import Plan, dependents
 from vidcompute.pipeline.spec import JobSpec
-from vidcompute.services import assets
-from vidcompute.services.jobs import attaching, moves, queries
+from vidcompute.services import assets, quotas
+from vidcompute.services.jobs import attaching, moves, queries, reserving
 from vidcompute.services.jobs.models import Deadlines, Job, Requeued, Resumed
-from vidcompute.services.states import REQUEUE, JobStatus, TaskStatus
+from vidcompute.services.quotas import Quota
+from vidcompute.services.states import ENDED_JOBS, REQUEUE, JobStatus, TaskStatus
 
 
 def retry(
@@ -23,7 +24,7 @@ def retry(
 
     With `resume_from`, that stage and what depends on it run again, done or not. What was made before is served until
     it is made anew. Raises `job_not_ended` (conflict) for a live job, `job_done` (conflict) for one that has nothing
-    left to do, and `stage_unknown` for a stage that the job doesn't have.
+    left to do, `stage_unknown` for a stage that the job doesn't have, and `quota_jobs` or `quota_encode_minutes`.
     """
     job = queries.get_job(conn, organization_id, job_id)
     if resume_from is not None:
@@ -31,11 +32,21 @@ def retry(
     elif job.status == JobStatus.DONE:
         detail = "The job is done: there is nothing to try again. Name a stage in resume_from to do a part over."
         raise VidComputeError(Kind.CONFLICT, "job_done", detail)
-    return _queue_again(conn, job, resume_from, traceparent)
+    if job.status in ENDED_JOBS:
+        quotas.take(conn, organization_id, {Quota.JOBS: 1})
+    resumed = _queue_again(conn, job, resume_from, traceparent)
+    if job.plan:
+        open_ids = {row.plan_node_id for row in queries.interest_rows(conn, job_id) if row.status != TaskStatus.DONE}
+        nodes = [node for node in Plan.from_json(job.plan).nodes if node.id in open_ids]
+        reserving.reserve(conn, organization_id, job_id, nodes)
+    return resumed
 
 
 def remake(conn: Connection, organization_id: str, job_id: str) -> Resumed:
-    """Queue a job again that was done, and of whose outputs some are lost: what is there stays."""
+    """Queue a job again that was done, and of whose outputs some are lost: what is there stays.
+
+    What the platform has lost is held against nobody's limits.
+    """
     return _queue_again(conn, queries.get_job(conn, organization_id, job_id), None, None)
 
 
@@ -46,6 +57,7 @@ def _queue_again(conn: Connection, job: Job, resume_from: str | None, traceparen
         "started_ms": None,
         "ended_ms": None,
         "resume_from": resume_from,
+        "encode_reserved_ms": 0,
         "traceparent": traceparent,  # what follows belongs to the request that asked for it
         **asdict(Deadlines.of(job.spec, now_ms())),
     }
@@ -69,7 +81,9 @@ def _once(names: Iterable[str]) -> tuple[str, ...]:
 
 def requeue_dead(conn: Connection, organization_id: str, limit: int, traceparent: str | None = None) -> Requeued:
     """Queue up to `limit` dead jobs again, oldest first, each with its full number of attempts."""
-    ids = tuple(queries.dead_ids(conn, organization_id, limit))
+    places = quotas.standing(conn, organization_id).uses[Quota.JOBS].left
+    most = limit if places is None else min(limit, max(1, places))  # where there is none, the first one says so
+    ids = tuple(queries.dead_ids(conn, organization_id, most))
     for job_id in ids:
         retry(conn, organization_id, job_id, traceparent=traceparent)
     return Requeued(ids, queries.count_dead(conn, organization_id))

@@ -12,10 +12,11 @@ from vidcompute.ids import new_id
 from vidcompute.pipeline.plan import Plan
 from vidcompute.pipeline.spec import JobInput, JobSpec, UploadInput, UrlInput
 from vidcompute.pipeline.stages.frames import ZIP_NAME
-from vidcompute.services import assets
+from vidcompute.services import assets, quotas
 from vidcompute.services.assets import Source
 from vidcompute.services.jobs import moves, queries, resuming
 from vidcompute.services.jobs.models import RANKS, Deadlines, Job, OutputPlace
+from vidcompute.services.quotas import Quota
 from vidcompute.services.states import ENDED_JOBS, JobStatus, JobStep
 from vidcompute.services.tasks.queries import artifacts
 
@@ -34,13 +35,16 @@ def submit(
 
     `traceparent` is the request's W3C trace context, where that is traced.
     Raises `source_not_found` or `job_not_found` where the spec names one that this organization doesn't have,
-    `stage_unknown` where it resumes from a stage that the earlier job doesn't have, and `expiry_past`.
+    `stage_unknown` where it resumes from a stage that the earlier job doesn't have, and `expiry_past`; `quota_jobs`,
+    `quota_encode_minutes` or, where the video is still to be fetched, `quota_stored_bytes`.
     """
     resume_from = spec.resume_from
     if isinstance(spec.input, JobInput):
         spec = resuming.follow(conn, organization_id, spec, spec.input.job)
     if source is None and isinstance(spec.input, UploadInput):
         source = assets.get_source(conn, organization_id, spec.input.source)
+    wanted = {Quota.JOBS: 1, Quota.ENCODE_MINUTES: 1}  # how much it will encode is known when it is planned
+    quotas.take(conn, organization_id, wanted if source else {**wanted, Quota.STORED_BYTES: 1})
     asset = assets.create(
         conn,
         organization_id,

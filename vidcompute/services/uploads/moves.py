@@ -5,6 +5,7 @@ An offset only grows, and only by who knew it: each change is conditional on wha
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,8 +17,9 @@ from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
 from vidcompute.media.digest import PartDigest
 from vidcompute.pipeline.spec import JobOptions, JobSpec, UploadInput
-from vidcompute.services import jobs
+from vidcompute.services import jobs, quotas
 from vidcompute.services.assets import Source
+from vidcompute.services.quotas import Quota
 from vidcompute.services.uploads import queries
 from vidcompute.services.uploads.models import NewUpload, Upload, UploadKind, UploadStatus
 
@@ -31,11 +33,19 @@ def digest_of(token: str) -> str:
 
 
 def create(conn: Connection, organization_id: str, new: NewUpload, *, max_unfinished: int) -> Upload:
-    """An upload that bytes may come for; `too_many_uploads` where that many are under way already."""
+    """An upload that bytes may come for; what it will store is reserved.
+
+    Raises `too_many_uploads` where that many are under way already, `quota_upload_bytes` (too large),
+    `quota_stored_bytes` or, where a job is to follow, `quota_encode_minutes` (forbidden).
+    """
     if queries.unfinished_count(conn, organization_id) >= max_unfinished:
         detail = f"{max_unfinished} uploads are under way, and no more are taken: finish or delete some."
         raise VidComputeError(Kind.RATE_LIMITED, "too_many_uploads", detail, extra={"max_uploads": max_unfinished})
-    return _insert(conn, organization_id, new)
+    size_bytes = 1 if new.size_bytes is None else new.size_bytes
+    wanted = {Quota.UPLOAD_BYTES: size_bytes, Quota.STORED_BYTES: size_bytes}
+    found = quotas.take(conn, organization_id, wanted if new.job is None else {**wanted, Quota.ENCODE_MINUTES: 1})
+    most = found.limit(Quota.UPLOAD_BYTES)
+    return _insert(conn, organization_id, new if most is None else replace(new, max_bytes=min(new.max_bytes, most)))
 
 
 def _insert(conn: Connection, organization_id: str, new: NewUpload, **more: Any) -> Upload:
@@ -82,17 +92,23 @@ def _told(upload: Upload) -> dict[str, Any]:
 
 
 def set_length(conn: Connection, upload: Upload, size_bytes: int) -> Upload:
-    """Say how many bytes an upload has whose sender did not know."""
+    """Say how many bytes an upload has whose sender did not know; `upload_length_invalid`, `quota_stored_bytes`."""
     if upload.size_bytes == size_bytes:
         return upload
     if upload.size_bytes is not None or not upload.offset_bytes <= size_bytes <= upload.max_bytes:
         detail = "The length of an upload can be said once, and not below what is here or above what may be."
         raise VidComputeError(Kind.INVALID, "upload_length_invalid", detail)
+    quotas.take(conn, upload.organization_id, {Quota.STORED_BYTES: size_bytes - upload.offset_bytes})
     return _change(conn, upload, size_bytes=size_bytes)
 
 
 def advance(conn: Connection, upload: Upload, offset_bytes: int, parts: Iterable[PartDigest]) -> Upload:
-    """Record that bytes are here for good, with the digests of the parts that have become whole."""
+    """Record that bytes are here for good, with the digests of the parts that have become whole.
+
+    Raises `quota_stored_bytes` (forbidden) where the length was not said, so that they were not reserved.
+    """
+    if upload.size_bytes is None:
+        quotas.take(conn, upload.organization_id, {Quota.STORED_BYTES: offset_bytes - upload.offset_bytes})
     later: dict[str, Any] = {} if upload.patience_ms is None else {"expires_ms": now_ms() + upload.patience_ms}
     changed = _change(conn, upload, offset_bytes=offset_bytes, **later)
     rows = [{"upload_id": upload.id, "number": part.index, "sha256": part.sha256} for part in parts]
@@ -115,6 +131,8 @@ def complete(
         ended_ms=now_ms(),
         **made,
     )
+    if upload.size_bytes is None:  # its source is stored by now, and it has reserved nothing
+        quotas.take(conn, upload.organization_id, {Quota.STORED_BYTES: 0})
     conn.execute(delete(upload_parts).where(upload_parts.c.upload_id == upload.id))
     emit(conn, changed.organization_id, "upload.completed", changed.id, _told(changed))
     return changed
@@ -136,6 +154,7 @@ def join(
     conn: Connection, new: NewUpload, pieces: Sequence[Upload], source: Source, *, traceparent: str | None = None
 ) -> Upload:
     """An upload that was joined from others, which are used up by it."""
+    quotas.take(conn, source.organization_id, {Quota.UPLOAD_BYTES: source.size_bytes})
     final = _insert(conn, source.organization_id, new, size_bytes=source.size_bytes)
     for piece in pieces:
         _change(conn, piece, status=UploadStatus.COMPLETED, ended_ms=now_ms())

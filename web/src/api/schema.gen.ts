@@ -1260,6 +1260,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/quotas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List limits
+         * @description The organization's limits, and how much of each is left.
+         */
+        get: operations["list_quotas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organizations/{organization_id}/quotas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List an organization's limits
+         * @description The limits of any organization: for those who run the installation.
+         */
+        get: operations["list_quotas_of"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set an organization's limits
+         * @description Set limits of an organization: for those who run the installation. What it has already stays.
+         */
+        patch: operations["set_quotas_of"];
+        trace?: never;
+    };
+    "/api/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was used?
+         * @description What the organization used, by day and kind: within seconds, and what it stores by the hour.
+         */
+        get: operations["list_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/organization/retention": {
         parameters: {
             query?: never;
@@ -2568,6 +2632,40 @@ export interface webhooks {
         put?: never;
         /** The organization's name or slug was changed. */
         post: operations["on_organization_updated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "quota.changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Limits of the organization were set. */
+        post: operations["on_quota_changed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "quota.near": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Most of what a limit allows is used up. */
+        post: operations["on_quota_near"];
         delete?: never;
         options?: never;
         head?: never;
@@ -5108,6 +5206,7 @@ export interface components {
              *       "key.*",
              *       "member.*",
              *       "organization.*",
+             *       "quota.*",
              *       "signing_key.*",
              *       "upload.*",
              *       "webhook.*",
@@ -5571,6 +5670,121 @@ export interface components {
             speed?: number | null;
         };
         /**
+         * Quota
+         * @description What an organization may have so much of.
+         * @enum {string}
+         */
+        Quota: "upload_bytes" | "stored_bytes" | "jobs" | "encode_minutes" | "requests_per_minute";
+        /**
+         * QuotaChangedData
+         * @description The limits that were set, by name: 0 is none, null what holds for all.
+         */
+        QuotaChangedData: {
+            /** Limits */
+            limits: {
+                [key: string]: number | null;
+            };
+        };
+        /**
+         * QuotaChanges
+         * @description Limits to be set: 0 for none, null for what holds for all; what is left out stays.
+         * @example {
+         *       "jobs": 20,
+         *       "stored_bytes": 500000000000
+         *     }
+         */
+        QuotaChanges: {
+            /**
+             * Upload Bytes
+             * @description Of one upload.
+             * @default null
+             */
+            upload_bytes: number | null;
+            /**
+             * Stored Bytes
+             * @default null
+             */
+            stored_bytes: number | null;
+            /**
+             * Jobs
+             * @description That have not ended.
+             * @default null
+             */
+            jobs: number | null;
+            /**
+             * Encode Minutes
+             * @description Of media that come out in a calendar month (UTC), all renditions added up.
+             * @default null
+             */
+            encode_minutes: number | null;
+            /**
+             * Requests Per Minute
+             * @default null
+             */
+            requests_per_minute: number | null;
+        };
+        /**
+         * QuotaList
+         * @description All limits of an organization.
+         */
+        QuotaList: {
+            /** Organization Id */
+            organization_id: string;
+            /** Items */
+            items: components["schemas"]["QuotaView"][];
+        };
+        /**
+         * QuotaNearData
+         * @description A limit, and how much is used and reserved; told once for each limit and period (a month).
+         */
+        QuotaNearData: {
+            /** Quota */
+            quota: string;
+            /** Limit */
+            limit: number;
+            /** Used */
+            used: number;
+            /** Period */
+            period: string;
+        };
+        /**
+         * QuotaView
+         * @description A limit, and where the organization stands: in bytes, jobs, minutes or requests, as its name says.
+         */
+        QuotaView: {
+            name: components["schemas"]["Quota"];
+            /**
+             * Limit
+             * @description Null: there is none.
+             */
+            limit: number | null;
+            /**
+             * Own
+             * @description Whether it was set for this organization; otherwise it holds for all that have none of their own.
+             */
+            own: boolean;
+            /**
+             * Used
+             * @description Null for what is measured each time for itself: a single upload, the requests of a minute.
+             */
+            used: number | null;
+            /**
+             * Reserved
+             * @description By uploads that are under way, and by jobs for what they have yet to encode.
+             */
+            reserved: number | null;
+            /**
+             * Left
+             * @description Null where there is no limit.
+             */
+            left: number | null;
+            /**
+             * Free At
+             * @description When what is used counts no more: of the minutes of a month, when the next one begins.
+             */
+            free_at: string | null;
+        };
+        /**
          * Readiness
          * @description Whether the platform can work, check by check: "ok", or what is wrong.
          *
@@ -5881,7 +6095,7 @@ export interface components {
          * @description What an API key may be made for: to read, or to change, one kind of thing.
          * @enum {string}
          */
-        Scope: "assets:read" | "assets:write" | "audit:read" | "events:read" | "jobs:read" | "jobs:write" | "keys:read" | "keys:write" | "mails:read" | "members:read" | "members:write" | "nodes:read" | "organization:read" | "organization:write" | "ownership:write" | "people:write" | "signing:read" | "signing:write" | "uploads:read" | "uploads:write" | "webhooks:read" | "webhooks:write";
+        Scope: "assets:read" | "assets:write" | "audit:read" | "events:read" | "jobs:read" | "jobs:write" | "keys:read" | "keys:write" | "mails:read" | "members:read" | "members:write" | "nodes:read" | "organization:read" | "organization:write" | "ownership:write" | "people:write" | "quotas:read" | "quotas:write" | "signing:read" | "signing:write" | "uploads:read" | "uploads:write" | "usage:read" | "webhooks:read" | "webhooks:write";
         /**
          * Session
          * @description A browser or an app that one is logged in with.
@@ -6485,6 +6699,61 @@ export interface components {
             url: string;
         };
         /**
+         * UsageItem
+         * @description How much of a kind was used on a day.
+         */
+        UsageItem: {
+            /**
+             * Day
+             * Format: date
+             * @description In UTC.
+             */
+            day: string;
+            /** @description With its unit at its end. */
+            kind: components["schemas"]["UsageKind"];
+            /**
+             * Detail
+             * @description The rendition that was encoded, or the model; empty otherwise.
+             */
+            detail: string;
+            /** Amount */
+            amount: number;
+        };
+        /**
+         * UsageKind
+         * @description What is used, in the unit that its name ends in.
+         * @enum {string}
+         */
+        UsageKind: "encode_ms" | "stored_byte_hours" | "delivered_bytes" | "model_ms" | "model_tokens";
+        /**
+         * UsageReport
+         * @description What was used on some days.
+         */
+        UsageReport: {
+            /**
+             * From Day
+             * Format: date
+             */
+            from_day: string;
+            /**
+             * To Day
+             * Format: date
+             */
+            to_day: string;
+            /**
+             * Items
+             * @description By day, kind and detail.
+             */
+            items: components["schemas"]["UsageItem"][];
+            /**
+             * Totals
+             * @description By kind; what is not there was not used.
+             */
+            totals: {
+                [key: string]: number;
+            };
+        };
+        /**
          * Verifying
          * @description The link of a mail, and the password of the account that it opens.
          * @example {
@@ -6745,6 +7014,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -6860,6 +7138,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -6943,6 +7230,15 @@ export interface operations {
             };
             /** @description Fields are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7205,6 +7501,15 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7504,6 +7809,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The bytes are not those of the checksum. */
             460: {
                 headers: {
@@ -7606,6 +7920,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -7688,6 +8011,15 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7839,6 +8171,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The bytes are not those of the checksum. */
             460: {
                 headers: {
@@ -7934,6 +8275,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -8004,6 +8354,15 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8113,6 +8472,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -8177,6 +8545,15 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8270,6 +8647,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -8340,6 +8726,15 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8434,6 +8829,15 @@ export interface operations {
             };
             /** @description Fields are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8536,6 +8940,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -8631,6 +9044,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -8698,6 +9120,15 @@ export interface operations {
             };
             /** @description Fields are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8773,6 +9204,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -8832,6 +9272,15 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8929,6 +9378,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -8990,6 +9448,15 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9065,6 +9532,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -9105,6 +9581,15 @@ export interface operations {
             };
             /** @description The key, or the role, does not have the scope `signing:read`. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9190,6 +9675,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -9251,6 +9745,15 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9348,6 +9851,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -9388,6 +9900,15 @@ export interface operations {
             };
             /** @description The key, or the role, does not have the scope `nodes:read`. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10073,6 +10594,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -10144,6 +10674,15 @@ export interface operations {
             };
             /** @description Fields are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10410,6 +10949,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -10457,6 +11005,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -10497,6 +11054,15 @@ export interface operations {
             };
             /** @description The API key, or the role, is not enough for this, or it may not be done here. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10570,6 +11136,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -10608,6 +11183,15 @@ export interface operations {
             };
             /** @description The API key, or the role, is not enough for this, or it may not be done here. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10655,6 +11239,15 @@ export interface operations {
             };
             /** @description The API key, or the role, is not enough for this, or it may not be done here. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10749,6 +11342,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -10805,6 +11407,15 @@ export interface operations {
             };
             /** @description The state of things does not allow it. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10901,6 +11512,15 @@ export interface operations {
             };
             /** @description Fields are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11145,6 +11765,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -11232,6 +11861,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -11272,6 +11910,15 @@ export interface operations {
             };
             /** @description The API key, or the role, is not enough for this, or it may not be done here. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11460,6 +12107,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -11554,6 +12210,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -11603,6 +12268,15 @@ export interface operations {
             };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11706,6 +12380,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -11793,6 +12476,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -11856,6 +12548,15 @@ export interface operations {
             };
             /** @description Fields are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11931,6 +12632,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -11999,6 +12709,15 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12105,6 +12824,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -12168,6 +12896,15 @@ export interface operations {
             };
             /** @description Fields are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12337,6 +13074,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -12386,6 +13132,15 @@ export interface operations {
             };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12469,6 +13224,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -12523,6 +13287,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -12554,6 +13327,15 @@ export interface operations {
             };
             /** @description The API key is missing or wrong. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12626,6 +13408,15 @@ export interface operations {
             };
             /** @description Fields are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12720,6 +13511,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -12788,6 +13588,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -12849,6 +13658,15 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12955,6 +13773,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -13035,6 +13862,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -13105,6 +13941,328 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_quotas: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaList"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `usage:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_quotas_of: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An organization's identifier. */
+                organization_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaList"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `quotas:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Parameters are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_quotas_of: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An organization's identifier. */
+                organization_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuotaChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaList"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `quotas:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large; `max_bytes` says what may be sent. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_usage: {
+        parameters: {
+            query?: {
+                /** @description The first day (UTC); left out, that of the month. */
+                from_day?: string | null;
+                /** @description The last day (UTC); left out, today. */
+                to_day?: string | null;
+                /** @description Only this kind. */
+                kind?: components["schemas"]["UsageKind"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageReport"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `usage:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -13154,6 +14312,15 @@ export interface operations {
             };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13248,6 +14415,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -13318,6 +14494,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -13358,6 +14543,15 @@ export interface operations {
             };
             /** @description The key, or the role, does not have the scope `organization:write`. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13457,6 +14651,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -13546,6 +14749,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -13577,6 +14789,15 @@ export interface operations {
             };
             /** @description The API key is missing or wrong. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13647,6 +14868,15 @@ export interface operations {
             };
             /** @description Fields are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13744,6 +14974,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -13812,6 +15051,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -13871,6 +15119,15 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13968,6 +15225,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -14029,6 +15295,15 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14138,6 +15413,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -14211,6 +15495,15 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14302,6 +15595,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -14365,6 +15667,15 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14447,6 +15758,15 @@ export interface operations {
             };
             /** @description Parameters are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14556,6 +15876,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -14619,6 +15948,15 @@ export interface operations {
             };
             /** @description Fields are wrong; `problems` names each. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14760,6 +16098,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Something broke on our side. */
             500: {
                 headers: {
@@ -14791,6 +16138,15 @@ export interface operations {
             };
             /** @description The API key is missing or wrong. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17452,6 +18808,76 @@ export interface operations {
                     /** @constant */
                     version?: 1;
                     data?: components["schemas"]["OrganizationChangedData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_quota_changed: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "quota.changed";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["QuotaChangedData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_quota_near: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "quota.near";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["QuotaNearData"];
                 };
             };
         };
