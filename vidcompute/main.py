@@ -124,6 +124,7 @@ async def build(settings: "Settings", url: str) -> Platform:
         closing=closing,
         checks={"dispatcher": dispatcher.trouble, "storage": storages.readiness(storage)},
         lesser_checks=both.checks,
+        direct=lambda: uploading.direct(storage),
         dispatch_state=dispatcher.state,
     )
     seen = viewing.viewing(settings, db, storage, (executor, interactive), rates=both.rates, base_url=base_url)

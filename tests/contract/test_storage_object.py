@@ -237,6 +237,28 @@ async def test_google_keeps_no_unfinished_uploads_either(gcs: ObjectStorage, goo
     assert await roles.end(datetime.now(UTC) + timedelta(hours=1)) == 0
 
 
+async def test_senders_bring_parts_straight_to_the_store(store: ObjectStorage) -> None:
+    bucket = UploadsInParts(store.place, store.credentials())
+    data = os.urandom(6 * 2**20)
+    first, last = data[: 5 * 2**20], data[5 * 2**20 :]
+    name = await bucket.begin("orgs/a/direct/film")
+    assert await bucket.stored("orgs/a/direct/film", name) == []
+    for number, part in ((2, last), (1, first), (1, first)):  # in any order, and again
+        url = bucket.part_url("orgs/a/direct/film", name, number, 60)
+        assert httpx2.put(url, content=part, timeout=30, trust_env=False).status_code == 200
+        assert httpx2.put(url.replace("orgs/a", "orgs/b"), content=part, timeout=30, trust_env=False).is_client_error
+    parts = await bucket.stored("orgs/a/direct/film", name)
+    assert [(part.number, part.size_bytes) for part in parts] == [(1, len(first)), (2, len(last))]
+    await bucket.complete("orgs/a/direct/film", name, parts)
+    assert await content(store, "orgs/a/direct/film") == data
+    other = await bucket.begin("orgs/a/direct/other")
+    await bucket.abort("orgs/a/direct/other", other)
+    await bucket.abort("orgs/a/direct/other", other)
+    assert await bucket.stored("orgs/a/direct/other", other) == []
+    with pytest.raises(VidComputeError, match="object_not_found"):
+        await store.stat("orgs/a/direct/other")
+
+
 async def test_a_download_is_called_as_the_address_says(store: ObjectStorage, tmp_path: Path) -> None:
     await put(store, tmp_path, "a/clip.mp4", b"0123456789")
     called = "attachment; filename=\"f.mp4\"; filename*=UTF-8''Die%20%C3%9Cberfahrt.mp4"

@@ -18,6 +18,7 @@ from tests.fixtures.clips import ClipMaker
 from tests.fixtures.command import vidctl
 from tests.fixtures.gcs import GoogleServer
 from tests.fixtures.swift import SwiftServer
+from tests.fixtures.waiting import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -70,6 +71,81 @@ def test_a_job_is_done_on_s3(driver: Driver, clip: ClipMaker, swift_server: Swif
     held_bytes = swift_server.size_bytes(url)
     assert driver.purge(job["asset"]["id"], again["asset"]["id"])["freed_bytes"] == held_bytes
     assert swift_server.keys(url) == []
+
+
+def raw(clip: ClipMaker) -> Path:
+    """More than a part of 16 MiB."""
+    picture_ = ["-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30:d=0.5", "-pix_fmt", "yuv420p"]
+    return clip("raw-direct", [*picture_, "-c:v", "rawvideo"], suffix=".mkv")
+
+
+def begun(driver: Driver, file: Path) -> Json:
+    """An upload of a file that goes straight to the store."""
+    said = {"name": file.name, "size_bytes": file.stat().st_size, "direct": True, "job": {"outputs": ["thumbnail"]}}
+    made = driver.http.post("/api/v1/uploads", json=said)
+    assert made.status_code == 201, made.text
+    found: Json = made.json()
+    return found
+
+
+def bring(driver: Driver, upload: Json, file: Path, number: int) -> None:
+    """Put one part where it goes."""
+    size = upload["direct"]["part_bytes"]
+    answer = driver.http.post(f"/api/v1/uploads/{upload['id']}/parts", json={"numbers": [number]})
+    (part,) = answer.json()["items"]
+    body = file.read_bytes()[(number - 1) * size : number * size]
+    assert httpx2.put(part["url"], content=body, timeout=60, trust_env=False).is_success
+
+
+def test_a_file_goes_straight_to_the_store(
+    clip: ClipMaker, swift_server: SwiftServer, url: str, tmp_path: Path
+) -> None:
+    file, settings = raw(clip), swift_server.settings(url)
+    with running(tmp_path / "data", **settings) as first:
+        upload = begun(first, file)
+        path = f"/api/v1/uploads/{upload['id']}"
+        assert upload["direct"]["parts"] == 2
+        bring(first, upload, file, 2)
+        here = first.http.get(f"{path}/parts").json()["items"]
+        assert [part["number"] for part in here] == [2]
+        early = first.http.post(f"{path}/complete")
+        assert (early.status_code, early.json()["code"]) == (422, "upload_incomplete")
+        assert first.http.put(path, content=b"x").json()["code"] == "upload_direct"
+        assert first.http.post(f"{path}/parts", json={"numbers": [3]}).json()["code"] == "upload_part_unknown"
+        bring(first, upload, file, 1)
+        first.server.kill()
+    with running(tmp_path / "data", **settings) as driver:
+        assert driver.http.post(f"{path}/complete").status_code == 202
+        done = wait_until(lambda: (now := driver.http.get(path).json())["job_id"] and now, what="the upload's job")
+        assert (done["status"], done["offset_bytes"]) == ("completed", file.stat().st_size)
+        driver.done(done["job_id"])
+        same = driver.done(driver.submit(file, outputs=["thumbnail"])["id"])  # the digest is that of the same bytes
+        assert set(driver.attempts(same["id"]).values()) == {0}
+        assert "done" in vidctl("upload", str(file), "--direct", "--wait", data_dir=driver.server.data_dir)
+        assert sum("/direct/" in key for key in swift_server.keys(url)) == 1
+
+
+def test_what_went_to_the_store_and_is_no_video_does_not_stay_there(
+    driver: Driver, clip: ClipMaker, swift_server: SwiftServer, url: str, tmp_path: Path
+) -> None:
+    text = tmp_path / "no.mp4"
+    text.write_text("This is no video. " * 10)
+    refused = begun(driver, text)
+    path = f"/api/v1/uploads/{refused['id']}"
+    bring(driver, refused, text, 1)
+    assert driver.http.post(f"{path}/complete").status_code == 202
+    wait_until(lambda: driver.http.get(path).json()["error"], what="the refusal")
+    given_up = begun(driver, raw(clip))
+    bring(driver, given_up, raw(clip), 1)
+    assert driver.http.delete(f"/api/v1/uploads/{given_up['id']}").status_code == 204
+    wait_until(lambda: not [key for key in swift_server.keys(url) if "/direct/" in key], what="an empty store")
+
+
+def test_a_folder_takes_no_parts(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as driver:
+        said = {"name": "a.mp4", "size_bytes": 100, "direct": True}
+        answer = driver.http.post("/api/v1/uploads", json=said)
+        assert (answer.status_code, answer.json()["code"]) == (422, "upload_direct_unavailable")
 
 
 def test_a_job_is_done_on_gcs(google_server: GoogleServer, clip: ClipMaker, tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
-"""Uploads in parts that nobody finished: stores keep their parts, and have them paid for, until somebody ends them.
+"""Uploads in parts: those that senders bring to the store themselves, and the end of those that nobody finished.
 
-The requests are the same for Amazon's stores and for Google's.
+Stores keep parts, and have them paid for, until somebody ends them. The requests are the same for Amazon's stores and
+for Google's.
 """
 
 import asyncio
 import html
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from xml.sax.saxutils import escape
 
 import httpx2
 
@@ -16,8 +18,11 @@ from vidcompute.adapters.object_errors import down
 from vidcompute.adapters.object_signing import address_of, signer_of
 from vidcompute.adapters.signed_urls import presigned
 from vidcompute.adapters.storage_object import ObjectPlace
+from vidcompute.errors import VidComputeError
+from vidcompute.ports.storage import StoredPart
 
 _TIMEOUT_S = 30.0
+_COMPLETE_S = 300.0  # a store may take minutes over thousands of parts
 _LIFE_S = 300
 
 
@@ -29,29 +34,36 @@ class _Upload:
 
 
 class UploadsInParts:
-    """The unfinished uploads below one place. Without a key to sign with here, nothing is known of them."""
+    """The uploads below one place; implements `ports.storage.DirectUploads` where it `signs`.
+
+    Without a key to sign with here, nothing is known of them.
+    """
 
     def __init__(self, place: ObjectPlace, credentials: Mapping[str, str]) -> None:
         self._prefix = f"{place.prefix}/" if place.prefix else ""
         self._address = address_of(place, credentials)
         self._signer = signer_of(place, credentials)
 
+    @property
+    def signs(self) -> bool:
+        """Whether there is a key here to sign with."""
+        return self._signer is not None
+
     async def end(self, before: datetime) -> int:
         """End those that were begun before then; how many. Raises `storage_unavailable`."""
-        if self._signer is None:
+        if not self.signs:
             return 0
         count = 0
-        async with httpx2.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
-            async for upload in self._unfinished(client):
-                if upload.begun < before:
-                    await self._ask(client, "DELETE", upload.key, {"uploadId": upload.upload_id})
-                    count += 1
+        async for upload in self._unfinished():
+            if upload.begun < before:
+                await self._ask("DELETE", upload.key, {"uploadId": upload.upload_id})
+                count += 1
         return count
 
-    async def _unfinished(self, client: httpx2.AsyncClient) -> AsyncIterator[_Upload]:
+    async def _unfinished(self) -> AsyncIterator[_Upload]:
         marks: dict[str, str] = {}
         while True:
-            text = await self._ask(client, "GET", "", {"uploads": "", "prefix": self._prefix, **marks})
+            text = await self._ask("GET", "", {"uploads": "", "prefix": self._prefix, **marks})
             for part in re.findall(r"<Upload>(.*?)</Upload>", text, re.DOTALL):
                 begun = datetime.fromisoformat(_field(part, "Initiated"))
                 yield _Upload(_field(part, "Key"), _field(part, "UploadId"), begun)
@@ -62,16 +74,64 @@ class UploadsInParts:
                 "upload-id-marker": _field(text, "NextUploadIdMarker"),
             }
 
-    async def _ask(self, client: httpx2.AsyncClient, method: str, path: str, query: Mapping[str, str]) -> str:
+    async def begin(self, key: str) -> str:
+        """See `DirectUploads.begin`."""
+        name = _field(await self._ask("POST", self._prefix + key, {"uploads": ""}), "UploadId")
+        if not name:
+            raise down("The object storage began no upload.")
+        return name
+
+    def part_url(self, key: str, name: str, number: int, expires_s: int) -> str:
+        """See `DirectUploads.part_url`."""
+        return self._signed("PUT", self._prefix + key, {"uploadId": name, "partNumber": str(number)}, expires_s)
+
+    async def stored(self, key: str, name: str) -> list[StoredPart]:
+        """See `DirectUploads.stored`."""
+        found: list[StoredPart] = []
+        marks: dict[str, str] = {}
+        while True:
+            text = await self._ask("GET", self._prefix + key, {"uploadId": name, **marks})
+            for part in re.findall(r"<Part>(.*?)</Part>", text, re.DOTALL):
+                number, size_bytes = int(_field(part, "PartNumber")), int(_field(part, "Size"))
+                found.append(StoredPart(number, size_bytes, _field(part, "ETag")))
+            if _field(text, "IsTruncated") != "true":
+                return found
+            marks = {"part-number-marker": _field(text, "NextPartNumberMarker")}
+
+    async def complete(self, key: str, name: str, parts: Sequence[StoredPart]) -> None:
+        """See `DirectUploads.complete`. A refusal may come in an answer that begins as a good one."""
+        named = "".join(
+            f"<Part><PartNumber>{part.number}</PartNumber><ETag>{escape(part.etag)}</ETag></Part>" for part in parts
+        )
+        body = f"<CompleteMultipartUpload>{named}</CompleteMultipartUpload>".encode()
+        text = await self._ask("POST", self._prefix + key, {"uploadId": name}, body)
+        if "<Error>" in text and _field(text, "Code") != "NoSuchUpload":
+            raise down(f"The object storage did not join the parts: {_field(text, 'Code')}.")
+
+    async def abort(self, key: str, name: str) -> None:
+        """See `DirectUploads.abort`."""
+        await self._ask("DELETE", self._prefix + key, {"uploadId": name})
+
+    def _signed(self, method: str, path: str, query: Mapping[str, str], expires_s: int) -> str:
         assert self._signer is not None, "else nothing is asked"
-        url = await asyncio.to_thread(presigned, method, self._address, path, self._signer, _LIFE_S, query=query)
+        return presigned(method, self._address, path, self._signer, expires_s, query=query)
+
+    async def _ask(self, method: str, path: str, query: Mapping[str, str], body: bytes = b"") -> str:
+        """The text of the answer, that of "there is none" among them. Raises `storage_unavailable`."""
+        url = await asyncio.to_thread(self._signed, method, path, query, _LIFE_S)
         try:
-            answer = await client.request(method, url)
+            async with httpx2.AsyncClient(timeout=_COMPLETE_S if body else _TIMEOUT_S, trust_env=False) as client:
+                answer = await client.request(method, url, content=body)
         except httpx2.TransportError as error:
             raise down(f"The object storage can't be used for now: {type(error).__name__}.") from error
         if answer.is_error and answer.status_code != httpx2.codes.NOT_FOUND:
-            raise down(f"The object storage answers {answer.status_code} when asked for unfinished uploads.")
+            raise _refused(answer)
         return answer.text
+
+
+def _refused(answer: httpx2.Response) -> VidComputeError:
+    said = _field(answer.text, "Code") or answer.reason_phrase
+    return down(f"The object storage answers {answer.status_code} ({said}) about an upload in parts.")
 
 
 def _field(text: str, name: str) -> str:

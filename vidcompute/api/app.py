@@ -14,6 +14,7 @@ from vidcompute.api import (
     assets,
     audit,
     devices,
+    direct_uploads,
     docs,
     events,
     feed,
@@ -61,6 +62,7 @@ from vidcompute.services.uploads import Intake
 _GUARDED = (
     submit.router,
     uploads.router,
+    direct_uploads.router,
     jobs.router,
     frames.router,
     events.router,

@@ -9,8 +9,10 @@ from vidcompute.api import schemas
 from vidcompute.api.account_schemas import KEY_ID, ORGANIZATION_ID
 from vidcompute.api.people_schemas import INVITATION_ID, PERSON_ID, SESSION_ID
 from vidcompute.api.problems import Problem
+from vidcompute.api.upload_schemas import UPLOAD_ID
 
 JobId = Annotated[str, Path(description="A job's identifier.", examples=[schemas.JOB_ID], max_length=100)]
+UploadId = Annotated[str, Path(description="An upload's identifier.", examples=[UPLOAD_ID], max_length=100)]
 KeyId = Annotated[str, Path(description="An API key's identifier.", examples=[KEY_ID], max_length=100)]
 PersonId = Annotated[str, Path(description="A person's identifier.", examples=[PERSON_ID], max_length=100)]
 InvitationId = Annotated[str, Path(description="An invitation's identifier.", examples=[INVITATION_ID], max_length=100)]

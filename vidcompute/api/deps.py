@@ -13,7 +13,7 @@ from vidcompute.api.delivery import Delivery
 from vidcompute.db.engine import Database
 from vidcompute.ports.executor import Executor
 from vidcompute.ports.rates import Rates
-from vidcompute.ports.storage import ScannableStorage
+from vidcompute.ports.storage import DirectUploads, ScannableStorage
 from vidcompute.services.gauges import DispatchState
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.services.people import Policy, SignOn
@@ -58,7 +58,8 @@ class Deps:
     file system of the storage where that is a folder. `base_url` begins every URL that is given out, with no slash at
     its end. `rates` count tries, `policy` says how people come in, `sign_on` at whose provider, if at any. `closing` is
     set when the server shuts down: streams of events then end. `checks` are asked by `/ready`, by name; `lesser_checks`
-    are of what it can do without. `dispatch_state` is asked by `/metrics`.
+    are of what it can do without. `direct` gives the store that senders may bring parts to themselves, where it is one;
+    `dispatch_state` is asked by `/metrics`.
     """
 
     db: Database
@@ -78,6 +79,7 @@ class Deps:
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     checks: Mapping[str, Check] = field(default_factory=dict)
     lesser_checks: Mapping[str, Check] = field(default_factory=dict)
+    direct: Callable[[], DirectUploads | None] = lambda: None
     dispatch_state: Callable[[], Awaitable[DispatchState]] | None = None
 
 

@@ -145,6 +145,7 @@ def _add_bodies(schemas: dict[str, Any]) -> None:
         KeyRotation,
         RetentionChanges,
         upload_schemas.UploadRequest,
+        upload_schemas.PartsWanted,
         *admission.BODIES,
         *event_schemas.BODIES,
         *device_schemas.TAKEN,

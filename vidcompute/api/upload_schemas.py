@@ -1,9 +1,9 @@
 """Uploads on the wire."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, model_validator
 
 from vidcompute.api.schemas import BASE, Failure
 from vidcompute.api.times import Time
@@ -13,6 +13,19 @@ from vidcompute.services.uploads import UploadKind, UploadStatus
 
 PATH = "/api/v1/uploads"
 UPLOAD_ID = "up_01kq3v8a4rj0t5w6x7y8z9abch"
+
+
+class DirectUpload(BaseModel):
+    """How an upload goes straight to the store."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
+
+    part_bytes: int
+    """How many bytes each part has; the last one has the rest."""
+    parts: int
+    """How many there are, from number 1."""
+    arrived: bool
+    """Whether all of them are in the store. Then they are read, and the job begins."""
 
 
 class Upload(BaseModel):
@@ -41,6 +54,8 @@ class Upload(BaseModel):
     expires_at: Time
     """When it ends, if it is not complete by then."""
     ended_at: Time | None
+    direct: DirectUpload | None
+    """How its bytes go straight to the store; null where they come through the server."""
     url: str
     """Where its bytes go: in pieces as TUS 1.0.0 says, or whole by PUT."""
     one_time_url: str | None
@@ -99,6 +114,56 @@ class UploadRequest(BaseModel):
     """The job that begins with the last byte. With null none does: give the source to a job later."""
     one_time: OneTimeAddress | None = None
     """Make an address that can be given to somebody without a key."""
+    direct: bool = False
+    """Bring its bytes straight to the store, in parts, each to an address of its own. It needs `size_bytes`."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.direct and (self.one_time is not None or self.size_bytes is None):
+            raise ValueError("direct needs size_bytes, and goes without one_time")
+        return self
+
+
+class PartsWanted(BaseModel):
+    """Parts of an upload that are to be brought to the store."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+
+    numbers: Annotated[list[Annotated[int, Field(ge=1, le=10_000)]], Field(min_length=1, max_length=1000)]
+    """Their numbers, from 1."""
+
+
+class PartAddress(BaseModel):
+    """Where the bytes of one part go."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
+
+    number: int
+    url: str
+    """Put them here, with nothing in the headers but their length."""
+
+
+class PartAddresses(BaseModel):
+    """Addresses for parts."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
+
+    items: list[PartAddress]
+    expires_at: Time
+    """Until when they are good for anybody who has them."""
+
+
+class StoredPart(BaseModel):
+    """A part that is in the store."""
+
+    number: int
+    size_bytes: int
+
+
+class StoredParts(BaseModel):
+    """All parts that are in the store; none of an upload that has arrived."""
+
+    items: list[StoredPart]
 
 
 def view(upload: uploads.Upload, base_url: str, one_time_url: str | None = None) -> Upload:
@@ -118,9 +183,18 @@ def view(upload: uploads.Upload, base_url: str, one_time_url: str | None = None)
         created_at=_when(upload.created_ms),
         expires_at=_when(upload.expires_ms),
         ended_at=None if upload.ended_ms is None else _when(upload.ended_ms),
+        direct=_direct(upload),
         url=f"{base_url}{PATH}/{upload.id}",
         one_time_url=one_time_url,
     )
+
+
+def _direct(upload: uploads.Upload) -> DirectUpload | None:
+    direct = upload.straight
+    if direct is None:
+        return None
+    parts = len(direct.sizes(upload.size_bytes or 0))
+    return DirectUpload(part_bytes=direct.part_bytes, parts=parts, arrived=direct.arrived)
 
 
 def _when(time_ms: int) -> datetime:
@@ -142,6 +216,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "created_at": "2026-11-21T10:00:00.000Z",
         "expires_at": "2026-11-22T10:00:01.000Z",
         "ended_at": None,
+        "direct": None,
         "url": f"{BASE}{PATH}/{UPLOAD_ID}",
         "one_time_url": None,
     }

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from vidcompute.api import intake
+from vidcompute.api import direct_uploads, intake
 from vidcompute.api import tus_headers as tus
 from vidcompute.api import upload_schemas as schemas
 from vidcompute.api.auth import Caller
 from vidcompute.api.body import parse, read_limited
-from vidcompute.api.declared import Cursor, Limit, Responses, problems
+from vidcompute.api.declared import Cursor, Limit, Responses, UploadId, problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.tracing import traceparent_of
 from vidcompute.errors import VidComputeError
@@ -27,7 +27,6 @@ router = APIRouter(prefix="/api/v1", tags=["uploads"], route_class=intake.TusRou
 
 ONE_TIME_PATH = "/upload"
 _TOKEN_BYTES = 32
-UploadId = Annotated[str, Path(description="An upload's identifier.", examples=[schemas.UPLOAD_ID], max_length=100)]
 
 
 def _header(name: str, description: str) -> dict[str, Any]:
@@ -116,7 +115,10 @@ async def _create_by_json(request: Request, caller: Principal, deps: Deps) -> Re
         token=token,
         origin=str(origin).rstrip("/") if origin else None,
     )
-    upload = await intake.intake_of(request).create(caller.organization_id, new)
+    if wanted.direct:
+        upload = await direct_uploads.begin(deps, caller, new)
+    else:
+        upload = await intake.intake_of(request).create(caller.organization_id, new)
     one_time_url = f"{deps.base_url}{ONE_TIME_PATH}/{token}" if token else None
     made = schemas.view(upload, deps.base_url, one_time_url).model_dump(mode="json")
     return JSONResponse(made, 201, {"Location": f"{schemas.PATH}/{upload.id}"})
@@ -245,7 +247,11 @@ async def put_upload(
 )
 async def delete_upload(request: Request, upload_id: UploadId, caller: Caller, deps: Given) -> Response:
     """End an upload that is not complete, whoever writes to it."""
-    return await intake.delete(request, await _own(caller, deps, upload_id))
+    upload = await _own(caller, deps, upload_id)
+    answer = await intake.delete(request, upload)
+    if upload.direct is not None:
+        await direct_uploads.abandon(deps, upload)
+    return answer
 
 
 @router.post(

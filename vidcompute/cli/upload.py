@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import typer
 
 from vidcompute.cli import progress, wishes
+from vidcompute.cli.client import Api
 from vidcompute.cli.local import Endpoint
 from vidcompute.cli.output import Output
 from vidcompute.cli.session import Session, command
@@ -33,6 +34,7 @@ def upload(
     vmaf: Vmaf = False,
     hardware: Hardware = None,
     expires_in: ExpiresIn = None,
+    straight: Annotated[bool, typer.Option("--direct", help="Straight to the store, in parts side by side.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Show progress until the job has ended.")] = False,
 ) -> int | None:
     """Upload a file over a line that may break: it goes on by itself where it was cut. Its job begins at the end."""
@@ -40,16 +42,11 @@ def upload(
     if to is not None:
         _to_address(session, path, to)
         return None
-    from vidcompute.cli import resuming
-
     media = wishes.media_spec(outputs, renditions, vmaf=vmaf, hardware=hardware)
     said = media | wishes.extras(priority, title, passthrough, metadata, expires_in)
     output, api = session.output, session.api
-    address = resuming.begin(api, path, said)
-    with progress.bytes_bar(output, path.name) as told:
-        resuming.send(api, address, path, told, cut=_teller(output))
-    made = api.get(address)
-    job: Mapping[str, Any] = api.get(f"/api/v1/jobs/{made['job_id']}")
+    job_id = (_straight if straight else _through_the_server)(output, api, path, said)
+    job: Mapping[str, Any] = api.get(f"/api/v1/jobs/{job_id}")
     if not wait:
         output.json(job)
         introduce(output, job)
@@ -59,6 +56,24 @@ def upload(
     job = progress.follow(api, output, job)
     progress.list_outputs(output, job)
     return progress.outcome(job)
+
+
+def _through_the_server(output: Output, api: Api, path: Path, said: Mapping[str, Any]) -> str:
+    from vidcompute.cli import resuming
+
+    address = resuming.begin(api, path, said)
+    with progress.bytes_bar(output, path.name) as told:
+        resuming.send(api, address, path, told, cut=_teller(output))
+    return str(api.get(address)["job_id"])
+
+
+def _straight(output: Output, api: Api, path: Path, said: Mapping[str, Any]) -> str:
+    from vidcompute.cli import direct
+
+    upload = direct.begin(api, path, said)
+    with progress.bytes_bar(output, path.name) as told:
+        direct.send(api, upload, path, told)
+    return direct.wait_for_job(api, upload["id"])
 
 
 def _to_address(session: Session, path: Path, address: str) -> None:

@@ -331,6 +331,14 @@ class DeviceCode(TypedDict):
     code: str
 
 
+class DirectUpload(TypedDict):
+    """How an upload goes straight to the store."""
+
+    part_bytes: int
+    parts: int
+    arrived: bool
+
+
 class Effort(TypedDict):
     """Seconds of work."""
 
@@ -1004,6 +1012,26 @@ class OutputList(TypedDict):
     items: list[Output]
 
 
+class PartAddress(TypedDict):
+    """Where the bytes of one part go."""
+
+    number: int
+    url: str
+
+
+class PartAddresses(TypedDict):
+    """Addresses for parts."""
+
+    items: list[PartAddress]
+    expires_at: str
+
+
+class PartsWanted(TypedDict):
+    """Parts of an upload that are to be brought to the store."""
+
+    numbers: list[int]
+
+
 class PasswordChange(TypedDict):
     """A password in the place of another."""
 
@@ -1339,6 +1367,19 @@ class StateMachines(TypedDict):
     items: list[StateMachine]
 
 
+class StoredPart(TypedDict):
+    """A part that is in the store."""
+
+    number: int
+    size_bytes: int
+
+
+class StoredParts(TypedDict):
+    """All parts that are in the store; none of an upload that has arrived."""
+
+    items: list[StoredPart]
+
+
 class Storyboard(TypedDict):
     """Sprite sheets of small pictures for the seek bar, with WebVTT and JSON."""
 
@@ -1429,6 +1470,7 @@ class Upload(TypedDict):
     created_at: str
     expires_at: str
     ended_at: str | None
+    direct: DirectUpload | None
     url: str
     one_time_url: str | None
 
@@ -1471,6 +1513,7 @@ class UploadRequest(TypedDict):
     max_bytes: NotRequired[int | None]
     job: NotRequired[JobOptions | None]
     one_time: NotRequired[OneTimeAddress | None]
+    direct: NotRequired[bool]
 
 
 UploadStatus: TypeAlias = "Literal['uploading', 'completed', 'expired', 'cancelled', 'failed']"
@@ -1778,6 +1821,21 @@ class Client:
     def delete_upload(self, upload_id: str) -> None:
         """Give an upload up"""
         self._send("DELETE", f"/api/v1/uploads/{_quote(str(upload_id), safe='')}")
+
+    def list_upload_parts(self, upload_id: str) -> StoredParts:
+        """Ask which parts are there"""
+        return cast("StoredParts", self._send("GET", f"/api/v1/uploads/{_quote(str(upload_id), safe='')}/parts").json())
+
+    def sign_upload_parts(self, upload_id: str, body: PartsWanted) -> PartAddresses:
+        """Ask where parts go"""
+        return cast(
+            "PartAddresses",
+            self._send("POST", f"/api/v1/uploads/{_quote(str(upload_id), safe='')}/parts", json=body).json(),
+        )
+
+    def complete_upload(self, upload_id: str) -> Upload:
+        """Say that all parts are there"""
+        return cast("Upload", self._send("POST", f"/api/v1/uploads/{_quote(str(upload_id), safe='')}/complete").json())
 
     def get_job(self, job_id: str) -> Job:
         """Read a job"""

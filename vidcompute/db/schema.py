@@ -140,6 +140,7 @@ uploads = Table(
     Column("metadata", Text, nullable=False),  # Upload-Metadata as it was sent, to be given back
     Column("concat", Text),  # Upload-Concat of a final one, to be given back
     Column("job", Document),  # options of the job that begins with the last byte; none where none is wanted
+    Column("direct", Document),  # of one whose parts go straight to the store: where to, and whether all are there
     Column("token_digest", String(64), unique=True),  # SHA-256 of the token in its one-time address
     Column("origin", String(300)),  # the only one whose pages may use that address
     Column("source_id", String(40)),  # no foreign keys: what it became may be deleted

@@ -71,6 +71,39 @@ class Storage(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class StoredPart:
+    """A part of an upload that lies in the store: its number from 1, and the store's name for its content."""
+
+    number: int
+    size_bytes: int
+    etag: str
+
+
+class DirectUploads(Protocol):
+    """Uploads whose parts senders bring to the store themselves, by a URL for each. Down is kind unavailable."""
+
+    async def begin(self, key: str) -> str:
+        """Begin an upload of this key; the store's name for it."""
+        ...
+
+    def part_url(self, key: str, name: str, number: int, expires_s: int) -> str:
+        """Where whoever has it puts the bytes of a part until then."""
+        ...
+
+    async def stored(self, key: str, name: str) -> list[StoredPart]:
+        """The parts that are there, in order; none where there is no such upload any more."""
+        ...
+
+    async def complete(self, key: str, name: str, parts: Sequence[StoredPart]) -> None:
+        """Make the object of these parts; fine where that was done before."""
+        ...
+
+    async def abort(self, key: str, name: str) -> None:
+        """Throw its parts away; fine where there are none."""
+        ...
+
+
 class ScannableStorage(Storage, Protocol):
     """A store that can be gone through whole, by who keeps it in order."""
 

@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 from vidcompute.adapters.storage_switched import SwitchedStorage
 from vidcompute.db import outbox
 from vidcompute.db.engine import Database
+from vidcompute.dispatch.arrivals import Arrivals
 from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
 from vidcompute.dispatch.leading import installation
 from vidcompute.dispatch.lost_logs import keeper
@@ -48,7 +49,7 @@ def dispatcher(
         discard=storage.delete_prefix,
         keep_log=keeper(storage, settings.data_dir),
         timers=_timers(settings, db, storage, base_url),
-        beside=outgoing.beside(settings, db, base_url),
+        beside={**outgoing.beside(settings, db, base_url), "arrivals": Arrivals(db, storage).run},
     )
 
 

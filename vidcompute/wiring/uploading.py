@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from vidcompute.adapters.storage_object import ObjectStorage
+from vidcompute.adapters.storage_switched import SwitchedStorage
+from vidcompute.ports.storage import DirectUploads
 from vidcompute.services.uploads import UploadPolicy
 from vidcompute.settings import Settings
 from vidcompute.wiring.storage import place_of
@@ -19,3 +22,14 @@ def policy(settings: Settings) -> UploadPolicy:
         idle_s=settings.upload_idle_timeout_s,
         max_unfinished=settings.max_unfinished_uploads,
     )
+
+
+def direct(storage: SwitchedStorage) -> DirectUploads | None:
+    """The bucket that objects are stored in now, for senders who bring parts there; None where there is none."""
+    for part in storage.parts():
+        if isinstance(part, ObjectStorage):
+            from vidcompute.adapters.object_uploads import UploadsInParts  # with an HTTP client, which few servers need
+
+            bucket = UploadsInParts(part.place, part.credentials())
+            return bucket if bucket.signs else None
+    return None

@@ -98,7 +98,7 @@ class Intake:
     async def begin(self, upload: Upload, size_bytes: int | None) -> Upload:
         """An upload of which nothing is here yet, with its length where that is said only now."""
         current = await self.db.read(queries.get, upload.organization_id, upload.id)
-        moves.check_unfinished(current)
+        moves.check_comes_here(current)
         if current.offset_bytes:
             raise moves.moved_on(upload.id)
         if size_bytes is None:
@@ -117,7 +117,7 @@ class Intake:
         Raises `upload_busy`, `upload_offset_wrong`, `upload_checksum_mismatch`, `upload_exceeds_length` and what the
         first bytes and the disk have against it. A line that is cut ends in `body_cut`, and what came counts.
         """
-        moves.check_unfinished(upload)  # before there is a file: what ended has none
+        moves.check_comes_here(upload)  # before there is a file: what ended has none
         async with self.holds.taken(upload.id) as hold, self._opened(upload, piece) as turn:
             try:
                 return await turn.run(hold, body)
@@ -144,7 +144,7 @@ class Intake:
     async def _current(self, upload: Upload, piece: Piece) -> Upload:
         """The row, now that nobody else writes; raises where this piece does not follow it."""
         current = await self.db.read(queries.get, upload.organization_id, upload.id)
-        moves.check_unfinished(current)
+        moves.check_comes_here(current)
         if current.offset_bytes != piece.offset_bytes:
             raise moves.moved_on(upload.id)
         if piece.size_bytes is not None:
@@ -317,7 +317,7 @@ def _pieces(conn: Connection, organization_id: str, piece_ids: Sequence[str]) ->
         piece = found.get(piece_id)
         if piece is None or piece.kind != UploadKind.PARTIAL:
             raise _not_to_be_joined(f"number {number} is no partial upload")
-        moves.check_unfinished(piece)
+        moves.check_comes_here(piece)
         if not piece.is_whole:
             raise _not_to_be_joined(f"number {number} is not complete")
     return [found[piece_id] for piece_id in piece_ids]

@@ -26,6 +26,25 @@ class UploadKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Direct:
+    """How an upload goes straight to the store: to which key, in parts of so many bytes (the last one has the rest).
+
+    `name` is the store's for the upload. With `arrived` every part is there, and joined: `offset_bytes` of the upload
+    is then how far the object was read for its digest.
+    """
+
+    key: str
+    name: str
+    part_bytes: int
+    arrived: bool = False
+
+    def sizes(self, size_bytes: int) -> dict[int, int]:
+        """How many bytes each part has, by its number."""
+        count = -(-size_bytes // self.part_bytes)
+        return {n: min(self.part_bytes, size_bytes - (n - 1) * self.part_bytes) for n in range(1, count + 1)}
+
+
+@dataclass(frozen=True)
 class Upload:
     """Bytes on their way in: `offset_bytes` of `size_bytes` (None: not said yet) are here for good.
 
@@ -44,6 +63,7 @@ class Upload:
     metadata: str
     concat: str | None
     job: Mapping[str, Any] | None
+    direct: Mapping[str, Any] | None
     token_digest: str | None
     origin: str | None
     source_id: str | None
@@ -55,6 +75,11 @@ class Upload:
     expires_ms: int
     patience_ms: int | None
     ended_ms: int | None
+
+    @property
+    def straight(self) -> Direct | None:
+        """How it goes straight to the store; None where it comes through here."""
+        return None if self.direct is None else Direct(**self.direct)
 
     @property
     def is_whole(self) -> bool:
@@ -73,6 +98,7 @@ class NewUpload:
     metadata: str = ""
     concat: str | None = None
     job: Mapping[str, Any] | None = field(default_factory=dict)
+    direct: Direct | None = None
     expires_s: float = 24 * 3600.0
     patient: bool = True
     token: str | None = None

@@ -5,7 +5,7 @@ An offset only grows, and only by who knew it: each change is conditional on wha
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from vidcompute.services import jobs, quotas
 from vidcompute.services.assets import Source
 from vidcompute.services.quotas import Quota
 from vidcompute.services.uploads import queries
-from vidcompute.services.uploads.models import NewUpload, Upload, UploadKind, UploadStatus
+from vidcompute.services.uploads.models import Direct, NewUpload, Upload, UploadKind, UploadStatus
 
 _BATCH = 500
 _SHORTEST_LIFE = timedelta(minutes=1)  # of what should have gone while its bytes came
@@ -62,6 +62,7 @@ def _insert(conn: Connection, organization_id: str, new: NewUpload, **more: Any)
         "metadata": new.metadata,
         "concat": new.concat,
         "job": None if new.job is None else dict(new.job),
+        "direct": None if new.direct is None else asdict(new.direct),
         "token_digest": digest_of(new.token) if new.token else None,
         "origin": new.origin,
         "created_ms": at,
@@ -115,6 +116,11 @@ def advance(conn: Connection, upload: Upload, offset_bytes: int, parts: Iterable
     if rows:
         conn.execute(insert(upload_parts), rows)
     return changed
+
+
+def arrived(conn: Connection, upload: Upload, direct: Direct) -> Upload:
+    """Every part of an upload is in the store, and joined there: it is read for its digest from now on."""
+    return advance(conn, _change(conn, upload, direct=asdict(replace(direct, arrived=True))), 0, ())
 
 
 def complete(
@@ -226,6 +232,14 @@ def check_unfinished(upload: Upload) -> None:
     if upload.status == UploadStatus.EXPIRED or upload.expires_ms <= now_ms():
         detail = "The upload's time is over, and nothing of it is kept: begin a new one."
         raise VidComputeError(Kind.NOT_FOUND, "upload_expired", detail)
+
+
+def check_comes_here(upload: Upload) -> None:
+    """Raise `upload_direct` where bytes go to the store and not through here, or what else is wrong with them."""
+    check_unfinished(upload)
+    if upload.direct is not None:
+        detail = "The bytes of this upload go straight to the store: ask for the addresses of its parts."
+        raise VidComputeError(Kind.CONFLICT, "upload_direct", detail)
 
 
 def moved_on(upload_id: str) -> VidComputeError:

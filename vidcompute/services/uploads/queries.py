@@ -77,6 +77,13 @@ def expired(conn: Connection, at_ms: int, limit: int) -> list[Upload]:
     return [Upload(**row._mapping) for row in conn.execute(query.order_by(uploads.c.expires_ms).limit(limit))]
 
 
+def arrived(conn: Connection) -> list[Upload]:
+    """Uploads whose parts are all in the store and that are to be read, oldest first."""
+    query = select(*_UPLOAD).where(UNFINISHED_UPLOAD, uploads.c.direct.is_not(None)).order_by(uploads.c.id)
+    found = (Upload(**row._mapping) for row in conn.execute(query))
+    return [upload for upload in found if upload.straight and upload.straight.arrived]
+
+
 def unfinished_of(conn: Connection, upload_ids: Sequence[str]) -> set[str]:
     """Those of these that are under way."""
     query = select(uploads.c.id).where(UNFINISHED_UPLOAD, uploads.c.id.in_(list(upload_ids)))

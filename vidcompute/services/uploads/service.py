@@ -28,7 +28,7 @@ class NewSource:
 
 
 class _GoneError(Exception):
-    """The stored bytes that were to be shared were deleted meanwhile."""
+    """There are no stored bytes that could be shared, or they were deleted meanwhile."""
 
 
 async def store(db: Database, storage: Storage, upload: NewSource, use: Callable[[Connection, Source], T]) -> T:
@@ -37,12 +37,10 @@ async def store(db: Database, storage: Storage, upload: NewSource, use: Callable
     Where the organization has the same bytes already they are shared, and the file is left to be removed. Nothing
     stays in storage when `use` raises.
     """
-    shared = await db.read(queries.stored_key, upload.organization_id, upload.received.digest)
-    if shared is not None:
-        try:
-            return await db.write(_record, upload, shared, use, must_exist=True)
-        except _GoneError:
-            pass
+    try:
+        return await _share(db, upload, use)
+    except _GoneError:
+        pass
     # A key of its own for each stored file: a deletion that is under way can't take a new one with it.
     key = f"orgs/{upload.organization_id}/sources/{upload.received.digest}/{new_id('obj')}"
     await storage.put(key, upload.received.path)
@@ -52,6 +50,26 @@ async def store(db: Database, storage: Storage, upload: NewSource, use: Callable
     except BaseException:
         await storage.delete_prefix(key)
         raise
+
+
+async def adopt(
+    db: Database, storage: Storage, upload: NewSource, key: str, use: Callable[[Connection, Source], T]
+) -> T:
+    """As `store`, for bytes that lie in storage already, at `key`; they are removed where others are shared."""
+    try:
+        used = await _share(db, upload, use)
+    except _GoneError:
+        return await db.write(_record, upload, key, use, must_exist=False)
+    await storage.delete_prefix(key)
+    return used
+
+
+async def _share(db: Database, upload: NewSource, use: Callable[[Connection, Source], T]) -> T:
+    """Use the same bytes where the organization has them already; _GoneError where it hasn't."""
+    shared = await db.read(queries.stored_key, upload.organization_id, upload.received.digest)
+    if shared is None:
+        raise _GoneError
+    return await db.write(_record, upload, shared, use, must_exist=True)
 
 
 def _record(

@@ -96,6 +96,50 @@ export interface paths {
         patch: operations["append_to_upload"];
         trace?: never;
     };
+    "/api/v1/uploads/{upload_id}/parts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ask which parts are there
+         * @description What the store has, for a sender who was cut off.
+         */
+        get: operations["list_upload_parts"];
+        put?: never;
+        /**
+         * Ask where parts go
+         * @description An address for each part, good for an hour: put the part's bytes there. A part that is put again is replaced.
+         */
+        post: operations["sign_upload_parts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload_id}/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that all parts are there
+         * @description Join the parts. The file is then read once for its digest, and its job begins: `upload.completed` tells of it.
+         */
+        post: operations["complete_upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{job_id}": {
         parameters: {
             query?: never;
@@ -3823,6 +3867,27 @@ export interface components {
             code: string;
         };
         /**
+         * DirectUpload
+         * @description How an upload goes straight to the store.
+         */
+        DirectUpload: {
+            /**
+             * Part Bytes
+             * @description How many bytes each part has; the last one has the rest.
+             */
+            part_bytes: number;
+            /**
+             * Parts
+             * @description How many there are, from number 1.
+             */
+            parts: number;
+            /**
+             * Arrived
+             * @description Whether all of them are in the store. Then they are read, and the job begins.
+             */
+            arrived: boolean;
+        };
+        /**
          * Effort
          * @description Seconds of work.
          */
@@ -5460,6 +5525,44 @@ export interface components {
             items: components["schemas"]["Output"][];
         };
         /**
+         * PartAddress
+         * @description Where the bytes of one part go.
+         */
+        PartAddress: {
+            /** Number */
+            number: number;
+            /**
+             * Url
+             * @description Put them here, with nothing in the headers but their length.
+             */
+            url: string;
+        };
+        /**
+         * PartAddresses
+         * @description Addresses for parts.
+         */
+        PartAddresses: {
+            /** Items */
+            items: components["schemas"]["PartAddress"][];
+            /**
+             * Expires At
+             * Format: date-time
+             * @description Until when they are good for anybody who has them.
+             */
+            expires_at: string;
+        };
+        /**
+         * PartsWanted
+         * @description Parts of an upload that are to be brought to the store.
+         */
+        PartsWanted: {
+            /**
+             * Numbers
+             * @description Their numbers, from 1.
+             */
+            numbers: number[];
+        };
+        /**
          * PasswordChange
          * @description A password in the place of another.
          * @example {
@@ -6295,6 +6398,24 @@ export interface components {
             items: components["schemas"]["StateMachine"][];
         };
         /**
+         * StoredPart
+         * @description A part that is in the store.
+         */
+        StoredPart: {
+            /** Number */
+            number: number;
+            /** Size Bytes */
+            size_bytes: number;
+        };
+        /**
+         * StoredParts
+         * @description All parts that are in the store; none of an upload that has arrived.
+         */
+        StoredParts: {
+            /** Items */
+            items: components["schemas"]["StoredPart"][];
+        };
+        /**
          * Storyboard
          * @description Sprite sheets of small pictures for the seek bar, with WebVTT and JSON.
          */
@@ -6504,6 +6625,7 @@ export interface components {
          *       "created_at": "2026-11-21T10:00:00.000Z",
          *       "expires_at": "2026-11-22T10:00:01.000Z",
          *       "ended_at": null,
+         *       "direct": null,
          *       "url": "http://127.0.0.1:8550/api/v1/uploads/up_01kq3v8a4rj0t5w6x7y8z9abch",
          *       "one_time_url": null
          *     }
@@ -6556,6 +6678,8 @@ export interface components {
             expires_at: string;
             /** Ended At */
             ended_at: string | null;
+            /** @description How its bytes go straight to the store; null where they come through the server. */
+            direct: components["schemas"]["DirectUpload"] | null;
             /**
              * Url
              * @description Where its bytes go: in pieces as TUS 1.0.0 says, or whole by PUT.
@@ -6680,6 +6804,12 @@ export interface components {
              * @default null
              */
             one_time: components["schemas"]["OneTimeAddress"] | null;
+            /**
+             * Direct
+             * @description Bring its bytes straight to the store, in parts, each to an address of its own. It needs `size_bytes`.
+             * @default false
+             */
+            direct: boolean;
         };
         /**
          * UploadStatus
@@ -8209,6 +8339,304 @@ export interface operations {
             };
             /** @description The server's disk is full. */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_upload_parts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An upload's identifier. */
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredParts"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `uploads:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_upload_parts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An upload's identifier. */
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PartsWanted"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PartAddresses"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `uploads:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large; `max_bytes` says what may be sent. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    complete_upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An upload's identifier. */
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `uploads:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
