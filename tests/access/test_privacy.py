@@ -1,16 +1,18 @@
 """What is kept about a person: shown whole and to nobody else; and taken away, wherever it stands."""
 
 import json
+from io import BytesIO
 from typing import Any
 
 import httpx2
+from PIL import Image
 from sqlalchemy import Connection, Table, func, insert, select, update
 
 from tests.access.conftest import ANN, BOB, EVE, PASSWORD, World, code
 from vidcompute.db import outbox
 from vidcompute.db.schema import audit, metadata, organizations
 from vidcompute.db.schema_outgoing import deliveries, delivery_attempts, mails, webhooks
-from vidcompute.db.schema_people import persons
+from vidcompute.db.schema_people import logos, persons
 from vidcompute.ids import LOCAL_ORGANIZATION, new_id
 from vidcompute.services import mail
 from vidcompute.services.mail import Mail
@@ -228,6 +230,9 @@ async def test_an_organization_that_nobody_is_left_in_is_closed(world: World) ->
     key = (await ann.post("/api/v1/keys", json={"name": "mine", "scopes": ["*"]}, headers=own)).json()["secret"]
     await ann.post("/api/v1/webhooks", json={"url": "https://receiver.test/"}, headers=own)
     await ann.post("/api/v1/invitations", json={"email": EVE}, headers=own)
+    logo = BytesIO()
+    Image.new("RGB", (9, 9)).save(logo, "PNG")
+    assert (await ann.put("/api/v1/organization/logo", content=logo.getvalue(), headers=own)).status_code == 204
     secret = await world.secret(EVE, "invitation")
     assert (await ann.post(ERASE, json=MINE)).status_code == 204
     keyed = world.client(Authorization=f"Bearer {key}")
@@ -238,10 +243,10 @@ async def test_an_organization_that_nobody_is_left_in_is_closed(world: World) ->
 
     def read(conn: Connection) -> tuple[Any, Any]:
         row = conn.execute(select(organizations).where(organizations.c.id == own["X-Organization"])).one()
-        hooks = conn.execute(select(func.count()).select_from(webhooks)).scalar()
-        return (row.name, row.slug), hooks
+        left = [conn.execute(select(func.count()).select_from(table)).scalar() for table in (webhooks, logos)]
+        return (row.name, row.slug, row.logo_digest), left
 
-    assert await world.platform.deps.db.read(read) == (("erased", None), 0)
+    assert await world.platform.deps.db.read(read) == (("erased", None, None), [0, 0])
 
 
 async def test_mails_to_others_forget_who_is_named_in_them(world: World) -> None:

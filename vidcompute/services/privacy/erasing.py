@@ -120,7 +120,7 @@ def _leave(conn: Connection, home: Home, subject: Subject) -> None:
 
 
 def _close(conn: Connection, organization_id: str) -> None:
-    """Nobody is left: nothing opens it any more, it tells nobody anything, and its name is forgotten."""
+    """Nobody is left: nothing opens it any more, it tells nobody anything, and its name and logo are forgotten."""
     at = now_ms()
     for key in accounts.list_keys(conn, organization_id, limit=_MANY, alive_ms=at).items:
         accounts.revoke_key(conn, organization_id, key.id)
@@ -130,5 +130,6 @@ def _close(conn: Connection, organization_id: str) -> None:
         tenants.revoke_invitation(conn, organization_id, invitation.id)
     for webhook in webhooks.list_webhooks(conn, organization_id, limit=_MANY, cursor=None).items:
         webhooks.remove(conn, organization_id, webhook.id)
+    tenants.remove_logo(conn, organization_id)
     tenants.change(conn, organization_id, tenants.Changes(name="erased"))
     conn.execute(update(organizations).where(organizations.c.id == organization_id).values(slug=None))
