@@ -7,8 +7,8 @@ once. The statements are the same for a fresh database and for one that is migra
 from collections.abc import Mapping, Sequence
 
 # A fetched source lies in the artifact of its fetch, and is counted there.
-_FOLDER = "'orgs/' || {row}.organization_id || '/sources/'"
-_OWN = f"substr({{row}}.storage_key, 1, length({_FOLDER})) = {_FOLDER}"
+_FETCHED = "'orgs/' || {row}.organization_id || '/artifacts/'"
+_OWN = f"substr({{row}}.storage_key, 1, length({_FETCHED})) <> {_FETCHED}"
 _SHARED = "EXISTS (SELECT 1 FROM sources WHERE storage_key = {row}.storage_key AND id <> {row}.id)"
 _ADD = """INSERT INTO stored (organization_id, size_bytes, metered_ms)
 VALUES (NEW.organization_id, NEW.size_bytes, NEW.created_ms)
@@ -57,6 +57,7 @@ FIRST_COUNT = """INSERT INTO stored (organization_id, size_bytes, metered_ms)
 SELECT organization_id, sum(size_bytes), :at_ms FROM (
 SELECT organization_id, size_bytes FROM artifacts UNION ALL
 SELECT organization_id, max(size_bytes) AS size_bytes FROM sources WHERE
-substr(storage_key, 1, length('orgs/' || organization_id || '/sources/')) = 'orgs/' || organization_id || '/sources/'
+substr(storage_key, 1, length('orgs/' || organization_id || '/artifacts/'))
+<> 'orgs/' || organization_id || '/artifacts/'
 GROUP BY organization_id, storage_key) AS found GROUP BY organization_id"""
 """Counts what there is already, before the triggers."""

@@ -25,7 +25,7 @@ class Arrivals:
         del lead
         with self._db.subscribe() as woken:
             while True:
-                waiting = await self._db.read(uploads.arrived)
+                waiting = await self._db.read(uploads.readable)
                 read = [await self._read(upload) for upload in waiting]
                 await woken.wait(_LOOK_S if all(read) else _AGAIN_S)
 

@@ -16,6 +16,7 @@ from vidcompute.pipeline.spec import JobSpec
 from vidcompute.services import assets, jobs, quotas, uploads
 from vidcompute.services.quotas import Quota, Use
 from vidcompute.services.uploads import NewUpload, Upload, moves
+from vidcompute.services.uploads.models import Direct
 
 
 def use(conn: Connection, quota: Quota) -> Use:
@@ -240,3 +241,18 @@ def test_what_was_stored_before_it_was_counted_is_counted_once(conn: Connection)
     conn.execute(schema_quotas.stored.delete())
     conn.execute(text(counting.FIRST_COUNT), {"at_ms": 1})
     assert counted(conn, Quota.STORED_BYTES) == before
+
+
+def test_what_went_straight_to_the_store_counts_and_waits_for_a_place(conn: Connection) -> None:
+    quotas.change(conn, ORG, {Quota.STORED_BYTES: 100, Quota.JOBS: 1})
+    direct = Direct(f"orgs/{ORG}/direct/{new_id('obj')}", "parts", 16 * 2**20)
+    upload = begin(conn, 60, job={}, direct=direct)
+    assert counted(conn, Quota.STORED_BYTES) == (0, 60)
+    moves.arrived(conn, upload, direct)
+    job = toys.submit(conn, "d0")
+    assert uploads.readable(conn) == []
+    jobs.cancel(conn, ORG, job.id)
+    (ready,) = uploads.readable(conn)
+    moves.complete(conn, ready, store(conn, 60, direct.key), size_bytes=60)
+    assert counted(conn, Quota.STORED_BYTES)[0] >= 60
+    assert counted(conn, Quota.STORED_BYTES)[1] == 0

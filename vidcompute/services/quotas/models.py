@@ -104,7 +104,10 @@ class Standing:
 
 def shown(quota: Quota, amount: int) -> int | float:
     """An amount as people are told of it: whole, but for minutes."""
-    return amount if quota.scale == 1 else round(amount / quota.scale, 2)
+    if quota.scale == 1:
+        return amount
+    minutes = round(amount / quota.scale, 2)
+    return int(minutes) if minutes == int(minutes) else minutes
 
 
 def refusal(quota: Quota, use: Use, **more: Any) -> VidComputeError:

@@ -1,10 +1,10 @@
 """Uploads: bytes that arrive, and what they become."""
 
-from vidcompute.services.uploads.direct import abandon, begin, finish, read_in, stored, urls
+from vidcompute.services.uploads.direct import abandon, begin, finish, read_in, readable, stored, urls
 from vidcompute.services.uploads.intake import Checksum, Intake, LineCutError, Piece, sweep
 from vidcompute.services.uploads.models import Direct, NewUpload, Upload, UploadKind, UploadPolicy, UploadStatus
 from vidcompute.services.uploads.moves import check_unfinished, digest_of
-from vidcompute.services.uploads.queries import arrived, by_token, get, list_uploads
+from vidcompute.services.uploads.queries import by_token, get, list_uploads
 from vidcompute.services.uploads.receiver import Received, Receiver, check_room, receiving, too_large
 from vidcompute.services.uploads.service import NewSource, store
 
@@ -23,7 +23,6 @@ __all__ = [
     "UploadPolicy",
     "UploadStatus",
     "abandon",
-    "arrived",
     "begin",
     "by_token",
     "check_room",
@@ -33,6 +32,7 @@ __all__ = [
     "get",
     "list_uploads",
     "read_in",
+    "readable",
     "receiving",
     "store",
     "stored",

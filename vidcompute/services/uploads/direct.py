@@ -16,7 +16,9 @@ from vidcompute.errors import Kind, VidComputeError, invalid
 from vidcompute.ids import new_id
 from vidcompute.media.digest import PART_BYTES, TreeDigest
 from vidcompute.ports.storage import DirectUploads, Storage, StoredPart
+from vidcompute.services import quotas
 from vidcompute.services.assets import Source
+from vidcompute.services.quotas import Quota
 from vidcompute.services.uploads import moves, queries
 from vidcompute.services.uploads.models import Direct, NewUpload, Upload
 from vidcompute.services.uploads.receiver import Received, check_media, too_large
@@ -119,6 +121,16 @@ async def abandon(store: DirectUploads, storage: Storage, upload: Upload) -> Non
     direct = _of(upload)
     await store.abort(direct.key, direct.name)
     await storage.delete_prefix(direct.key)
+
+
+def readable(conn: Connection) -> list[Upload]:
+    """The uploads that have arrived and can become sources now: their jobs have a place, and minutes left."""
+    return [upload for upload in queries.arrived(conn) if upload.job is None or _has_place(conn, upload)]
+
+
+def _has_place(conn: Connection, upload: Upload) -> bool:
+    found = quotas.standing(conn, upload.organization_id)
+    return all(found.uses[quota].left != 0 for quota in (Quota.JOBS, Quota.ENCODE_MINUTES))
 
 
 async def read_in(db: Database, storage: Storage, upload: Upload) -> Upload:
