@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, event, insert, select, update
 
 from tests.unit.engine import toys
 from tests.unit.engine.toys import AT_ONCE, ORG
@@ -414,3 +414,26 @@ def test_a_long_queue_does_not_hide_the_tasks_of_others(conn: Connection) -> Non
     assert {task.organization_id for task in found} == {ORG, *others}
     assert len(found) < 12
     assert tasks.ready_tasks(conn, 2**62, 1, after=ORG)[0].organization_id == "org_a"
+
+
+def test_looking_for_work_goes_along_the_queue_and_sorts_nothing(conn: Connection) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    @event.listens_for(conn, "before_cursor_execute")
+    def keep(_conn: Connection, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        asked.append((statement, parameters))
+
+    toys.submit(conn)
+    toys.run_until(conn, "probe")
+    toys.submit(conn, "d1")
+    toys.advance(conn)
+    asked.clear()
+    assert len(tasks.ready_tasks(conn, 2**62, 64)) == 1
+    plans = [
+        row[3]
+        for statement, parameters in list(asked)
+        for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        if "tasks" in row[3] or "SORT" in row[3] or "B-TREE" in row[3]
+    ]
+    assert plans
+    assert all("ix_tasks_ready" in plan for plan in plans), plans

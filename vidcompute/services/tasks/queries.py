@@ -55,7 +55,7 @@ def _oldest_ready() -> Select[Any]:
             READY,
             tasks.c.organization_id == bindparam("owner"),
             tasks.c.priority == rank,
-            tasks.c.ready_ms <= bindparam("at"),
+            tasks.c.ready_ms + 0 <= bindparam("at"),  # a sum, lest SQLite take the index by time, and sort all of them
         )
         .order_by(tasks.c.created_ms, tasks.c.position)
         .limit(bindparam("most"))
