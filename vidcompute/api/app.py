@@ -119,8 +119,6 @@ def create_app(
     """The application over these parts. `viewing` is what the public routes need; `routers` are further routes."""
     if missing := unlisted(_GUARDED):
         raise RuntimeError(f"services/accounts/access.py says for nobody that they may: {', '.join(missing)}")
-    kept = metrics or Metrics()
-    kept.build.labels(deps.build.version, deps.build.ffmpeg).set(1)
     app = Application(
         title=openapi.TITLE,
         version=deps.build.version,
@@ -131,14 +129,7 @@ def create_app(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    app.state.deps = deps
-    app.state.viewing = viewing
-    app.state.metrics = kept
-    app.state.meter = Meter(kept, deps)
-    app.state.uses = Uses()
-    app.state.pace = Pace(deps)
-    app.state.delivered = Delivered(deps.db)
-    app.state.intake = Intake(deps.db, deps.storage, deps.uploading)
+    furnish(app, deps, viewing=viewing, metrics=metrics, traced=traced)
     for router in _GUARDED:
         app.include_router(router, dependencies=[Depends(guard)])
     for router in (*_PUBLIC, *_APART, *routers):
@@ -147,9 +138,30 @@ def create_app(
     app.add_exception_handler(ExchangedError, send_on)
     if deps.cors_origins:
         app.add_middleware(Cors, origins=deps.cors_origins)
-    # The last one added is the outermost.
-    app.add_middleware(Around, metrics=kept, delivered=app.state.delivered, traced=traced)
+    app.add_middleware(Around)  # the last one added is the outermost
     return app
+
+
+def furnish(
+    app: Application,
+    deps: Deps,
+    *,
+    viewing: Viewing | None = None,
+    metrics: Metrics | None = None,
+    traced: Traced | None = None,
+) -> None:
+    """Give an application the parts that it works with; others than before, where it had some."""
+    kept = metrics or Metrics()
+    kept.build.labels(deps.build.version, deps.build.ffmpeg).set(1)
+    app.state.deps = deps
+    app.state.viewing = viewing
+    app.state.metrics = kept
+    app.state.traced = traced
+    app.state.meter = Meter(kept, deps)
+    app.state.uses = Uses()
+    app.state.pace = Pace(deps)
+    app.state.delivered = Delivered(deps.db)
+    app.state.intake = Intake(deps.db, deps.storage, deps.uploading)
 
 
 @asynccontextmanager

@@ -34,13 +34,10 @@ API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
 class Around:
-    """The outermost layer of the application."""
+    """The outermost layer of the application, whose state has its parts: `metrics`, `delivered`, `traced`."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, delivered: Delivered, traced: Traced | None = None) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._metrics = metrics
-        self._delivered = delivered
-        self._traced = traced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or pass on what is none."""
@@ -50,16 +47,18 @@ class Around:
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         visit = _Visit(scope, send, request_id)
-        trace = self._traced.begin(scope) if self._traced else None
-        self._metrics.http_in_flight.inc()
+        traced: Traced | None = scope["app"].state.traced
+        metrics: Metrics = scope["app"].state.metrics
+        trace = traced.begin(scope) if traced else None
+        metrics.http_in_flight.inc()
         ids = {"request_id": request_id, **({"trace_id": trace.id} if trace else {})}
         scrubbing.begin()
         with acting.nobody(), logs.bound(**ids):
             try:
                 await self._answer(scope, receive, visit)
             finally:
-                self._metrics.http_in_flight.dec()
-                self._note(scope, visit)
+                metrics.http_in_flight.dec()
+                self._note(scope, visit, metrics)
                 if trace is not None and not visit.streams:
                     trace.end(scope, visit.status or _GONE, request_id)
 
@@ -76,26 +75,29 @@ class Around:
             response = problem_response(internal_error(), visit.request_id)
             await response(scope, receive, visit.send)
 
-    def _note(self, scope: Scope, visit: "_Visit") -> None:
+    @staticmethod
+    def _note(scope: Scope, visit: "_Visit", metrics: Metrics) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         status = visit.status or _GONE
         duration_s = time.monotonic() - visit.started_s
-        self._metrics.http_requests.labels(scope["method"], route, str(status)).inc()
+        metrics.http_requests.labels(scope["method"], route, str(status)).inc()
         if not visit.streams:
-            self._metrics.http_duration_s.labels(scope["method"], route).observe(duration_s)
+            metrics.http_duration_s.labels(scope["method"], route).observe(duration_s)
         told = {"method": scope["method"], "path": scope["path"], "status": status}
-        self._bill(scope, visit.sent_bytes)
+        _bill(scope, visit.sent_bytes, metrics)
         viewer_id = scope.get("state", {}).get("viewer_id")
         if viewer_id is not None:
             told["viewer_id"] = viewer_id
         line = _log.debug if scope["path"] in _QUIET else _log.info
         line("request", **told, duration_ms=round(duration_s * 1000, 1), sent_bytes=visit.sent_bytes)
 
-    def _bill(self, scope: Scope, sent_bytes: int) -> None:
-        owner = scope.get("state", {}).get("delivered_for")
-        if owner and sent_bytes:
-            self._delivered.count(owner, sent_bytes)
-            self._metrics.delivered_bytes.inc(sent_bytes)
+
+def _bill(scope: Scope, sent_bytes: int, metrics: Metrics) -> None:
+    owner = scope.get("state", {}).get("delivered_for")
+    if owner and sent_bytes:
+        delivered: Delivered = scope["app"].state.delivered
+        delivered.count(owner, sent_bytes)
+        metrics.delivered_bytes.inc(sent_bytes)
 
 
 class _Visit:

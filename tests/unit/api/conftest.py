@@ -16,7 +16,7 @@ from tests.unit.engine import toys
 from vidcompute import logs
 from vidcompute.adapters.rates_memory import MemoryRates
 from vidcompute.adapters.storage_folder import FolderStorage
-from vidcompute.api.app import Application, create_app
+from vidcompute.api.app import Application, create_app, furnish
 from vidcompute.api.deps import Build, Deps, Limits
 from vidcompute.api.viewing import Viewing
 from vidcompute.db import schema
@@ -32,6 +32,8 @@ PAGE = (
     """<!doctype html><title>{{title}}</title><link href="{{oembed_url}}"><meta content="{{embed_url}}">{{nothing}}"""
 )
 URL = "https://example.com/films/clip.mp4"
+BUILD = Build("1.2.3", "abc", "9.0")
+CORS = ("https://app.test",)
 
 
 @dataclass
@@ -88,8 +90,18 @@ def quiet() -> Iterator[None]:
     root.setLevel(level)
 
 
+@pytest.fixture(scope="session")
+def assembled() -> Application:
+    """An application that each test gives its own parts: making the routes takes longer than most tests."""
+    nothing = cast(Any, None)
+    parts = Deps(nothing, nothing, nothing, incoming=Path(), base_url="", rates=nothing, build=BUILD, cors_origins=CORS)
+    return create_app(parts)
+
+
 @pytest.fixture
-async def platform(tmp_path: Path, fresh_database: Callable[[Path], Database]) -> AsyncIterator[Platform]:
+async def platform(
+    tmp_path: Path, fresh_database: Callable[[Path], Database], assembled: Application
+) -> AsyncIterator[Platform]:
     db = fresh_database(tmp_path)
     key_file = await db.write(accounts.ensure_local, tmp_path)
     storage = FolderStorage(tmp_path / "objects")
@@ -103,10 +115,11 @@ async def platform(tmp_path: Path, fresh_database: Callable[[Path], Database]) -
         uploading=UploadPolicy(folder=tmp_path / "uploads", max_unfinished=20),
         rates=MemoryRates(),
         limits=Limits(max_upload_bytes=3 * 2**20, max_json_bytes=4096),
-        build=Build("1.2.3", "abc", "9.0"),
-        cors_origins=("https://app.test",),
+        build=BUILD,
+        cors_origins=CORS,
     )
-    app = create_app(deps)
+    app = assembled
+    furnish(app, deps)
     async with app.router.lifespan_context(app):
         yield Platform(app, deps, key_file.read_text().strip(), storage, executor)
     await db.read(toys.check_events)

@@ -84,8 +84,7 @@ async def test_a_route_that_the_table_does_not_know_is_open_to_nobody(platform: 
     async def things(caller: auth.Caller) -> str:
         return caller.name
 
-    platform.app.include_router(router)
-    transport = httpx2.ASGITransport(platform.app)
+    transport = httpx2.ASGITransport(create_app(platform.deps, [router]))
     headers = {"Authorization": f"Bearer {platform.key}"}
     async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
         answer = await client.get("/api/v1/things")
