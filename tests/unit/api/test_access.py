@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 
 from tests.unit.api.conftest import Platform
 from vidcompute.api import app, auth
-from vidcompute.api.app import describe
+from vidcompute.api.app import create_app, describe
 from vidcompute.api.deps import Build
 from vidcompute.ids import LOCAL_ORGANIZATION, new_id
 from vidcompute.services import accounts
