@@ -259,6 +259,8 @@ class Settings(BaseSettings):
     """Most organizations that one person makes."""
     max_logo_bytes: Annotated[int, Field(ge=1024, le=16 * 2**20)] = 2**20
     """Largest logo of an organization that is taken."""
+    max_passkeys: Annotated[int, Field(ge=0)] = 20
+    """Most passkeys of one person."""
     max_invitations: Annotated[int, Field(ge=0)] = 100
     """Most invitations of one organization that wait to be accepted."""
 

@@ -8,14 +8,14 @@ import httpx2
 import pytest
 from sqlalchemy import Connection, select
 
-from tests.unit.api.conftest import Platform, client, platform, quiet, stranger
+from tests.unit.api.conftest import Platform, assembled, client, platform, quiet, stranger
 from tests.unit.conftest import _migrated, fresh_database
 from vidcompute.api.app import create_app
 from vidcompute.db.schema_outgoing import mails
 from vidcompute.ports.rates import Allowance
 from vidcompute.services.people import Policy
 
-__all__ = ["_migrated", "client", "fresh_database", "platform", "quiet", "stranger"]
+__all__ = ["_migrated", "assembled", "client", "fresh_database", "platform", "quiet", "stranger"]
 
 PASSWORD = "correct horse battery"
 ANN, BOB, EVE = "ann@example.com", "bob@example.com", "eve@example.com"

@@ -56,7 +56,13 @@ async def test_every_kind_of_mail_has_a_row_and_is_a_template(world: World) -> N
     ann = await world.joined(ANN, "viewer")
     items = (await ann.get(MINE)).json()["items"]
     assert [item["kind"] for item in items] == list(KINDS)
-    assert {item["kind"] for item in items if not item["choices"]} == {"welcome", "verify", "reset", "invitation"}
+    assert {item["kind"] for item in items if not item["choices"]} == {
+        "account_changed",
+        "welcome",
+        "verify",
+        "reset",
+        "invitation",
+    }
     assert all(item["choice"] in item["choices"] for item in items if item["choices"])
 
 

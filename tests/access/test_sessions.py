@@ -267,3 +267,10 @@ async def test_keys_are_no_people_and_people_make_keys_within_their_role(world: 
         403,
         "role_not_granted",
     )
+
+
+async def test_on_our_own_pages_no_wrong_password_makes_the_browser_ask_for_one(world: World) -> None:
+    wrong = {"email": ANN, "password": "x"}
+    scripted = await world.client(**SAME_SITE, **{"Sec-Fetch-Dest": "empty"}).post(LOGIN, json=wrong)
+    assert (scripted.status_code, scripted.headers["www-authenticate"]) == (401, 'Bearer realm="vidcompute"')
+    assert "Basic" in (await world.client().post(LOGIN, json=wrong)).headers["www-authenticate"]

@@ -22,6 +22,7 @@ KINDS = {
     "webhook_id": "hook",
     "delivery_id": "msg",
     "organization_id": "org",
+    "passkey_id": "pk",
 }
 
 _ALIKE = ("title", "status", "code", "problems", "type")

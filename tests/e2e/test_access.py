@@ -14,6 +14,7 @@ from tests.e2e.sweeping import Operation
 from tests.fixtures.platform import Server
 from vidcompute.db import schema
 from vidcompute.db.engine import Database
+from vidcompute.db.schema_people import passkeys
 from vidcompute.ids import LOCAL_ORGANIZATION, new_id
 from vidcompute.services import accounts, passwords
 from vidcompute.services.accounts import OPERATIONS, Entry, Role, Scope, keys
@@ -113,6 +114,10 @@ def world(server: Server) -> Generator[World]:
             owner = made.log_in(made.person(Role.OWNER, LOCAL_ORGANIZATION), "app")
             ids["person_id"] = client.get("/api/v1/me", headers=owner).json()["id"]
             ids["session_id"] = client.get("/api/v1/me/sessions", headers=owner).json()["items"][0]["id"]
+            ids["passkey_id"] = new_id("pk")
+            row = {"id": ids["passkey_id"], "person_id": ids["person_id"], "credential": "x", "public_key": "x"}
+            kept = insert(passkeys).values(**row, name="Phone", sign_count=0, created_ms=1)
+            in_database(server, lambda conn: conn.execute(kept) and None)
             yield made
 
 

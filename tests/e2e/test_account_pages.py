@@ -1,13 +1,17 @@
-"""The pages that links in mails lead to, in a real browser."""
+"""The pages of an account, in a real browser: where links in mails lead, logging in, the second factor."""
 
 import asyncio
 import hashlib
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
+import pyotp
 from playwright.sync_api import Page, expect
 from sqlalchemy import Connection, insert
 
+from tests.fixtures.cluster import free_port
 from tests.fixtures.platform import Server
 from vidcompute.db.engine import Database
 from vidcompute.db.outbox import now_ms
@@ -16,21 +20,22 @@ from vidcompute.ids import LOCAL_ORGANIZATION, new_id
 from vidcompute.services.people import queries
 
 EMAIL = "ann@example.com"
+BOB = "bob@example.com"
 PASSWORD = "correct horse battery"
 HOUR_MS = 3_600_000
 
 
-def put(server: Server, table: str, secret: str) -> None:
+def put(server: Server, table: str, secret: str, email: str = EMAIL) -> None:
     """A link that was sent: what would be in the mail is known here."""
 
     def step(conn: Connection) -> None:
         times = {"created_ms": now_ms(), "expires_ms": now_ms() + HOUR_MS}
-        row = {"digest": hashlib.sha256(secret.encode()).hexdigest(), "email": EMAIL, **times}
+        row = {"digest": hashlib.sha256(secret.encode()).hexdigest(), "email": email, **times}
         if table == "invitation":
             own = {"id": new_id("inv"), "organization_id": LOCAL_ORGANIZATION, "role": "editor", "invited_by": "key_x"}
             conn.execute(insert(invitations).values(**row, **own))
         else:
-            person = queries.by_email(conn, EMAIL)
+            person = queries.by_email(conn, email)
             assert person is not None
             conn.execute(insert(proofs).values(**row, person_id=person.id, purpose=table))
 
@@ -43,8 +48,8 @@ def put(server: Server, table: str, secret: str) -> None:
         thread.submit(lambda: asyncio.run(work())).result()
 
 
-def log_in(server: Server, password: str) -> int:
-    wish = {"email": EMAIL, "password": password}
+def log_in(server: Server, password: str, email: str = EMAIL) -> int:
+    wish = {"email": email, "password": password}
     return httpx2.post(f"{server.url}/api/v1/login", json=wish, trust_env=False).status_code
 
 
@@ -82,3 +87,99 @@ def test_a_link_that_is_none_says_so(server: Server, page: Page) -> None:
     assert "script-src 'self'" in headers["content-security-policy"]
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["referrer-policy"] == "no-referrer"
+
+
+def type_in(page: Page, email: str, password: str) -> None:
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Your password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def look_after(page: Page) -> None:
+    """Go on to the page of the account's safety, once logged in."""
+    page.get_by_role("button", name="Security").click()
+    expect(page.get_by_role("heading", name="Passkeys")).to_be_visible()
+
+
+def test_an_app_is_set_up_asked_for_and_switched_off(server: Server, page: Page) -> None:
+    put(server, "invitation", "secret-for-bob", BOB)
+    wish = {"email": BOB, "name": "Bob", "password": PASSWORD, "invitation": "secret-for-bob"}
+    assert httpx2.post(f"{server.url}/api/v1/register", json=wish, trust_env=False).status_code == 202
+
+    page.goto(f"{server.url}/account/security")
+    expect(page).to_have_url(f"{server.url}/account/login")
+    type_in(page, BOB, PASSWORD)
+    look_after(page)
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Set up an app").click()
+    picture = page.get_by_role("img", name="The key as a QR code")
+    expect(picture).to_be_visible()
+    box = picture.bounding_box()
+    assert box is not None
+    assert box["width"] > 150
+    assert box["width"] == box["height"]
+    app = pyotp.TOTP(page.locator("#extra code").inner_text())
+    page.get_by_label("A code of your app").fill(app.generate_otp(int(time.time()) // 30))
+    page.get_by_role("button", name="Switch it on").click()
+    expect(page.locator("#extra li")).to_have_count(10)
+    codes = page.locator("#extra li").all_inner_texts()
+    assert log_in(server, PASSWORD, BOB) == 401
+
+    page.context.clear_cookies()
+    page.goto(f"{server.url}/account/login")
+    type_in(page, BOB, PASSWORD)
+    page.get_by_label("A code of your app").fill("nonsense")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator("#outcome")).to_contain_text("The code is wrong")
+    page.get_by_label("A code of your app").fill(codes[0])
+    page.get_by_role("button", name="Go on").click()
+    look_after(page)
+    expect(page.locator("#lead")).to_contain_text("9 recovery codes left")
+
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_label("A code of your app").fill(app.generate_otp(int(time.time()) // 30 + 1))
+    page.get_by_role("button", name="Switch it off").click()
+    expect(page.locator("#outcome")).to_contain_text("your password alone opens your account now")
+    assert log_in(server, PASSWORD, BOB) == 200
+
+
+def test_a_passkey_is_added_opens_the_account_and_is_removed(start_server: Callable[..., Server], page: Page) -> None:
+    port = free_port()
+    site = f"http://localhost:{port}"
+    server = start_server(VIDCOMPUTE_PORT=str(port), VIDCOMPUTE_BASE_URL=site)
+    put(server, "invitation", "secret-for-bob", BOB)
+    wish = {"email": BOB, "name": "Bob", "password": PASSWORD, "invitation": "secret-for-bob"}
+    assert httpx2.post(f"{server.url}/api/v1/register", json=wish, trust_env=False).status_code == 202
+    device = page.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    kind |= {"isUserVerified": True, "automaticPresenceSimulation": True}
+    own_id = device.send("WebAuthn.addVirtualAuthenticator", {"options": kind})["authenticatorId"]
+
+    page.goto(f"{site}/account/login")
+    type_in(page, BOB, PASSWORD)
+    look_after(page)
+    page.get_by_role("button", name="Add a passkey").click()
+    page.get_by_label("What to call it").fill("<b>Laptop</b>")
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Add it").click()
+    expect(page.locator("#extra li")).to_contain_text("<b>Laptop</b> (never used)")
+    (kept,) = device.send("WebAuthn.getCredentials", {"authenticatorId": own_id})["credentials"]
+    assert (kept["rpId"], kept["isResidentCredential"]) == ("localhost", True)
+
+    page.context.clear_cookies()
+    page.goto(f"{site}/account/login")
+    page.get_by_role("button", name="Use a passkey").click()
+    look_after(page)
+    expect(page.locator("#extra li")).to_contain_text("last used")
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_label("What to call it").fill("Old laptop")
+    page.get_by_role("button", name="Rename it").click()
+    expect(page.locator("#extra li")).to_contain_text("Old laptop")
+    page.get_by_role("button", name="Remove").click()
+    expect(page.locator("#extra li")).to_have_count(0)
+
+    page.context.clear_cookies()
+    page.goto(f"{site}/account/login")
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(page.locator("#outcome")).to_contain_text("is not good here")

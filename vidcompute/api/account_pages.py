@@ -1,4 +1,4 @@
-"""The pages of accounts: log in, let a program in, and what links in mails lead to.
+"""The pages of accounts: log in, let a program in, look after one's safety, and what links in mails lead to.
 
 What is secret stands behind the `#` of the link, which browsers send to nobody; the page's script takes it from there
 and asks the API, as any client would.
@@ -15,9 +15,10 @@ from vidcompute.errors import not_found
 
 router = APIRouter(prefix="/account", include_in_schema=False)
 
-PAGES: Final = ("login", "device", "verify", "email", "reset", "invitation")
+PAGES: Final = ("login", "security", "device", "verify", "email", "reset", "invitation")
 _FOLDER = Path(__file__).parent / "account"
-_FILES = {"account.js": "text/javascript", "account.css": "text/css"}
+_SCRIPTS = ("account.js", "form.js", "passkeys.js", "security.js")
+_FILES = {**dict.fromkeys(_SCRIPTS, "text/javascript"), "account.css": "text/css"}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
@@ -28,7 +29,7 @@ HEADERS = {
 
 @router.get("/{name}")
 async def page(name: str) -> Response:
-    """A page, or one of the two files that it needs."""
+    """A page, or one of the files that it needs."""
     if name in PAGES:
         return HTMLResponse(await to_thread.run_sync((_FOLDER / "account.html").read_text), headers=HEADERS)
     if name in _FILES:

@@ -37,6 +37,7 @@ class Limits:
     max_webhooks: int = 20
     max_invitations: int = 100
     max_organizations: int = 5
+    max_passkeys: int = 20
     invitation_s: int = 7 * 24 * 3600
     undo_s: int = 7 * 24 * 3600
 

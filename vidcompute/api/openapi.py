@@ -17,6 +17,7 @@ from vidcompute.api import (
     people_schemas,
     privacy_schemas,
     quota_schemas,
+    security_schemas,
     told,
     upload_schemas,
 )
@@ -152,6 +153,7 @@ def _add_bodies(schemas: dict[str, Any]) -> None:
         *people_schemas.TAKEN,
         *privacy_schemas.TAKEN,
         *quota_schemas.BODIES,
+        *security_schemas.TAKEN,
     )
     _, found = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"

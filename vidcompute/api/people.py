@@ -22,7 +22,7 @@ from vidcompute.services.people import Door, Newcomer, Started
 router = APIRouter(prefix="/api/v1", tags=["people"])
 
 _LIMITS = (400, 413, 422, 429)
-_LOGGED_IN: dict[int | str, dict[str, Any]] = {
+LOGGED_IN: dict[int | str, dict[str, Any]] = {
     200: {"model": schemas.LoggedIn, "description": "A session has begun; a browser has its cookie."}
 }
 
@@ -37,11 +37,12 @@ Entrance = Annotated[Door, Depends(door_of)]
 
 @router.get("/ways-in", operation_id="get_ways_in", summary="How does one come in?")
 async def get_ways_in(deps: Given) -> schemas.WaysIn:
-    """Whether one can register, what a password must be like, and at whose provider one can log in."""
+    """Whether one can register, what a password must be like, at whose provider one can log in, if passkeys work."""
     return schemas.WaysIn(
         registration=deps.policy.registration,
         shortest_password=deps.policy.shortest_password,
         provider=None if deps.sign_on is None else deps.sign_on.name,
+        passkeys=people.takes_passkeys(deps.base_url),
     )
 
 
@@ -95,11 +96,15 @@ async def send_verification(request: Request, deps: Given, door: Entrance) -> No
     operation_id="log_in",
     summary="Log in",
     response_class=Response,
-    responses=problems(*_LIMITS, 401, 403, own=_LOGGED_IN),
+    responses=problems(*_LIMITS, 401, 403, own=LOGGED_IN),
     openapi_extra=takes("LoggingIn"),
 )
 async def log_in(request: Request, deps: Given, door: Entrance) -> Response:
-    """Begin a session. A browser gets a cookie that scripts can't read, an app a pair of tokens."""
+    """Begin a session. A browser gets a cookie that scripts can't read, an app a pair of tokens.
+
+    Where a code is asked for beside the password, the answer is the problem `second_factor_wanted` (401) with a
+    `ticket`, good for `ticket_s` seconds: `POST /login/second-factor` takes it with the code.
+    """
     wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.LoggingIn)
     if wish.kind == "browser":
         cookies.check_site(request, deps)
@@ -112,7 +117,7 @@ async def log_in(request: Request, deps: Given, door: Entrance) -> Response:
     operation_id="refresh_tokens",
     summary="Get the next pair of tokens",
     response_class=Response,
-    responses=problems(400, 401, 413, 422, own=_LOGGED_IN),
+    responses=problems(400, 401, 413, 422, own=LOGGED_IN),
     openapi_extra=takes("Refreshing"),
 )
 async def refresh(request: Request, deps: Given) -> Response:

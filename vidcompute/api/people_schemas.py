@@ -36,6 +36,8 @@ class WaysIn(_Sent):
     """Characters that a password has at least."""
     provider: str | None
     """The name of the provider at which one can log in, at `/oauth/login`; null where there is none."""
+    passkeys: bool
+    """Whether browsers make passkeys for this server: its public URL has TLS and a host name."""
 
 
 class Registering(_Taken):

@@ -52,6 +52,7 @@ _STATUS_OF_CODE = {
     "upload_checksum_mismatch": 460,
     "storage_full": 507,
 }
+_BEARER = 'Bearer realm="vidcompute"'
 _OWN_PHRASES = {460: "Checksum Mismatch"}  # a status of TUS, which HTTP does not know
 _CODE_OF_STATUS = {
     400: "bad_request",
@@ -129,7 +130,7 @@ def problem_response(error: VidComputeError, request_id: str, headers: Mapping[s
     document = problem_document(error, request_id)
     extra = dict(headers or {})
     if document["status"] == 401:
-        extra["WWW-Authenticate"] = 'Bearer realm="vidcompute", Basic realm="vidcompute", charset="UTF-8"'
+        extra.setdefault("WWW-Authenticate", f'{_BEARER}, Basic realm="vidcompute", charset="UTF-8"')
     if "retry_after_s" in error.extra:
         extra["Retry-After"] = str(error.extra["retry_after_s"])
     extra.setdefault("Cache-Control", "no-store")
@@ -141,7 +142,9 @@ def answer_of(request: Request, error: VidComputeError) -> Response:
     quota = error.extra.get("quota")
     if quota is not None:
         request.app.state.metrics.quota_refusals.labels(quota).inc()
-    return problem_response(error, request_id_of(request))
+    # A page's script is not told of Basic: the browser would ask for a password by itself.
+    scripted = status_of(error) == 401 and request.headers.get("sec-fetch-dest") == "empty"
+    return problem_response(error, request_id_of(request), {"WWW-Authenticate": _BEARER} if scripted else None)
 
 
 def request_id_of(request: Request) -> str:

@@ -76,6 +76,8 @@ def _to(url: str) -> Response:
 
 
 def _failed(deps: Deps, error: VidComputeError) -> Response:
-    """The log-in page says what went wrong, by the code: no text of others gets onto it."""
+    """The log-in page says what went wrong, by the code, or asks for a code: no text of others gets onto it."""
+    if "ticket" in error.extra:
+        return _to(f"{deps.base_url}/account/login#{error.extra['ticket']}")
     _log.warning("sign_on_failed", code=error.code, detail=error.detail)
     return _to(f"{deps.base_url}/account/login?problem={error.code}")

@@ -24,6 +24,12 @@ class Addressed(TypedDict):
 Algorithm: TypeAlias = "Literal['RS256', 'ES256', 'EdDSA']"
 
 
+class AppCode(TypedDict):
+    """A code that the app shows."""
+
+    code: str
+
+
 class Arrow(TypedDict):
     """One way from state to state."""
 
@@ -359,6 +365,14 @@ class Ended(TypedDict):
     ended: int
 
 
+class Enrolment(TypedDict):
+    """What an authenticator app is given, shown this once."""
+
+    secret: str
+    uri: str
+    qr_svg: str
+
+
 class Erasure(TypedDict):
     """Whose account is to be erased: one's own address, typed once more, and one's password where one has one."""
 
@@ -405,6 +419,14 @@ class Failure(TypedDict):
 
     code: str
     detail: str
+
+
+class FinishingLogIn(TypedDict):
+    """The ticket of a log-in that was begun by a password, and a code of the app or a recovery code."""
+
+    ticket: str
+    code: str
+    kind: NotRequired[Literal["browser", "app"]]
 
 
 Fit: TypeAlias = "Literal['preserve', 'cover', 'fill']"
@@ -894,6 +916,13 @@ class NewKey(TypedDict):
     secret: str
 
 
+class NewPasskey(TypedDict):
+    """What a device has made."""
+
+    name: str
+    credential: dict[str, Any]
+
+
 class NewPassword(TypedDict):
     """A password that is set by the link of a mail."""
 
@@ -1032,11 +1061,51 @@ class PartsWanted(TypedDict):
     numbers: list[int]
 
 
+class Passkey(TypedDict):
+    """A key on a device that opens the account."""
+
+    id: str
+    name: str
+    created_at: str
+    used_at: str | None
+
+
+class PasskeyList(TypedDict):
+    """One's passkeys, newest first."""
+
+    items: list[Passkey]
+
+
+class PasskeyLogIn(TypedDict):
+    """What a device has answered."""
+
+    credential: dict[str, Any]
+    kind: NotRequired[Literal["browser", "app"]]
+
+
+class PasskeyName(TypedDict):
+    """What a passkey is called."""
+
+    name: str
+
+
+class PasskeyOptions(TypedDict):
+    """What a browser is to ask a device for. For `PublicKeyCredential.parseCreationOptionsFromJSON`, or `parseRequestOptionsFromJSON`."""
+
+    options: dict[str, Any]
+
+
 class PasswordChange(TypedDict):
     """A password in the place of another."""
 
     current_password: str
     password: str
+
+
+class PasswordProof(TypedDict):
+    """One's password, once more."""
+
+    current_password: str
 
 
 class PingData(TypedDict):
@@ -1161,6 +1230,12 @@ class Readiness(TypedDict):
     checks: dict[str, str]
 
 
+class RecoveryCodes(TypedDict):
+    """Codes for who has lost the app, shown this once. Each is good once."""
+
+    recovery_codes: list[str]
+
+
 class Refreshing(TypedDict):
     """A refresh token."""
 
@@ -1278,6 +1353,21 @@ class Rotation(TypedDict):
 
 
 Scope: TypeAlias = "Literal['assets:read', 'assets:write', 'audit:read', 'events:read', 'jobs:read', 'jobs:write', 'keys:read', 'keys:write', 'mails:read', 'members:read', 'members:write', 'nodes:read', 'organization:read', 'organization:write', 'ownership:write', 'people:write', 'quotas:read', 'quotas:write', 'signing:read', 'signing:write', 'uploads:read', 'uploads:write', 'usage:read', 'webhooks:read', 'webhooks:write']"
+
+
+class SecondFactor(TypedDict):
+    """Whether logging in takes a code beside the password."""
+
+    on: bool
+    since: str | None
+    recovery_codes: int
+
+
+class SecondFactorEnd(TypedDict):
+    """The password, and a code of the app or a recovery code."""
+
+    current_password: str
+    code: str
 
 
 class Session(TypedDict):
@@ -1567,6 +1657,7 @@ class WaysIn(TypedDict):
     registration: Literal["open", "invitation", "closed"]
     shortest_password: int
     provider: str | None
+    passkeys: bool
 
 
 class Webhook(TypedDict):
@@ -2119,6 +2210,56 @@ class Client:
     def erase_person(self, body: Whom) -> None:
         """Erase a person"""
         self._send("POST", "/api/v1/people/erase", json=body)
+
+    def get_second_factor(self) -> SecondFactor:
+        """Is a code asked for?"""
+        return cast("SecondFactor", self._send("GET", "/api/v1/me/second-factor").json())
+
+    def begin_second_factor(self, body: PasswordProof) -> Enrolment:
+        """Get a secret for an app"""
+        return cast("Enrolment", self._send("POST", "/api/v1/me/second-factor", json=body).json())
+
+    def confirm_second_factor(self, body: AppCode) -> RecoveryCodes:
+        """Ask for codes from now on"""
+        return cast("RecoveryCodes", self._send("POST", "/api/v1/me/second-factor/confirm", json=body).json())
+
+    def end_second_factor(self, body: SecondFactorEnd) -> None:
+        """Ask for codes no more"""
+        self._send("POST", "/api/v1/me/second-factor/off", json=body)
+
+    def finish_log_in(self, body: FinishingLogIn) -> LoggedIn:
+        """Log in, second step"""
+        return cast("LoggedIn", self._send("POST", "/api/v1/login/second-factor", json=body).json())
+
+    def list_passkeys(self) -> PasskeyList:
+        """My passkeys"""
+        return cast("PasskeyList", self._send("GET", "/api/v1/me/passkeys").json())
+
+    def add_passkey(self, body: NewPasskey) -> Passkey:
+        """Add a passkey"""
+        return cast("Passkey", self._send("POST", "/api/v1/me/passkeys", json=body).json())
+
+    def begin_passkey(self, body: PasswordProof) -> PasskeyOptions:
+        """Begin to add a passkey"""
+        return cast("PasskeyOptions", self._send("POST", "/api/v1/me/passkeys/options", json=body).json())
+
+    def rename_passkey(self, passkey_id: str, body: PasskeyName) -> Passkey:
+        """Name a passkey"""
+        return cast(
+            "Passkey", self._send("PATCH", f"/api/v1/me/passkeys/{_quote(str(passkey_id), safe='')}", json=body).json()
+        )
+
+    def remove_passkey(self, passkey_id: str) -> None:
+        """Remove a passkey"""
+        self._send("DELETE", f"/api/v1/me/passkeys/{_quote(str(passkey_id), safe='')}")
+
+    def begin_passkey_log_in(self) -> PasskeyOptions:
+        """Begin to log in by a passkey"""
+        return cast("PasskeyOptions", self._send("POST", "/api/v1/login/passkey/options").json())
+
+    def log_in_by_passkey(self, body: PasskeyLogIn) -> LoggedIn:
+        """Log in by a passkey"""
+        return cast("LoggedIn", self._send("POST", "/api/v1/login/passkey", json=body).json())
 
     def get_organization(self) -> Organization:
         """Read the organization"""

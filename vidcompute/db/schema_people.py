@@ -1,9 +1,21 @@
 """The tables of people. Persons belong to no organization: memberships say where they are at home.
 
-Of every secret that is given out (cookies, tokens, links in mails) a row has the SHA-256 alone, in hexadecimal.
+Of every secret that is given out (cookies, tokens, links in mails, recovery codes) a row has the SHA-256 alone, in
+hexadecimal; that of an authenticator app is derived, and in no row.
 """
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+)
 
 from vidcompute.db.schema import Milliseconds, metadata
 
@@ -141,4 +153,55 @@ mail_choices = Table(
     Column("choice", String(16), nullable=False),
     Column("updated_ms", Milliseconds, nullable=False),
     CheckConstraint("choice IN ('off', 'own', 'all')", name="choice"),
+)
+
+second_factors = Table(
+    "second_factors",
+    metadata,
+    Column("person_id", ForeignKey("persons.id", ondelete="CASCADE"), primary_key=True),
+    Column("salt", String(64), nullable=False),  # the app's secret is derived from it and the server's key
+    Column("last_step", BigInteger, nullable=False),  # of the newest code that was taken: no older one is
+    Column("created_ms", Milliseconds, nullable=False),
+    Column("confirmed_ms", Milliseconds),  # since when a code is asked for
+)
+
+recovery_codes = Table(
+    "recovery_codes",  # those that were not used yet
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("person_id", ForeignKey("persons.id", ondelete="CASCADE"), nullable=False),
+    Index("ix_recovery_codes_person_id", "person_id"),
+)
+
+begun_logins = Table(
+    "begun_logins",  # the password was right; a code is still to come
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("person_id", ForeignKey("persons.id", ondelete="CASCADE"), nullable=False),
+    Column("expires_ms", Milliseconds, nullable=False),
+    Index("ix_begun_logins_person_id", "person_id"),
+    Index("ix_begun_logins_expires_ms", "expires_ms"),
+)
+
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("person_id", ForeignKey("persons.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("credential", String(1400), nullable=False, unique=True),  # the device's name for it, in base64url
+    Column("public_key", Text, nullable=False),  # as COSE has it, in base64url
+    Column("sign_count", BigInteger, nullable=False),  # what the device has counted; 0 from one that does not count
+    Column("created_ms", Milliseconds, nullable=False),
+    Column("used_ms", Milliseconds),
+    Index("ix_passkeys_person_id", "person_id"),
+)
+
+challenges = Table(
+    "challenges",  # what a device has still to sign
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("person_id", ForeignKey("persons.id", ondelete="CASCADE")),  # who adds a passkey; nobody yet who logs in
+    Column("expires_ms", Milliseconds, nullable=False),
+    Index("ix_challenges_expires_ms", "expires_ms"),
 )

@@ -24,6 +24,7 @@ def limits(settings: "Settings") -> Limits:
         max_webhooks=settings.max_webhooks,
         max_invitations=settings.max_invitations,
         max_organizations=settings.max_organizations,
+        max_passkeys=settings.max_passkeys,
         invitation_s=settings.invitation_s,
         undo_s=settings.undo_s,
     )

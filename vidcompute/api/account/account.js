@@ -1,21 +1,29 @@
-"use strict";
+// The pages that links in mails lead to, those to log in and to let programs in, and which of them this is.
+
+import {
+  EMAIL,
+  NAME,
+  NEW_PASSWORD,
+  PASSWORD,
+  ask,
+  button,
+  finishLogIn,
+  logIn,
+  put,
+  request,
+  show,
+  showElsewhere,
+  showOther,
+  tell,
+} from "./form.js";
+import { logInByPasskey, takesPasskeys } from "./passkeys.js";
+import { security } from "./security.js";
 
 // The secret of the link: taken from the address, and out of the browser's history.
 const token = location.hash.slice(1);
 const problem = new URLSearchParams(location.search).get("problem");
 history.replaceState(null, "", location.pathname);
 
-const lead = document.getElementById("lead");
-const form = document.getElementById("form");
-const fieldset = document.getElementById("fields");
-const other = document.getElementById("other");
-const elsewhere = document.getElementById("elsewhere");
-const outcome = document.getElementById("outcome");
-
-const EMAIL = { name: "email", label: "E-mail address", type: "email", autocomplete: "username" };
-const NAME = { name: "name", label: "Your name", type: "text", autocomplete: "name" };
-const PASSWORD = { name: "password", label: "Your password", type: "password", autocomplete: "current-password" };
-const NEW_PASSWORD = { name: "password", label: "A new password", type: "password", autocomplete: "new-password" };
 const CODE = { name: "code", label: "The code that the program shows", type: "text", autocomplete: "off" };
 
 // What may go wrong at a provider, by the code that comes with the address.
@@ -28,79 +36,6 @@ const PROBLEMS = {
   provider_unavailable: "The provider does not answer now; try again later.",
   too_many_attempts: "Too many tries; wait some minutes.",
 };
-
-async function request(path, options) {
-  const answer = await fetch(`/api/v1/${path}`, options);
-  const text = await answer.text();
-  const told = text ? JSON.parse(text) : {};
-  if (!answer.ok) {
-    throw Object.assign(new Error(told.detail ?? "Something broke; try again."), { status: answer.status });
-  }
-  return told;
-}
-
-const ask = (path, body) =>
-  request(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-
-function tell(text, bad = false) {
-  outcome.textContent = text;
-  outcome.className = bad ? "bad" : "";
-}
-
-function entry(field) {
-  if (!field.choices) {
-    const input = document.createElement("input");
-    return Object.assign(input, { name: field.name, type: field.type, autocomplete: field.autocomplete });
-  }
-  const select = document.createElement("select");
-  select.name = field.name;
-  select.append(...field.choices.map(([value, text]) => new Option(text, value)));
-  return select;
-}
-
-// One step: a text, fields, what the button does, and what is next: a text to end with, or another step.
-function show(text, fields, label, send, next) {
-  lead.textContent = text;
-  const captions = fields.map((field) => {
-    const caption = document.createElement("label");
-    const input = entry(field);
-    input.required = true;
-    caption.append(field.label, input);
-    return caption;
-  });
-  fieldset.replaceChildren(...captions);
-  form.querySelector("button").textContent = label;
-  other.hidden = true;
-  elsewhere.hidden = true;
-  form.hidden = false;
-  form.onsubmit = (event) => {
-    event.preventDefault();
-    return step(() => send(Object.fromEntries(new FormData(form))), next);
-  };
-}
-
-function showOther(label, send, next) {
-  other.textContent = label;
-  other.hidden = false;
-  other.onclick = () => step(send, next);
-}
-
-async function step(send, next) {
-  tell("");
-  try {
-    const found = await send();
-    if (typeof next === "string") {
-      form.hidden = true;
-      tell(next);
-    } else {
-      await next(found);
-    }
-  } catch (error) {
-    tell(error.message, true);
-  }
-}
-
-const logIn = (email, password) => ask("login", { email, password, kind: "browser" });
 
 async function me() {
   try {
@@ -116,9 +51,7 @@ async function me() {
 async function offerProvider() {
   const { provider } = await request("ways-in");
   if (provider) {
-    elsewhere.textContent = `Log in with ${provider}`;
-    elsewhere.href = "/oauth/login";
-    elsewhere.hidden = false;
+    showElsewhere(`Log in with ${provider}`, "/oauth/login");
   }
   if (problem) {
     tell(Object.hasOwn(PROBLEMS, problem) ? PROBLEMS[problem] : "This did not work; try again.", true);
@@ -144,16 +77,24 @@ async function answerDevice(code, account) {
 }
 
 const pages = {
+  security,
   async login() {
+    put();
     const account = await me();
     if (account && waiting() !== null) {
       location.assign("device");
+    } else if (token && !account) {
+      finishLogIn(token).then(pages.login); // who came back from a provider, and has a code to say
     } else if (account) {
       const text = `You are logged in as ${account.email}.`;
       show(text, [], "Log out", () => ask("logout", {}), () => location.reload());
+      put(button("Security", () => location.assign("security")));
     } else {
       const text = waiting() === null ? "Log in." : "A program asks to be let in. Log in first.";
       const send = ({ email, password }) => logIn(email, password);
+      if (await takesPasskeys()) {
+        put(button("Use a passkey", () => logInByPasskey().then(pages.login)));
+      }
       show(text, [EMAIL, PASSWORD], "Log in", send, pages.login);
       await offerProvider();
     }

@@ -18,6 +18,7 @@ _LONGEST_VALUE = 500
 _LONGEST_LINK = 4000
 
 VALUES: Mapping[str, frozenset[str]] = {
+    "account_changed": frozenset({"name", "change"}),
     "welcome": frozenset({"name", "link"}),
     "verify": frozenset({"name", "link", "valid_for"}),
     "reset": frozenset({"name", "link", "valid_for"}),

@@ -3,18 +3,22 @@
 Each of them takes as long, and answers the same, whether there is such an account or not.
 """
 
+import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection
 
 from vidcompute.db import acting
 from vidcompute.db.engine import Database
+from vidcompute.db.outbox import now_ms
 from vidcompute.errors import FieldProblem, Kind, VidComputeError, invalid
 from vidcompute.ports.rates import Allowance, Rates
 from vidcompute.services import mailboxes, organizations, passwords
-from vidcompute.services.people import queries, service, sessions
+from vidcompute.services.people import ceremonies, passkeys, queries, second_factor, service, sessions
+from vidcompute.services.people.ceremonies import Credential
 from vidcompute.services.people.models import Person, Policy, SessionKind, Started, Visitor
 
 
@@ -42,10 +46,11 @@ async def log_in(door: Door, email: str, password: str, kind: SessionKind, visit
     """Begin a session for who knows the password.
 
     `login_failed` (kind unauthenticated) for a wrong address or password, `email_unverified` (forbidden) for the right
-    ones of a mailbox that is not proved, `too_many_attempts` (rate limited).
+    ones of a mailbox that is not proved, `second_factor_wanted` (unauthenticated, with a ticket) where a code has to
+    follow, `too_many_attempts` (rate limited).
     """
     email = mailboxes.normal(email)
-    await _limit_logins(door, email, visitor)
+    await limit_logins(door, email, visitor)
     person = await door.db.read(queries.by_email, email)
     right = await passwords.matches(person.password if person else None, password)
     if person is None or not right:
@@ -56,7 +61,48 @@ async def log_in(door: Door, email: str, password: str, kind: SessionKind, visit
         raise VidComputeError(Kind.FORBIDDEN, "email_unverified", detail)
     if person.password is not None and passwords.is_weak(person.password):
         await door.db.write(service.strengthen, person.id, person.password, await passwords.hashed(password))
-    return await door.db.write(sessions.start, person, kind, visitor, door.policy)
+    started = await door.db.write(_enter, person, kind, visitor, door.policy)
+    if isinstance(started, VidComputeError):
+        raise started
+    return started
+
+
+def _enter(
+    conn: Connection, person: Person, kind: SessionKind, visitor: Visitor, policy: Policy
+) -> Started | VidComputeError:
+    return second_factor.ask(conn, person.id, policy) or sessions.start(conn, person, kind, visitor, policy)
+
+
+async def finish_log_in(door: Door, ticket: str, code: str, kind: SessionKind, visitor: Visitor) -> Started:
+    """Begin a session for who has a ticket and a code. `login_ended`, `login_failed`, `too_many_attempts`."""
+    person = await door.db.read(second_factor.bearer_of, ticket)
+    await limit_logins(door, person.email, visitor)
+    return await door.db.write(second_factor.finish, ticket, code, kind, visitor, policy=door.policy, at_ms=now_ms())
+
+
+async def begin_passkey_log_in(door: Door, visitor: Visitor) -> dict[str, Any]:
+    """What a browser is to ask a device, to log in. `passkeys_unavailable`, `too_many_attempts`."""
+    site = ceremonies.site_of(door.base_url)
+    await limit_logins(door, "", visitor)
+    asked = await asyncio.to_thread(ceremonies.to_recognise, site)
+    await door.db.write(passkeys.expect, asked.challenge, None, door.policy.ticket_ms)
+    return asked.options
+
+
+async def log_in_by_passkey(door: Door, answer: Mapping[str, Any], kind: SessionKind, visitor: Visitor) -> Started:
+    """Begin a session for whom a device has recognised. `passkey_refused`, `too_many_attempts`."""
+    site = ceremonies.site_of(door.base_url)
+    await limit_logins(door, "", visitor)
+    challenge = await asyncio.to_thread(ceremonies.challenge_in, answer)
+    await door.db.write(passkeys.take, challenge, None)  # committed, so that it is gone whatever follows
+    name = str(answer.get("id"))
+    row = await door.db.read(queries.passkey_of_credential, name)
+    if row is None:
+        raise ceremonies.refused()
+    known = Credential(name, row.public_key, row.sign_count)
+    count = await asyncio.to_thread(ceremonies.recognised, site, answer, challenge, known, row.person_id)
+    person = await door.db.read(queries.get, row.person_id)
+    return await door.db.write(passkeys.log_in, person, known, count, kind=kind, visitor=visitor, policy=door.policy)
 
 
 async def register(door: Door, newcomer: Newcomer, visitor: Visitor) -> None:
@@ -107,7 +153,7 @@ async def verify(door: Door, secret: str, password: str, visitor: Visitor) -> No
     Whoever registered with another's address has the password, and whose mailbox it is has the link: neither gets in.
     `link_invalid`, `login_failed`, `too_many_attempts`.
     """
-    await _limit_logins(door, "", visitor)
+    await limit_logins(door, "", visitor)
     person = await door.db.read(service.owner_of, secret, service.VERIFY)
     if not await passwords.matches(person.password, password):
         raise VidComputeError(Kind.UNAUTHENTICATED, "login_failed", "The password is wrong.")
@@ -155,7 +201,7 @@ async def _mailed(door: Door, email: str, visitor: Visitor, work: Callable[[Conn
 
 async def set_forgotten(door: Door, secret: str, password: str, visitor: Visitor) -> None:
     """Set a password by a link from a mail. `link_invalid`, `password_weak`, `too_many_attempts`."""
-    await _limit_logins(door, "", visitor)
+    await limit_logins(door, "", visitor)
     person = await door.db.read(service.owner_of, secret, service.RESET)
     service.check_password(password, person.email, door.policy)
     await door.db.write(service.reset_password, secret, await passwords.hashed(password))
@@ -164,7 +210,7 @@ async def set_forgotten(door: Door, secret: str, password: str, visitor: Visitor
 async def confirm(door: Door, person_id: str, password: str, visitor: Visitor) -> Person:
     """Who is logged in says their password again, before what matters. `password_wrong` (forbidden)."""
     person = await door.db.read(queries.get, person_id)
-    await _limit_logins(door, person.email, visitor)
+    await limit_logins(door, person.email, visitor)
     if not await passwords.matches(person.password, password):
         detail = "This is not your password."
         problem = FieldProblem("/current_password", detail)
@@ -207,7 +253,7 @@ async def change_email(door: Door, person_id: str, current: str, email: str, vis
     await door.db.write(step)
 
 
-async def _limit_logins(door: Door, account: str, visitor: Visitor) -> None:
+async def limit_logins(door: Door, account: str, visitor: Visitor) -> None:
     """Count a try of a secret, against the account (where it is known) and the address that it came from."""
     policy = door.policy
     await count_try(door.rates, f"login-from:{visitor.address}", policy.attempts_from)

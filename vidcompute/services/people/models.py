@@ -20,7 +20,7 @@ class Policy:
 
     `attempts` are log-ins into one account, `attempts_from` those from one address; `mails` are those that strangers
     may have sent to one mailbox, `mails_from` those that one address may ask for. `device_ms` is how long a program may
-    wait for somebody to let it in.
+    wait for somebody to let it in, `ticket_ms` how long a log-in that was begun waits for a code.
     """
 
     registration: Registration = "invitation"
@@ -29,6 +29,7 @@ class Policy:
     verify_ms: int = DAY_MS
     reset_ms: int = HOUR_MS
     device_ms: int = 10 * MINUTE_MS
+    ticket_ms: int = 5 * MINUTE_MS
     shortest_password: int = 10
     attempts: Allowance = field(default_factory=lambda: Allowance(10, 10 / 600))
     attempts_from: Allowance = field(default_factory=lambda: Allowance(100, 100 / 600))
@@ -127,3 +128,29 @@ class Allowed:
 
     started: Started
     organization_id: str | None
+
+
+@dataclass(frozen=True)
+class SecondFactor:
+    """Since when codes of an app are asked for (None where they are not), and how many recovery codes are left."""
+
+    on_ms: int | None
+    recovery_codes: int
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """What an authenticator app is given, once: the secret in base 32, and the same as an otpauth:// URI."""
+
+    secret: str = field(repr=False)
+    uri: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Passkey:
+    """A key on a device that opens an account."""
+
+    id: str
+    name: str
+    created_ms: int
+    used_ms: int | None

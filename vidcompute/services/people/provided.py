@@ -19,7 +19,7 @@ from vidcompute.db.schema_people import identities, provider_logins
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.identity import Attempt, Identity, IdentityProvider, Returned
 from vidcompute.services import mailboxes, organizations
-from vidcompute.services.people import queries, service, sessions, tokens
+from vidcompute.services.people import queries, second_factor, service, sessions, tokens
 from vidcompute.services.people.coming_in import Door, count_try
 from vidcompute.services.people.models import MINUTE_MS, Person, Started, Visitor
 
@@ -64,8 +64,8 @@ async def finish(
 ) -> Started:
     """The session of who came back from the provider, in the browser that began and has the secret.
 
-    `login_not_begun` (conflict); `email_not_proved`, `domain_refused`, `account_wanted` (forbidden); and what the
-    provider raises.
+    `login_not_begun` (conflict); `email_not_proved`, `domain_refused`, `account_wanted` (forbidden);
+    `second_factor_wanted` (unauthenticated, with a ticket); and what the provider raises.
     """
     attempt = _attempt(secret, return_url)
     same = hmac.compare_digest(attempt.state.encode(), returned.state.encode())
@@ -75,12 +75,16 @@ async def finish(
     identity = await sign_on.provider.finish(attempt, returned)
     _check(sign_on, identity)
 
-    def step(conn: Connection) -> Started:
+    def step(conn: Connection) -> Started | VidComputeError:
         person = queries.by_identity(conn, identity.issuer, identity.subject)
         person = person or _linked(conn, identity, visitor, registers=sign_on.registers)
-        return sessions.start(conn, person, "browser", visitor, door.policy)
+        wanted = second_factor.ask(conn, person.id, door.policy)
+        return wanted or sessions.start(conn, person, "browser", visitor, door.policy)
 
-    return await door.db.write(step)
+    outcome = await door.db.write(step)
+    if isinstance(outcome, VidComputeError):
+        raise outcome
+    return outcome
 
 
 def _take(conn: Connection, digest: str) -> bool:

@@ -2,23 +2,28 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from vidcompute.db.schema import organizations, secrets
 from vidcompute.db.schema_people import (
+    begun_logins,
     device_logins,
     identities,
     memberships,
+    passkeys,
     persons,
     proofs,
+    recovery_codes,
     refresh_tokens,
+    second_factors,
     sessions,
 )
 from vidcompute.errors import not_found
 from vidcompute.services.accounts import Role
-from vidcompute.services.people.models import Membership, Person, Session
+from vidcompute.services.people.models import Membership, Passkey, Person, Session
 
 AnyRow = Row[*tuple[Any, ...]]
+_PASSKEY = [passkeys.c[name] for name in Passkey.__annotations__]
 _PERSON = [persons.c[name] for name in Person.__annotations__]
 _SESSION = [sessions.c[name] for name in Session.__annotations__]
 
@@ -120,3 +125,38 @@ def by_identity(conn: Connection, issuer: str, subject: str) -> Person | None:
 def secret(conn: Connection, name: str) -> str | None:
     """A secret that all servers share, by its name."""
     return conn.execute(select(secrets.c.value).where(secrets.c.name == name)).scalar()
+
+
+def second_factor(conn: Connection, person_id: str) -> AnyRow | None:
+    """What a person's app is known by: salt, last_step, confirmed_ms; None where there is none."""
+    query = select(second_factors.c.salt, second_factors.c.last_step, second_factors.c.confirmed_ms)
+    return conn.execute(query.where(second_factors.c.person_id == person_id)).one_or_none()
+
+
+def recovery_codes_left(conn: Connection, person_id: str) -> int:
+    """How many recovery codes a person has not used."""
+    query = select(func.count()).select_from(recovery_codes).where(recovery_codes.c.person_id == person_id)
+    return conn.execute(query).scalar_one()
+
+
+def begun_login(conn: Connection, digest: str, at_ms: int) -> str | None:
+    """Who has begun to log in with the ticket of this digest; None where none has, or it has ended."""
+    query = select(begun_logins.c.person_id).where(begun_logins.c.digest == digest, begun_logins.c.expires_ms > at_ms)
+    return conn.execute(query).scalar()
+
+
+def passkeys_of(conn: Connection, person_id: str) -> list[Passkey]:
+    """A person's passkeys, the newest first."""
+    query = select(*_PASSKEY).where(passkeys.c.person_id == person_id).order_by(passkeys.c.id.desc())
+    return [Passkey(**row._mapping) for row in conn.execute(query)]
+
+
+def credentials_of(conn: Connection, person_id: str) -> list[str]:
+    """What devices call a person's passkeys, in base64url."""
+    return list(conn.execute(select(passkeys.c.credential).where(passkeys.c.person_id == person_id)).scalars())
+
+
+def passkey_of_credential(conn: Connection, credential: str) -> AnyRow | None:
+    """The passkey that a device calls so: person_id, public_key, sign_count; None where there is none."""
+    query = select(passkeys.c.person_id, passkeys.c.public_key, passkeys.c.sign_count)
+    return conn.execute(query.where(passkeys.c.credential == credential)).one_or_none()

@@ -6,7 +6,7 @@ Who asks is told nothing of who else has an account: the answer is the same, and
 from sqlalchemy import Connection, delete, insert, update
 
 from vidcompute.db.outbox import now_ms
-from vidcompute.db.schema_people import persons, proofs
+from vidcompute.db.schema_people import begun_logins, challenges, persons, proofs
 from vidcompute.errors import FieldProblem, Kind, VidComputeError, invalid
 from vidcompute.ids import new_id
 from vidcompute.services import mail, passwords
@@ -130,8 +130,9 @@ def rename(conn: Connection, person_id: str, name: str) -> Person:
 
 
 def purge(conn: Connection) -> int:
-    """Forget links that have ended; how many."""
-    return conn.execute(delete(proofs).where(proofs.c.expires_ms <= now_ms())).rowcount
+    """Forget links, challenges, and log-ins that were begun, when they have ended; how many."""
+    at, ending = now_ms(), (proofs, begun_logins, challenges)
+    return sum(conn.execute(delete(table).where(table.c.expires_ms <= at)).rowcount for table in ending)
 
 
 def valid_for(lifetime_ms: int) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, update
 from vidcompute.db import acting
 from vidcompute.db.acting import Actor, Deed
 from vidcompute.db.outbox import now_ms
-from vidcompute.db.schema_people import refresh_tokens, sessions
+from vidcompute.db.schema_people import begun_logins, refresh_tokens, sessions
 from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.ids import new_id
 from vidcompute.services.accounts import Principal, Role, scopes_of
@@ -115,7 +115,8 @@ def end(conn: Connection, person_id: str, session_id: str) -> None:
 
 
 def end_all(conn: Connection, person_id: str, *, but: str = "") -> int:
-    """End all of a person's sessions, but one; how many there were."""
+    """End all of a person's sessions, but one, and the log-ins that were begun; how many sessions there were."""
+    conn.execute(delete(begun_logins).where(begun_logins.c.person_id == person_id))
     found = [session.id for session in queries.sessions_of(conn, person_id, now_ms()) if session.id != but]
     for session_id in found:
         _end(conn, session_id)

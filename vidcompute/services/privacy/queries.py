@@ -19,8 +19,8 @@ from vidcompute.services.privacy.models import ERASED, Home, Mentions, Subject
 
 AnyRow = Row[*tuple[Any, ...]]
 
-WITHHELD = frozenset({"digest", "code_digest", "password", "values", "unsubscribe"})
-"""Columns that are not exported: digests of secrets, and what links in mails open."""
+WITHHELD = frozenset({"digest", "code_digest", "password", "salt", "values", "unsubscribe"})
+"""Columns that are not exported: digests of secrets, what secrets are made from, and what links in mails open."""
 _OF_OTHERS = (audit, events, mails, invitations)
 
 

@@ -38,6 +38,7 @@ _ALL_KINDS = (
     MailKind("endpoint_disabled", "A webhook was switched off, for who looks after it.", Choice.ALL, _SWITCH),
     MailKind("quota_near", "A quota is nearly used up, for who looks after it.", Choice.ALL, _SWITCH),
     MailKind("cleanup_report", "What the clean-up removed, for who looks after it.", Choice.ALL, _SWITCH),
+    MailKind("account_changed", "The safety of your account was changed."),
 )
 KINDS: Mapping[str, MailKind] = {kind.name: kind for kind in _ALL_KINDS}
 """Every kind of mail, by the name of its template."""
