@@ -127,7 +127,12 @@ class UploadRequest(BaseModel):
 class PartsWanted(BaseModel):
     """Parts of an upload that are to be brought to the store."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        use_attribute_docstrings=True,
+        frozen=True,
+        json_schema_extra={"example": {"numbers": [1, 2]}},
+    )
 
     numbers: Annotated[list[Annotated[int, Field(ge=1, le=10_000)]], Field(min_length=1, max_length=1000)]
     """Their numbers, from 1."""

@@ -5839,6 +5839,12 @@ export interface components {
         /**
          * PartsWanted
          * @description Parts of an upload that are to be brought to the store.
+         * @example {
+         *       "numbers": [
+         *         1,
+         *         2
+         *       ]
+         *     }
          */
         PartsWanted: {
             /**
