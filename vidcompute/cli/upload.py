@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
 from vidcompute.cli import progress, wishes
-from vidcompute.cli.client import Api
 from vidcompute.cli.local import Endpoint
 from vidcompute.cli.output import Output
 from vidcompute.cli.session import Session, command
 from vidcompute.cli.submit import ExpiresIn, Hardware, Outputs, Renditions, Vmaf, introduce
 from vidcompute.errors import invalid
+
+if TYPE_CHECKING:
+    from vidcompute.cli.client import Api
 
 
 def upload(
@@ -58,7 +60,7 @@ def upload(
     return progress.outcome(job)
 
 
-def _through_the_server(output: Output, api: Api, path: Path, said: Mapping[str, Any]) -> str:
+def _through_the_server(output: Output, api: "Api", path: Path, said: Mapping[str, Any]) -> str:
     from vidcompute.cli import resuming
 
     address = resuming.begin(api, path, said)
@@ -67,7 +69,7 @@ def _through_the_server(output: Output, api: Api, path: Path, said: Mapping[str,
     return str(api.get(address)["job_id"])
 
 
-def _straight(output: Output, api: Api, path: Path, said: Mapping[str, Any]) -> str:
+def _straight(output: Output, api: "Api", path: Path, said: Mapping[str, Any]) -> str:
     from vidcompute.cli import direct
 
     upload = direct.begin(api, path, said)
