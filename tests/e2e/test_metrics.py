@@ -45,6 +45,9 @@ def test_every_metric_passes_promtool() -> None:
     metrics.take(_event("task.ready", stage="encode", reason="lose", error_code="attempt_lost"))
     metrics.take(_event("task.done", stage="encode", duration_ms=800))
     metrics.take(_event("task.dead", stage="encode", error_code="ffmpeg_failed"))
+    metrics.take(_event("quota.near", quota="jobs"))
+    metrics.quota_refusals.labels("jobs").inc()
+    metrics.cleaned.labels("purged").inc()
     text = metrics.render()
     families = {line.split()[2] for line in text.decode().splitlines() if line.startswith("# TYPE")}
     sampled = {line.partition("{")[0].partition(" ")[0] for line in text.decode().splitlines() if line[:1] != "#"}
