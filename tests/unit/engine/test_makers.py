@@ -167,6 +167,21 @@ async def test_the_ladder_is_held_until_the_opening_is_there_and_goes_on_beside_
     await made.close()
 
 
+async def test_who_waits_for_what_is_deleted_is_told_and_the_ladder_goes_on(
+    machine: Machine, view: Presentation, tmp_path: Path
+) -> None:
+    made = makers(machine, tmp_path)
+    opening = asyncio.create_task(made.open(view, tmp_path))
+    asked = asyncio.create_task(made.file(view, tmp_path, FAST, "0.m4s"))
+    await machine.until(1, live=1)
+    await made.discard(view.snapshot.asset.id)
+    for waiting in (opening, asked):
+        with pytest.raises(VidComputeError, match="segment_not_found"):
+            await waiting
+    assert machine.holds == [True, False]
+    await made.close()
+
+
 async def test_jumps_have_a_budget_and_a_request_is_held_for_a_while_only(
     machine: Machine, view: Presentation, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vidcompute.errors import Kind, VidComputeError
+from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.media import timeline
 from vidcompute.media.encode import cut
 from vidcompute.media.tracks import INIT_NAME, segment_name
@@ -115,6 +115,7 @@ class Makers:
         maker = self._makers.pop(asset_id, None)
         if maker is not None:
             await maker.stop()
+            maker.fail(not_found("segment", asset_id))
             await asyncio.to_thread(shutil.rmtree, maker.folder, ignore_errors=True)
 
     async def close(self) -> None:
@@ -234,7 +235,7 @@ class _Maker:
                     if self._unwatched(first):
                         return
         except VidComputeError as error:
-            self._fail(error)
+            self.fail(error)
             return
         self._run = None
         if not self._unwatched(first) and self._goes_on(view, end):
@@ -271,7 +272,8 @@ class _Maker:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def _fail(self, error: VidComputeError) -> None:
+    def fail(self, error: VidComputeError) -> None:
+        """Tell all who wait that what they wait for does not come."""
         for waiter in self._waiters.values():
             if not waiter.done():
                 waiter.set_exception(error)

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 
 from vidcompute.db.engine import Database
 from vidcompute.db.outbox import Event, all_since, last_seq
 from vidcompute.errors import VidComputeError
 from vidcompute.services import assets
 from vidcompute.services.playback import queries
+from vidcompute.services.playback.presentation import Presentation
 from vidcompute.services.playback.service import Playback, present
 
 _log = logging.getLogger(__name__)
@@ -91,11 +93,14 @@ class Opening:
                 return False
             fetching = asyncio.ensure_future(self._playback.source(snapshot, patient=True))
             await asyncio.wait([fetching], timeout=_AT_HAND_S)
+            opening = asyncio.ensure_future(self._opened(view, fetching))
             if fetching.done():
-                await makers.open(view, fetching.result())
-                return True
-        await makers.open(view, await fetching)
+                await asyncio.wait([opening], timeout=makers.limits.hold_s)  # the ladder waits no longer than a viewer
+        await opening
         return True
+
+    async def _opened(self, view: Presentation, fetching: "asyncio.Future[Path]") -> None:
+        await self._playback.makers.open(view, await fetching)
 
     async def _discard(self, asset_id: str, after_s: float) -> None:
         await asyncio.sleep(after_s)
