@@ -18,15 +18,18 @@ _SIZE = "size=320x180:rate=25"
 _NORMAL = "format=yuv420p,setsar=1"
 _MANDELBROT = "mandelbrot=size=640x360:rate=25:start_scale=2,select='eq(n,0)',loop=loop=-1:size=1"
 
+# With colours and points of its own: a seed alone does not make it the same picture each time.
+_GRADIENT = "gradients=size=320x180:rate=25:speed=0.05:nb_colors=2:c0=0x103060:c1=0xf0c030:x0=10:y0=10:x1=300:y1=170"
+
 # Each part: its source, and the frames in it (from its own 0) where cuts lie inside.
 _PARTS: list[tuple[str, int]] = [
     (f"testsrc2={_SIZE}", 50),
     ("smptehdbars=size=320x180:rate=25", 40),
     (f"{_MANDELBROT},scroll=h=0.03:v=0.01,crop=320:180", 60),  # a fast pan
-    ("gradients=size=320x180:rate=25:speed=0.05:seed=3,drawbox=c=white:t=fill:enable='between(mod(n,23),10,11)'", 60),
+    (f"{_GRADIENT},drawbox=c=white:t=fill:enable='between(mod(n,23),10,11)'", 60),
     ("rgbtestsrc=size=320x180:rate=25,fade=in:0:15,fade=out:25:15", 40),  # a fade from and to black
     (f"testsrc2={_SIZE},negate,hue=h='4*n'", 40),
-    ("cellauto=rule=110:size=320x180:rate=25", 40),
+    ("cellauto=rule=110:random_seed=7:size=320x180:rate=25", 40),
     (f"testsrc2={_SIZE},zoompan=z='1+0.03*on':d=1:s=320x180:fps=25", 40),  # a fast zoom
     (f"smptebars={_SIZE},drawbox=c=white@0.6:t=fill:enable='eq(n,20)'", 40),  # a flash that lets the picture through
 ]
