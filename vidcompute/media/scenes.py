@@ -36,6 +36,7 @@ _BLOCKS = (_HEIGHT // _BLOCK_HEIGHT, _BLOCK_HEIGHT, _WIDTH // _BLOCK_WIDTH, _BLO
 _REACH = 4  # pixels that a block may have moved: a sixteenth of the picture's width, from one picture to the next
 _FAR_REACH = 7
 _LEAST_ERROR = 3.0  # of 255: below, nothing to be seen has changed
+_COMES_BACK = 0.25  # of the jump's error: a plain picture is near to any other of its tone, and only the same one so near
 _STANDS_OUT = 2.0  # times the median of the neighbours' errors
 _NEIGHBOURS = 3
 _FLASH_S = 0.3
@@ -120,18 +121,21 @@ def _is_cut(window: deque[Small], at: int, reach: int, threshold: float) -> bool
     near = [_error(window[p - 1].luma, window[p].luma, _REACH) for p in places]
     if near and error < _STANDS_OUT * float(np.median(near)):
         return False
-    return not _bridged(window, at, reach, threshold)
+    return not _bridged(window, at, reach, threshold, min(_LEAST_ERROR, error * _COMES_BACK))
 
 
-def _bridged(window: deque[Small], at: int, reach: int, threshold: float) -> bool:
-    """Whether a picture after `at` can be predicted from the one before it, or `at` from one before that."""
+def _bridged(window: deque[Small], at: int, reach: int, threshold: float, least: float) -> bool:
+    """Whether a picture after `at` can be predicted from the one before it, or `at` from one before that.
+
+    An error below `least` is a prediction, however plain the picture.
+    """
     later = range(at + 1, min(len(window), at + reach + 1))
     earlier = range(max(0, at - 1 - reach), at - 1)
     pairs = [*((at - 1, p) for p in later), *((p, at) for p in earlier)]
     for first, second in pairs:
         target = window[second].luma
         error = _error(window[first].luma, target, _FAR_REACH)
-        if error < max(_LEAST_ERROR, threshold * _own_cost(target)):
+        if error < max(least, threshold * _own_cost(target)):
             return True
     return False
 

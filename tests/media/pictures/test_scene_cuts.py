@@ -90,6 +90,29 @@ def test_quick_shots_count_and_torn_pictures_do_not() -> None:
     assert found == [30, 36, 68]  # the two pictures from 66 on are a flash on top of the cut behind them
 
 
+def _pan(count: int) -> list[Luma]:
+    """A view that moves over waves of 150 to 180, two pixels a picture."""
+    rows, columns = np.mgrid[0:36, 0:200]
+    world = 165 + 9 * np.sin(columns / 6) + 6 * np.cos(rows / 5 + columns / 17)
+    return [world[:, 2 * at : 2 * at + 64].astype(np.int16) for at in range(count)]
+
+
+def _plain(tone: int) -> Luma:
+    return np.full((36, 64), tone, dtype=np.int16)
+
+
+@pytest.mark.parametrize("tone", [158, 172])
+def test_a_cut_to_a_plain_picture_of_the_same_tones_is_one(tone: int) -> None:
+    pictures = [Small(number, luma) for number, luma in enumerate(_pan(20) + [_plain(tone)] * 20)]
+    assert list(cuts(pictures, Fraction(25))) == [20]
+
+
+def test_a_flash_over_a_plain_picture_is_none() -> None:
+    lumas = [_plain(150 + at // 4) for at in range(30)]
+    lumas[15] = _plain(190)
+    assert list(cuts([Small(number, luma) for number, luma in enumerate(lumas)], Fraction(25))) == []
+
+
 def test_threshold_moves_the_bar() -> None:
     random = np.random.default_rng(2)
     before = _shot(random)
