@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,14 +13,17 @@ from sqlalchemy import Connection
 from tests.unit.engine import toys
 from vidcompute.db.engine import Database
 from vidcompute.errors import Kind, VidComputeError
-from vidcompute.services.playback import Opening, queries
+from vidcompute.services import assets
+from vidcompute.services.playback import Opening, opening, queries
 from vidcompute.services.playback.service import Playback
 
 
+NOBODY = cast(Playback, SimpleNamespace(makers=None, source=None, is_awaited=lambda asset_id: False))
+
+
 @asynccontextmanager
-async def opening(db: Database, leads: Any) -> AsyncGenerator[asyncio.Task[None]]:
+async def following(db: Database, leads: Any, playback: Playback = NOBODY) -> AsyncGenerator[asyncio.Task[None]]:
     """Openings at work; what they would make is made by nobody, for the toy jobs have no pictures."""
-    playback = cast(Playback, SimpleNamespace(makers=None, source=None))
     task = asyncio.create_task(Opening(db, playback, leads).run())
     yield task
     task.cancel()
@@ -53,10 +57,48 @@ async def test_it_goes_on_when_the_database_was_away(db: Database, monkeypatch: 
         return await read(step, *args)
 
     monkeypatch.setattr(db, "read", flaky)
-    async with opening(db, lambda: True) as task:
+    async with following(db, lambda: True) as task:
         while away:
             await db.write(toys.submit, str(len(away)))
             await asyncio.wait([task], timeout=0.01)
         await db.write(toys.submit, "more")
         await asyncio.wait_for(asked.wait(), 10)
         assert not task.done()
+
+
+class Viewers:
+    """Stands in for playback: whether somebody waits for an asset, and which openings were made."""
+
+    def __init__(self, *, awaited: bool) -> None:
+        self.opened: list[Any] = []
+        self.limits = SimpleNamespace(hold_s=8.0)
+        self.makers = self
+        self._awaited = awaited
+
+    def is_awaited(self, _asset_id: str) -> bool:
+        return self._awaited
+
+    def urgency(self) -> nullcontext[None]:
+        return nullcontext()
+
+    async def source(self, _snapshot: Any, *, patient: bool) -> Path:
+        assert patient
+        return Path("source")
+
+    async def open(self, view: Any, _source: Path) -> None:
+        self.opened.append(view)
+
+
+@pytest.mark.parametrize(("ladder_s", "awaited", "opens"), [(60, False, True), (1, False, False), (1, True, True)])
+async def test_the_opening_of_a_short_ladder_is_left_until_somebody_asks(
+    db: Database, monkeypatch: pytest.MonkeyPatch, ladder_s: float, awaited: bool, opens: bool
+) -> None:
+    view = SimpleNamespace(complete=False, layout="laid out", ready_tracks=["h264-480"], ladder_s=ladder_s)
+    monkeypatch.setattr(opening, "present", lambda _snapshot: view)
+    viewers = Viewers(awaited=awaited)
+    asset_id = await db.write(planned)
+    with db.subscribe() as commits:
+        async with following(db, lambda: True, cast(Playback, viewers)), asyncio.timeout(10):
+            while (await db.read(assets.get, toys.ORG, asset_id)).status != "playable":
+                await commits.wait(5)
+    assert bool(viewers.opened) == opens

@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 _DISCARD_AFTER_S = 60.0  # those who watch have the playlists of the fast rung for a while yet
 _AT_ONCE = 2
 _AT_HAND_S = 0.1
+_SHORT_LADDER_S = 4.0  # an opening costs nearly half of such a ladder, and comes hardly sooner
 
 
 class Opening:
@@ -84,13 +85,17 @@ class Opening:
         """Make an asset's opening; False where it has none to be made.
 
         Where somebody waits for it, the ladder stands still, unless the source is still to be fetched from a store.
+        Where nobody does, and the ladder is short, its opening is made when it is asked for.
         """
         makers = self._playback.makers
-        async with makers.urgency() if self._playback.is_awaited(asset_id) else contextlib.nullcontext():
+        awaited = self._playback.is_awaited(asset_id)
+        async with makers.urgency() if awaited else contextlib.nullcontext():
             snapshot = await self._db.read(queries.by_asset, organization_id, asset_id)
             view = present(snapshot)
             if view.complete or view.layout is None or not view.ready_tracks:
                 return False
+            if not awaited and view.ladder_s < _SHORT_LADDER_S:
+                return True
             fetching = asyncio.ensure_future(self._playback.source(snapshot, patient=True))
             await asyncio.wait([fetching], timeout=_AT_HAND_S)
             opening = asyncio.ensure_future(self._opened(view, fetching))

@@ -53,6 +53,12 @@ class Presentation:
         """Whether there are streams that a viewer can start."""
         return self.complete or (self.layout is not None and self.snapshot.asset.status in {"playable", "ready"})
 
+    @property
+    def ladder_s(self) -> float:
+        """The CPU seconds that the ladder is expected to take."""
+        nodes = self.snapshot.plan.nodes if self.snapshot.plan else ()
+        return sum(node.cost.cpu_s for node in nodes if node.stage == Encode.name)
+
     @cached_property
     def _stretches(self) -> Mapping[str, list[_Stretch]]:
         found: dict[str, list[_Stretch]] = {}
