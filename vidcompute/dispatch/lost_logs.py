@@ -21,13 +21,21 @@ _TIMEOUT_S = 2.0  # its task waits for it to be tried again
 
 
 def keeper(storage: Storage, folder: Path) -> KeepLog:
-    """What stores the lines that were heard under a key, unless a log is there. Never fails; `folder` is for a file."""
+    """What stores the lines that were heard, and why the attempt ended, under a key.
+
+    A log that the attempt stored itself stays; where it was killed after that, the reason is added. Never fails;
+    `folder` is for a file.
+    """
 
     async def keep(key: str, heard: Sequence[LiveLine], result: Finished) -> None:
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                if not await _is_there(storage, key):
-                    await _store(storage, key, folder, _text(heard, result))
+                own = await _own(storage, key)
+                if own is None:
+                    own = "".join(_line(line.at_ms, line.level, line.message) for line in heard)
+                elif result.outcome is not Outcome.LOST:
+                    return
+                await _store(storage, key, folder, own + _last_line(result))
         except (VidComputeError, OSError, TimeoutError) as error:
             log.warning("log_not_kept", logs_key=key, detail=str(error) or type(error).__name__)
 
@@ -47,14 +55,14 @@ def _end_of(attempt: Attempt) -> Finished:
     return Finished(attempt.id, Outcome.LOST, error_code=attempt.error_code, error_detail=attempt.error_detail)
 
 
-async def _is_there(storage: Storage, key: str) -> bool:
+async def _own(storage: Storage, key: str) -> str | None:
+    """The log that an attempt stored itself; None where it didn't come to that."""
     try:
-        await storage.stat(key)
+        return b"".join([piece async for piece in storage.read(key)]).decode("utf-8", "replace")
     except VidComputeError as error:
         if error.kind is Kind.NOT_FOUND:
-            return False
+            return None
         raise
-    return True
 
 
 async def _store(storage: Storage, key: str, folder: Path, text: str) -> None:
@@ -67,14 +75,13 @@ async def _store(storage: Storage, key: str, folder: Path, text: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def _text(heard: Sequence[LiveLine], result: Finished) -> str:
-    """In the form of the logs that attempts store themselves; its end is the last line."""
-    lines = [_line(line.at_ms, line.level, line.message) for line in heard]
+def _last_line(result: Finished) -> str:
     why = f"{result.error_code or result.outcome}: {result.error_detail or 'The attempt was ended.'}"
     now_ms = round(datetime.now(UTC).timestamp() * 1000)
-    return "".join([*lines, _line(now_ms, "error" if result.error_code else "info", why)])
+    return _line(now_ms, "error" if result.error_code else "info", why)
 
 
 def _line(at_ms: int, level: str, message: str) -> str:
+    """In the form of the logs that attempts store themselves."""
     stamp = datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return f"{stamp} {level} {' '.join(message.splitlines())}\n"

@@ -1,7 +1,7 @@
 """The log of an attempt that was killed is stored: what was heard of it up to its death."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +20,6 @@ from vidcompute.dispatch.lost_logs import KeepLog, keeper
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.attempt_wire import logs_key
 from vidcompute.ports.executor import AttemptSpec, Finished, LogLine, Outcome
-from vidcompute.ports.storage import ObjectInfo
 from vidcompute.services.jobs.live import LiveLine, ProgressHub
 
 LOST: dict[str, Any] = {"error_code": "attempt_lost", "error_detail": "Its process ended (status -9) and said nothing."}
@@ -83,7 +82,10 @@ async def test_what_was_heard_is_stored_before_the_task_is_tried_again(
     assert list(tmp_path.glob("*.log")) == []
 
 
-async def test_a_log_that_the_attempt_stored_itself_stays(db: Database, storage: FolderStorage, tmp_path: Path) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.LOST, Outcome.CANCELLED])
+async def test_a_log_that_the_attempt_stored_itself_stays_and_its_loss_is_told_at_its_end(
+    db: Database, storage: FolderStorage, tmp_path: Path, outcome: Outcome
+) -> None:
     executor = HandExecutor(behave=stuck, cpu=8.0)
     async with leading(db, executor, keeper(storage, tmp_path)):
         await db.write(toys.submit)
@@ -93,9 +95,13 @@ async def test_a_log_that_the_attempt_stored_itself_stays(db: Database, storage:
         own.write_text("its own\n")
         await storage.put(logs_key(spec), own)
         executor.tell(spec.attempt_id, 0.5, "heard")
-        executor.end(lost(spec))
+        executor.end(lost(spec, outcome))
         await executor.until(lambda: any(s.number == 2 for s in executor.started))
-        assert await read(storage, logs_key(spec)) == "its own\n"
+        first, *more = (await read(storage, logs_key(spec))).splitlines()
+    assert first == "its own"
+    assert [line.rpartition("attempt_lost: ")[2] for line in more] == (
+        [LOST["error_detail"]] if outcome is Outcome.LOST else []
+    )
 
 
 async def test_a_store_that_is_down_or_hangs_holds_up_no_task(
@@ -104,11 +110,11 @@ async def test_a_store_that_is_down_or_hangs_holds_up_no_task(
     monkeypatch.setattr("vidcompute.dispatch.lost_logs._TIMEOUT_S", 0.05)
 
     class Hanging(FolderStorage):
-        async def stat(self, key: str) -> ObjectInfo:
+        async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
             if executor.started[1].attempt_id not in key:
                 raise VidComputeError(Kind.UNAVAILABLE, "storage_failed", "No.")
             await asyncio.Event().wait()
-            raise AssertionError
+            yield b"never"
 
     executor = HandExecutor(behave=stuck, cpu=8.0)
     async with leading(db, executor, keeper(Hanging(tmp_path / "objects"), tmp_path)):

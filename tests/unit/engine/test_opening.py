@@ -17,7 +17,6 @@ from vidcompute.services import assets
 from vidcompute.services.playback import Opening, opening, queries
 from vidcompute.services.playback.service import Playback
 
-
 NOBODY = cast(Playback, SimpleNamespace(makers=None, source=None, is_awaited=lambda asset_id: False))
 
 
