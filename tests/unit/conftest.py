@@ -1,12 +1,23 @@
 """What the tests of units share."""
 
+import os
 import shutil
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from vidcompute.db.engine import Database
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _unhurried() -> Iterator[None]:
+    """What these tests write outlives none of them, so none waits until it is on the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _fd: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +34,12 @@ def fresh_database(_migrated: Path) -> Callable[[Path], Database]:
 
     def fresh(folder: Path) -> Database:
         path = shutil.copyfile(_migrated, folder / "test.db")
-        return Database.open(f"sqlite:///{path}")
+        database = Database.open(f"sqlite:///{path}")
+        event.listen(database._dialect.writer, "checkout", _unsynchronized)
+        return database
 
     return fresh
+
+
+def _unsynchronized(connection: sqlite3.Connection, *_: object) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
