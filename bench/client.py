@@ -149,8 +149,9 @@ class Client:
             time.sleep(every_s)
 
     def delete_asset(self, asset_id: str) -> None:
-        """Remove an asset with its job and all that was made of it."""
+        """Remove an asset with its job and all that was made of it, for good."""
         self.json(f"/api/v1/assets/{asset_id}", method="DELETE", status=204)
+        self.json("/api/v1/cleanup", method="POST")
 
 
 def _part(boundary: str, name: str, content_type: str) -> bytes:

@@ -122,7 +122,7 @@ def platform(folder: Path, **settings: str) -> Iterator[Platform]:
         data_dir = Path(name) / "data"
         data_dir.mkdir()
         environment = {n: v for n, v in os.environ.items() if not n.startswith("VIDCOMPUTE_")}
-        wanted = {"port": "0", "data_dir": str(data_dir), "log_level": "warning", **settings}
+        wanted = {"port": "0", "data_dir": str(data_dir), "log_level": "warning", "undo_s": "0", **settings}
         environment |= {f"VIDCOMPUTE_{n.upper()}": v for n, v in wanted.items()}
         log_path = folder / "platform.log"
         with log_path.open("ab") as log:

@@ -72,12 +72,16 @@ async def test_reads_cannot_write(db: Database) -> None:
         await db.read(add_organization, "a")
 
 
-async def test_the_database_is_durable_and_strict(db: Database) -> None:
+async def test_the_database_is_durable_and_strict(tmp_path: Path) -> None:
     def pragmas(conn: Connection) -> list[object]:
         wanted = ("journal_mode", "synchronous", "foreign_keys")
         return [conn.exec_driver_sql(f"PRAGMA {name}").scalar() for name in wanted]
 
-    assert await db.write(pragmas) == ["wal", 2, 1]
+    database = Database.open(f"sqlite:///{tmp_path / 'durable.db'}")
+    try:
+        assert await database.write(pragmas) == ["wal", 2, 1]
+    finally:
+        await database.close()
 
 
 async def test_events_come_in_order_by_subject_and_from_a_number_on(db: Database) -> None:
