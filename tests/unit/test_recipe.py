@@ -97,10 +97,18 @@ def test_progressive_files_alone_need_one_rung() -> None:
     assert "package" not in ids(result)
 
 
-def test_a_lone_chunk_gets_all_cores() -> None:
-    result = made(source_facts(video_facts(frames=150)), cores=4)
+def test_a_lone_chunk_gets_all_cores_unless_it_is_short() -> None:
+    result = made(source_facts(video_facts(frames=150, codec="hevc")), cores=4)
     assert result.node("encode/0").options["threads"] == 4
+    assert made(source_facts(video_facts(frames=60)), cores=4).node("encode/0").options["threads"] == 1
     assert made(source_facts(video_facts(frames=18_000))).node("encode/0").options["threads"] == 1
+
+
+@pytest.mark.parametrize(("frames", "threads"), [(150, 1), (18_000, 2)])
+def test_frames_of_short_sources_are_taken_by_one_thread(frames: int, threads: int) -> None:
+    result = made(source_facts(video_facts(frames=frames)), outputs=["frames"])
+    assert result.node("frames/0").options["threads"] == threads
+    assert result.node("frames/0").needs.cpu == threads
 
 
 @pytest.mark.parametrize(

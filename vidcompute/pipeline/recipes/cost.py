@@ -15,6 +15,10 @@ _TONE_MAP_S = 0.0135
 _AUDIO_ENCODE_S = 1 / 39  # per second of sound
 _COPY_S = 1 / 900
 
+SHORT_S = 3.0
+"""CPU seconds below which work gets one thread, and is not raced: many at a time are done sooner so, and one is soon
+done in any case."""
+
 
 def video(facts: VideoFacts, rungs: tuple[Rung, ...], by: tuple[str, ...], frames: float, threads: int) -> Cost:
     """One decode and its encodes; what is done in hardware costs the CPU nothing but the frames' way there."""

@@ -122,6 +122,8 @@ def _video(
     # One thread an encoder costs the least where there are chunks for all cores; a lone chunk gets all of a node's.
     threads = 1 if len(parts) >= capacity.cores else -(-capacity.cores // len(parts))
     threads = min(threads, capacity.widest or threads)
+    if cost.video(video, made.encoded, choice.by, float(line.duration * line.frame_rate), 1).cpu_s < cost.SHORT_S:
+        threads = 1
     if choice.uses_hardware:  # what is left to do in software is little: the node's other cores are for others
         threads = min(threads, _THREADS_BESIDE_HARDWARE)
     for chunk in parts:
@@ -157,8 +159,10 @@ def _output(job: _Job, number: int, output: Any) -> list[PlanNode]:
 def _frames(facts: SourceFacts, number: int, output: Frames) -> PlanNode:
     if facts.video is None:
         raise refused("frames_without_picture", "Frames were asked for, but the source has no picture.")
-    stage = FramesStage(**output.model_dump(mode="json", exclude={"type"}))
-    return PlanNode.of(f"frames/{number}", stage, _IMAGES, cost.decode(facts.video, share=0.6))
+    price = cost.decode(facts.video, share=0.6)
+    threads = 1 if price.cpu_s < cost.SHORT_S else 2
+    stage = FramesStage(**output.model_dump(mode="json", exclude={"type"}), threads=threads)
+    return PlanNode.of(f"frames/{number}", stage, _IMAGES, price)
 
 
 def _package(job: _Job) -> PlanNode:

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 ZIP_NAME = "frames.zip"
 LIST_NAME = "frames.json"
-_THREADS = 2
 _FINEST = 1_000_000  # rates and times are taken as the fractions that people mean by their decimals
 
 
 @dataclass(frozen=True)
 class Frames:
-    """Options: those of the output `frames` in pipeline/spec.py; `threshold` is that of scene cuts."""
+    """Options: those of the output `frames` in pipeline/spec.py; `threshold` is that of scene cuts.
+
+    `threads` decode, and as many make pictures of what they decoded.
+    """
 
     pick: str = FramePick.RATE.value
     every: int = 1
@@ -33,13 +35,14 @@ class Frames:
     format: str = "jpeg"
     quality: int = 85
     threshold: float = 0.9
+    threads: int = 2
 
     name: ClassVar[str] = "frames"
     version: ClassVar[int] = 1
 
     def needs(self) -> Needs:
         """Decoding beside encoding."""
-        return Needs(cpu=_THREADS, memory_bytes=1024 * 2**20)
+        return Needs(cpu=self.threads, memory_bytes=1024 * 2**20)
 
     def run(self, work: Work) -> dict[str, Any]:
         """Writes frames.zip and frames.json.
@@ -51,7 +54,7 @@ class Frames:
         from vidcompute.media.decode import VideoReader
 
         source = from_json(dict(work.facts("probe")[0]))
-        with VideoReader(work.path("source"), source, threads=_THREADS) as reader:
+        with VideoReader(work.path("source"), source, threads=self.threads) as reader:
             index = reader.index()
             if not index.shown:
                 raise frames.nothing_decoded()
@@ -62,7 +65,7 @@ class Frames:
             still = frames.Still(self.format, self.quality, shape)
             archive = frames.FrameArchive(work.output / ZIP_NAME, still, frames.describe(source, reader.video))
             renderer = images.Renderer(reader.video, shape)
-            for pts, data in frames.encoded(reader.decode(index.runs(wanted)), renderer, still, _THREADS):
+            for pts, data in frames.encoded(reader.decode(index.runs(wanted)), renderer, still, self.threads):
                 time_ms = reader.time_ms(pts)
                 archive.add(index.number(pts), time_ms, pts, data)
                 self._report(work, archive.count, len(wanted), time_ms)
@@ -113,7 +116,7 @@ class Frames:
         def report(seen: int) -> None:
             work.progress(self._looking_share() * min(1.0, seen / total))
 
-        with VideoReader(work.path("source"), source, threads=_THREADS, light=True) as reader:
+        with VideoReader(work.path("source"), source, threads=self.threads, light=True) as reader:
             return frames.scene_starts(reader, index, within, self.threshold, report)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from vidcompute.db.engine import Database
 from vidcompute.db.outbox import Event, all_since, last_seq
 from vidcompute.errors import VidComputeError
+from vidcompute.pipeline.recipes.cost import SHORT_S
 from vidcompute.services import assets
 from vidcompute.services.playback import queries
 from vidcompute.services.playback.presentation import Presentation
@@ -18,7 +19,6 @@ _log = logging.getLogger(__name__)
 _DISCARD_AFTER_S = 60.0  # those who watch have the playlists of the fast rung for a while yet
 _AT_ONCE = 2
 _AT_HAND_S = 0.1
-_SHORT_LADDER_S = 4.0  # an opening costs nearly half of such a ladder, and comes hardly sooner
 
 
 class Opening:
@@ -94,7 +94,7 @@ class Opening:
             view = present(snapshot)
             if view.complete or view.layout is None or not view.ready_tracks:
                 return False
-            if not awaited and view.ladder_s < _SHORT_LADDER_S:
+            if not awaited and view.ladder_s < SHORT_S:
                 return True
             fetching = asyncio.ensure_future(self._playback.source(snapshot, patient=True))
             await asyncio.wait([fetching], timeout=_AT_HAND_S)
