@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from vidcompute.wiring.migrating import Mover
     from vidcompute.wiring.sharing import Shared
     from vidcompute.wiring.tracing import Traces
+    from vidcompute.wiring.uploading import Bucket
 
 _DRAIN_S = 5  # for open HTTP requests at shutdown
 
@@ -58,6 +59,7 @@ class Platform:
     settings: "Settings"
     db: "Database"
     storage: "SwitchedStorage"
+    bucket: "Bucket"
     follower: "Follower"
     executor: "Executor"
     interactive: "LocalExecutor"
@@ -104,7 +106,10 @@ async def build(settings: "Settings", url: str) -> Platform:
     traces = tracing.traces(settings, version())
     plans = planner(settings, ffmpeg.build_id(program))
     base_url = settings.base_url.rstrip("/") if settings.base_url else url
-    dispatcher = dispatching.dispatcher(settings, db, executor, plans, hub=hub, storage=storage, base_url=base_url)
+    bucket = uploading.Bucket(storage)
+    dispatcher = dispatching.dispatcher(
+        settings, db, executor, plans, hub=hub, storage=storage, bucket=bucket, base_url=base_url
+    )
     closing = asyncio.Event()
     deps = Deps(
         db=db,
@@ -124,14 +129,14 @@ async def build(settings: "Settings", url: str) -> Platform:
         closing=closing,
         checks={"dispatcher": dispatcher.trouble, "storage": storages.readiness(storage)},
         lesser_checks=both.checks,
-        direct=lambda: uploading.direct(storage),
+        direct=bucket,
         dispatch_state=dispatcher.state,
     )
     seen = viewing.viewing(settings, db, storage, (executor, interactive), rates=both.rates, base_url=base_url)
     opening = Opening(db, seen.playback, lambda: dispatcher.leads)
     app = create_app(deps, viewing=seen, traced=traces.traced if traces else None)
-    parts = (storage, follower, executor, interactive, dispatcher, hub, seen, opening, app, closing, both, traces)
-    return Platform(settings, db, *parts)
+    parts = (follower, executor, interactive, dispatcher, hub, seen, opening, app, closing, both, traces)
+    return Platform(settings, db, storage, bucket, *parts)
 
 
 async def _opened(local: "LocalExecutor") -> "LocalExecutor":
@@ -220,6 +225,7 @@ async def serve(settings: "Settings", on_ready: Callable[[str], None] | None = N
             await telling.aclose()
             await platform.shared.close()
             await platform.interactive.close(0)
+            await platform.bucket.close()
             await platform.follower.end()
             await platform.db.close()
             _log().info("server_stopped")

@@ -5,7 +5,7 @@ import os
 import resource
 import time
 import tracemalloc
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from tests.fixtures.waiting import wait_until
 from vidcompute.adapters.object_uploads import UploadsInParts
 from vidcompute.adapters.storage_object import ObjectPlace, ObjectStorage
 from vidcompute.errors import Kind, VidComputeError
+from vidcompute.ports.storage import FilePiece
 from vidcompute.settings import Settings
 from vidcompute.wiring.storage import begin, readiness
 
@@ -216,10 +217,13 @@ async def test_uploads_that_nobody_finished_are_ended(
 
     swift_server.ask("POST", bucket, "pre/orgs/a", uploads="")
     swift_server.ask("POST", bucket, "other/orgs/b", uploads="")
-    uploads = UploadsInParts(s3.place, KEYS)
-    assert await uploads.end(datetime.now(UTC) - timedelta(hours=1)) == 0
-    assert unfinished() == 2
-    assert await uploads.end(datetime.now(UTC) + timedelta(hours=1)) == 1
+    async with UploadsInParts(s3.place, KEYS) as uploads:
+        name, later = await uploads.begin("orgs/c"), datetime.now(UTC) + timedelta(hours=1)
+        assert await uploads.end(datetime.now(UTC) - timedelta(hours=1)) == 0
+        assert unfinished() == 3
+        assert await uploads.end(later, but={name}) == 1  # one that is under way still, however old
+        assert unfinished() == 2
+        assert await uploads.end(later) == 1
     assert unfinished() == 1  # what is not below our prefix is not ours
     await put(s3, tmp_path, "k", b"bytes")
     assert await content(s3, "k") == b"bytes"
@@ -229,34 +233,52 @@ async def test_google_keeps_no_unfinished_uploads_either(gcs: ObjectStorage, goo
     bucket = gcs.place.bucket
     for name, key in (("mine", "pre/orgs/a"), ("another", "other/orgs/b")):
         google_server.begin_upload(bucket, key, name)
-    uploads = UploadsInParts(gcs.place, {})
-    assert await uploads.end(datetime.now(UTC) - timedelta(hours=1)) == 0
-    assert await uploads.end(datetime.now(UTC) + timedelta(hours=1)) == 1
+    later = datetime.now(UTC) + timedelta(hours=1)
+    async with UploadsInParts(gcs.place, {}) as uploads:
+        assert await uploads.end(datetime.now(UTC) - timedelta(hours=1)) == 0
+        assert await uploads.end(later) == 1
     assert google_server.unfinished(bucket) == ["another"]
-    roles = UploadsInParts(replace(gcs.place, service_account=None), {})
-    assert await roles.end(datetime.now(UTC) + timedelta(hours=1)) == 0
+    async with UploadsInParts(replace(gcs.place, service_account=None), {}) as of_a_role:
+        assert await of_a_role.end(later) == 0
 
 
-async def test_senders_bring_parts_straight_to_the_store(store: ObjectStorage) -> None:
-    bucket = UploadsInParts(store.place, store.credentials())
+@pytest.fixture
+async def parts(store: ObjectStorage) -> AsyncIterator[UploadsInParts]:
+    async with UploadsInParts(store.place, store.credentials()) as made:
+        yield made
+
+
+async def test_senders_bring_parts_straight_to_the_store(store: ObjectStorage, parts: UploadsInParts) -> None:
     data = os.urandom(6 * 2**20)
     first, last = data[: 5 * 2**20], data[5 * 2**20 :]
-    name = await bucket.begin("orgs/a/direct/film")
-    assert await bucket.stored("orgs/a/direct/film", name) == []
+    name = await parts.begin("orgs/a/direct/film")
+    assert await parts.stored("orgs/a/direct/film", name) == []
     for number, part in ((2, last), (1, first), (1, first)):  # in any order, and again
-        url = bucket.part_url("orgs/a/direct/film", name, number, 60)
+        url = parts.part_url("orgs/a/direct/film", name, number, 60)
         assert httpx2.put(url, content=part, timeout=30, trust_env=False).status_code == 200
         assert httpx2.put(url.replace("orgs/a", "orgs/b"), content=part, timeout=30, trust_env=False).is_client_error
-    parts = await bucket.stored("orgs/a/direct/film", name)
-    assert [(part.number, part.size_bytes) for part in parts] == [(1, len(first)), (2, len(last))]
-    await bucket.complete("orgs/a/direct/film", name, parts)
+    found = await parts.stored("orgs/a/direct/film", name)
+    assert [(part.number, part.size_bytes) for part in found] == [(1, len(first)), (2, len(last))]
+    await parts.complete("orgs/a/direct/film", name, found)
     assert await content(store, "orgs/a/direct/film") == data
-    other = await bucket.begin("orgs/a/direct/other")
-    await bucket.abort("orgs/a/direct/other", other)
-    await bucket.abort("orgs/a/direct/other", other)
-    assert await bucket.stored("orgs/a/direct/other", other) == []
+    other = await parts.begin("orgs/a/direct/other")
+    await parts.abort("orgs/a/direct/other", other)
+    await parts.abort("orgs/a/direct/other", other)
+    assert await parts.stored("orgs/a/direct/other", other) == []
     with pytest.raises(VidComputeError, match="object_not_found"):
         await store.stat("orgs/a/direct/other")
+
+
+async def test_we_bring_parts_of_a_file(store: ObjectStorage, parts: UploadsInParts, tmp_path: Path) -> None:
+    file = tmp_path / "film"
+    file.write_bytes(data := os.urandom(12 * 2**20))
+    name, size_bytes = await parts.begin("film"), 6 * 2**20
+    brought = [await parts.bring("film", name, n + 1, FilePiece(file, n * size_bytes, size_bytes)) for n in (1, 0)]
+    assert sorted(brought, key=lambda part: part.number) == await parts.stored("film", name)
+    await parts.complete("film", name, brought[::-1])
+    assert await content(store, "film") == data
+    with pytest.raises(VidComputeError, match="object_not_found"):
+        await parts.bring("film", name, 1, FilePiece(file, 0, size_bytes))
 
 
 async def test_a_download_is_called_as_the_address_says(store: ObjectStorage, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.fixtures.cutting import CuttingWay, cutting_way
 from tests.fixtures.platform import Server
+from tests.fixtures.swift import SwiftServer
 from tests.fixtures.tus_clients import WITH
 
 HEAD = b"\x00\x00\x00\x20ftypisom"
@@ -92,6 +93,29 @@ def test_uploads_survive_a_hundred_kills(client: str, tmp_path: Path, way: Cutti
         folder = tmp_path / str(number)
         folder.mkdir()
         live_through(client, folder, way, kills_of(chance, 4), chance)
+
+
+@pytest.mark.parametrize("client", sorted(WITH))
+def test_an_upload_to_a_bucket_survives_kills_of_the_server_at_any_byte(
+    client: str, tmp_path: Path, way: CuttingWay, swift_server: SwiftServer, swift_bucket: str
+) -> None:
+    """Its parts are in the bucket while it comes."""
+    chance, url = random.Random(client), f"s3://{swift_bucket}/library"
+    file = media(tmp_path / "clip.mp4", chance.randrange(2**32), 2 * SIZE_BYTES)
+    server = Server(tmp_path / "data", swift_server.settings(url))
+    server.data_dir.mkdir()
+    server.start()
+    try:
+        kills = [chance.randrange(SIZE_BYTES * 3 // 4), chance.randrange(SIZE_BYTES)]
+        address = upload_over_kills(server, way, client, file, kills, chance.choice([None, 700_001]))
+        with server.client() as http:
+            assert http.get("/api/v1/uploads/" + address.rpartition("/")[2]).json()["status"] == "completed"
+    finally:
+        server.kill()
+    (key,) = swift_server.keys(url)
+    assert swift_server.ask("GET", swift_bucket, key).content == file.read_bytes()
+    assert "<UploadId>" not in swift_server.ask("GET", swift_bucket, uploads="").text
+    assert not list((server.data_dir / ".uploads").iterdir())
 
 
 def live_through(client: str, folder: Path, way: CuttingWay, kills: list[int], chance: random.Random) -> None:

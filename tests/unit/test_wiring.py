@@ -9,10 +9,16 @@ from pydantic import SecretStr
 
 from vidcompute.adapters.fanout_memory import MemoryFanout
 from vidcompute.adapters.rates_memory import MemoryRates
+from vidcompute.adapters.storage_cached import CachedStorage
+from vidcompute.adapters.storage_folder import FolderStorage
+from vidcompute.adapters.storage_moving import MovingStorage
+from vidcompute.adapters.storage_object import ObjectPlace, ObjectStorage
+from vidcompute.adapters.storage_switched import SwitchedStorage
 from vidcompute.dispatch.timers import Timer
 from vidcompute.errors import VidComputeError
+from vidcompute.ports.storage import DirectUploads, ScannableStorage
 from vidcompute.settings import Settings, StageTerms
-from vidcompute.wiring import identity, retention, sharing, stages, tracing
+from vidcompute.wiring import identity, retention, sharing, stages, tracing, uploading
 
 
 async def test_alone_a_server_shares_with_nobody(tmp_path: Path) -> None:
@@ -50,6 +56,33 @@ def test_a_provider_needs_what_belongs_to_it(tmp_path: Path, said: dict[str, Any
     assert identity.sign_on(Settings(data_dir=tmp_path)) is None
     with pytest.raises(VidComputeError, match=f"settings_invalid: .*{wrong}"):
         identity.sign_on(Settings(data_dir=tmp_path, **said))
+
+
+async def test_all_uploads_in_parts_share_the_bucket_that_is_in_force(tmp_path: Path) -> None:
+    keys = {"access_key_id": "a", "secret_access_key": "b"}
+    old, new = (
+        CachedStorage(ObjectStorage(ObjectPlace("s3", name, endpoint="http://x"), lambda: keys), tmp_path / name, 1)
+        for name in ("old", "new")
+    )
+    tops: list[ScannableStorage] = [old, MovingStorage(new, old), new, FolderStorage(tmp_path / "folder")]
+    storage = SwitchedStorage(lambda: tops[0])
+    bucket = uploading.Bucket(storage)
+    first = bucket()
+    assert first is not None
+    assert bucket() is first
+
+    async def next_one() -> DirectUploads | None:
+        del tops[0]
+        await storage.switch()
+        return bucket()
+
+    second = await next_one()
+    assert second is not None
+    assert second is not first  # a library on its way to another bucket: what is new goes there
+    assert "/new/" in second.part_url("k", "name", 1, 60)
+    assert await next_one() is second
+    assert await next_one() is None
+    await bucket.close()
 
 
 def test_times_of_clean_ups_that_are_none_are_refused(tmp_path: Path) -> None:

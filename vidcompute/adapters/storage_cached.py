@@ -149,6 +149,18 @@ class CachedStorage:
         await asyncio.to_thread(self._adopt, info, source)
         return info
 
+    async def keep(self, key: str, source: Path) -> None:
+        """Have the bytes of an object that is in the store already; the file becomes the cache's.
+
+        Raises `object_not_found`, and `storage_corrupted` where the store's has another size.
+        """
+        info = await self.remote.stat(key)
+        size_bytes = source.stat().st_size
+        if info.size_bytes != size_bytes:
+            detail = f"{key} has {info.size_bytes} bytes in the store instead of {size_bytes}."
+            raise VidComputeError(Kind.UNAVAILABLE, "storage_corrupted", detail)
+        await asyncio.to_thread(self._adopt, info, source)
+
     async def put_tree(self, prefix: str, source: Path) -> builtins.list[ObjectInfo]:
         """See `Storage.put_tree`; the files become the cache's."""
         infos = await self.remote.put_tree(prefix, source)

@@ -7,7 +7,6 @@ read whole with what was stored. The client has threads of its own: it is made o
 import asyncio
 import builtins
 import secrets
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from vidcompute.adapters.object_digest import Sum, file_sum, plain_etag
-from vidcompute.adapters.object_errors import corrupted, is_corrupted, is_down, translated
+from vidcompute.adapters.object_errors import corrupted, is_corrupted, translated
+from vidcompute.adapters.object_patience import LONGEST_WAIT_S, tried
 from vidcompute.adapters.object_reading import Reading
 from vidcompute.adapters.object_signing import address_of, signer_of
 from vidcompute.adapters.signed_urls import presigned
@@ -34,7 +34,6 @@ _PARTS_AT_ONCE = 4
 _FILES_AT_ONCE = 8
 _PAGE_OBJECTS = 1000  # what one deletion takes, too
 _CONNECT_S, _REQUEST_S = 5, 300
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 3.0
 _READS = 3  # of an object whose bytes came out wrong
 _DIGEST = "sha256"
 _KEPT = "public, max-age=31536000, immutable"
@@ -102,7 +101,7 @@ def _open(place: ObjectPlace, credentials: Mapping[str, str]) -> "S3Store | GCSS
         "timeout": timedelta(seconds=_REQUEST_S),
         "allow_http": (place.endpoint or "").startswith("http://"),
     }
-    retries: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=_LONGEST_WAIT_S)}  # the rest is ours
+    retries: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=LONGEST_WAIT_S)}  # the rest is ours
     make: Any = S3Store if place.vendor == "s3" else GCSStore
     try:
         store: S3Store | GCSStore = make(
@@ -143,17 +142,7 @@ class ObjectStorage:
 
     async def tried(self, key: str, call: Callable[[], Awaitable[T]]) -> T:
         """What `call` gives, tried again while the store is down, for as long as patience lasts."""
-        deadline_s = time.monotonic() + self.place.patience_s
-        wait_s = _FIRST_WAIT_S
-        while True:
-            try:
-                return await call()
-            except Exception as error:  # the vendor's errors have no common class, and become ours here
-                ours = translated(key, self.place.url, error)
-                if not is_down(ours) or time.monotonic() + wait_s > deadline_s:
-                    raise ours from error
-            await asyncio.sleep(wait_s)
-            wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
+        return await tried(key, self.place.url, self.place.patience_s, call)
 
     # -- writing ---------------------------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ class Deps:
     file system of the storage where that is a folder. `base_url` begins every URL that is given out, with no slash at
     its end. `rates` count tries, `policy` says how people come in, `sign_on` at whose provider, if at any. `closing` is
     set when the server shuts down: streams of events then end. `checks` are asked by `/ready`, by name; `lesser_checks`
-    are of what it can do without. `direct` gives the store that senders may bring parts to themselves, where it is one;
+    are of what it can do without. `direct` gives the store that uploads go to in parts, where it is one;
     `dispatch_state` is asked by `/metrics`.
     """
 

@@ -10,7 +10,7 @@ from vidcompute.api.auth import Caller
 from vidcompute.api.body import parse, read_limited
 from vidcompute.api.declared import UploadId, problems
 from vidcompute.api.deps import Deps, Given
-from vidcompute.errors import VidComputeError, invalid
+from vidcompute.errors import invalid
 from vidcompute.ports.storage import DirectUploads
 from vidcompute.services import uploads
 from vidcompute.services.accounts import Principal
@@ -86,14 +86,3 @@ async def complete_upload(upload_id: UploadId, caller: Caller, deps: Given) -> s
     upload = await deps.db.read(uploads.get, caller.organization_id, upload_id)
     ended = await uploads.finish(deps.db, store_of(deps), deps.storage, upload)
     return schemas.view(ended, deps.base_url)
-
-
-async def abandon(deps: Deps, upload: Upload) -> None:
-    """Leave nothing in the store of one that its sender gave up; what the store can't do now is collected later."""
-    store = deps.direct()
-    if store is None:
-        return
-    try:
-        await uploads.abandon(store, deps.storage, upload)
-    except VidComputeError:
-        return

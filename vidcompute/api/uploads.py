@@ -247,11 +247,7 @@ async def put_upload(
 )
 async def delete_upload(request: Request, upload_id: UploadId, caller: Caller, deps: Given) -> Response:
     """End an upload that is not complete, whoever writes to it."""
-    upload = await _own(caller, deps, upload_id)
-    answer = await intake.delete(request, upload)
-    if upload.direct is not None:
-        await direct_uploads.abandon(deps, upload)
-    return answer
+    return await intake.delete(request, await _own(caller, deps, upload_id))
 
 
 @router.post(

@@ -140,7 +140,8 @@ uploads = Table(
     Column("metadata", Text, nullable=False),  # Upload-Metadata as it was sent, to be given back
     Column("concat", Text),  # Upload-Concat of a final one, to be given back
     Column("job", Document),  # options of the job that begins with the last byte; none where none is wanted
-    Column("direct", Document),  # of one whose parts go straight to the store: where to, and whether all are there
+    Column("direct", Document),  # of one that goes to the store in parts: where to, by whom, whether all are there
+    Column("holder", String(40)),  # the folder that has its bytes while they come through a server
     Column("token_digest", String(64), unique=True),  # SHA-256 of the token in its one-time address
     Column("origin", String(300)),  # the only one whose pages may use that address
     Column("source_id", String(40)),  # no foreign keys: what it became may be deleted
@@ -171,6 +172,7 @@ upload_parts = Table(
     Column("upload_id", ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True),  # of a whole part of the tree digest, from 0
     Column("sha256", String(64), nullable=False),
+    Column("etag", String(200)),  # of the part of the object store that ends here, where we have brought it
 )
 
 assets = Table(

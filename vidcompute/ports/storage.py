@@ -80,8 +80,20 @@ class StoredPart:
     etag: str
 
 
+@dataclass(frozen=True)
+class FilePiece:
+    """`size_bytes` of a local file, from `start` on."""
+
+    path: Path
+    start: int
+    size_bytes: int
+
+
 class DirectUploads(Protocol):
-    """Uploads whose parts senders bring to the store themselves, by a URL for each. Down is kind unavailable."""
+    """Uploads in parts: senders bring them to the store themselves, by a URL for each, or we do. Down is unavailable.
+
+    Of those that we bring, a kind of not_found says that the store knows of no such upload (any more).
+    """
 
     async def begin(self, key: str) -> str:
         """Begin an upload of this key; the store's name for it."""
@@ -91,12 +103,23 @@ class DirectUploads(Protocol):
         """Where whoever has it puts the bytes of a part until then."""
         ...
 
+    async def bring(self, key: str, name: str, number: int, piece: FilePiece) -> StoredPart:
+        """Bring a part ourselves, compared with what came; one that is brought again is replaced."""
+        ...
+
     async def stored(self, key: str, name: str) -> list[StoredPart]:
         """The parts that are there, in order; none where there is no such upload any more."""
         ...
 
     async def complete(self, key: str, name: str, parts: Sequence[StoredPart]) -> None:
         """Make the object of these parts; fine where that was done before."""
+        ...
+
+    async def keep(self, key: str, file: Path) -> None:
+        """Have a file with the bytes of an object that was made of parts, for readers on this machine; it may be moved.
+
+        Raises `object_not_found` where there is no such object, and `storage_corrupted` where it has another size.
+        """
         ...
 
     async def abort(self, key: str, name: str) -> None:

@@ -31,6 +31,7 @@ def dispatcher(
     *,
     hub: ProgressHub,
     storage: SwitchedStorage,
+    bucket: uploading.Bucket,
     base_url: str,
 ) -> Dispatcher:
     """One that is not at work yet; links in mails lead to `base_url`."""
@@ -48,7 +49,7 @@ def dispatcher(
         ),
         discard=storage.delete_prefix,
         keep_log=keeper(storage, settings.data_dir),
-        timers=_timers(settings, db, storage, base_url),
+        timers=[*_timers(settings, db, storage, base_url), _of_uploads(settings, db, storage, bucket)],
         beside={**outgoing.beside(settings, db, base_url), "arrivals": Arrivals(db, storage).run},
     )
 
@@ -66,10 +67,14 @@ def _timers(settings: Settings, db: Database, storage: SwitchedStorage, base_url
         Timer("signing-key", _MONTHLY, _change_signing_key),
         Timer("audit", _HOURLY, lambda conn: audit.prune(conn, outbox.now_ms() - audited_ms)),
         Timer("usage", _HOURLY, _meter),
-        Timer("uploads", _OFTEN, errand=lambda: uploads.sweep(db, uploading.policy(settings).folder, kept_ms=kept_ms)),
         Timer("storage", _HOURLY, errand=lambda: collect(settings, db, storage)),
         *retention.timers(settings, db, storage, base_url),
     ]
+
+
+def _of_uploads(settings: Settings, db: Database, storage: SwitchedStorage, bucket: uploading.Bucket) -> Timer:
+    folder, kept_ms = uploading.policy(settings).folder, settings.event_retention_s * 1000
+    return Timer("uploads", _OFTEN, errand=lambda: uploads.sweep(db, storage, folder, kept_ms=kept_ms, bucket=bucket()))
 
 
 def _meter(conn: Connection) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vidcompute import logs
 from vidcompute.adapters.storage_object import ObjectStorage
-from vidcompute.services import housekeeping
+from vidcompute.services import housekeeping, uploads
 from vidcompute.wiring import storage as storages
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ async def collect(settings: "Settings", db: "Database", storage: "SwitchedStorag
         if isinstance(part, ObjectStorage):
             from vidcompute.adapters.object_uploads import UploadsInParts  # with an HTTP client, which few servers need
 
-            ended += await UploadsInParts(part.place, part.credentials()).end(before)
+            under_way = await db.read(uploads.names_in_store)
+            async with UploadsInParts(part.place, part.credentials()) as bucket:
+                ended += await bucket.end(before, but=under_way)
     collected = await housekeeping.collect(db, storage, before_ms=int(before.timestamp() * 1000))
     log.info("storage_collected", seen=collected.seen, removed=collected.removed, uploads_ended=ended)
     return collected.removed + ended

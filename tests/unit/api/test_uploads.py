@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy import func, select, update
 from tests.unit.api.conftest import MP4, Platform
 from vidcompute.api.app import create_app
 from vidcompute.db import outbox, schema
+from vidcompute.errors import VidComputeError
 from vidcompute.ids import LOCAL_ORGANIZATION
 from vidcompute.media.digest import TreeDigest
 from vidcompute.services import uploads
@@ -296,11 +298,11 @@ async def test_an_upload_that_was_given_up_or_took_too_long_leaves_nothing(
         assert (answer.status_code, answer.json()["code"]) == (410, code)
         assert (await client.head(address, headers=TUS)).status_code == 410
     folder = platform.deps.uploading.folder
-    assert await uploads.sweep(db, folder, kept_ms=3_600_000) == 1
+    assert await uploads.sweep(db, platform.storage, folder, kept_ms=3_600_000) == 1
     assert kept(platform) == []
     assert (await client.get(late)).json()["status"] == "expired"
     assert await told(platform) == ["upload.created"] * 2 + ["upload.cancelled", "upload.expired"]
-    assert await uploads.sweep(db, folder, kept_ms=-1000) == 2
+    assert await uploads.sweep(db, platform.storage, folder, kept_ms=-1000) == 2
     assert (await client.get(UPLOADS)).json()["items"] == []
 
 
@@ -429,3 +431,23 @@ async def test_another_process_on_the_same_data_goes_on(client: httpx2.AsyncClie
     async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as other:
         assert (await patch(other, address, 5, MP4[5:])).status_code == 204
     assert await offset_of(client, address) == str(len(MP4))
+
+
+async def test_what_lies_in_another_folder_is_not_what_came(platform: Platform, tmp_path: Path) -> None:
+    """A server that shares the database alone, and has bytes of a sender who was not taken."""
+    db, policy = platform.deps.db, platform.deps.uploading
+    here, other = (
+        uploads.Intake(db, platform.storage, replace(policy, folder=tmp_path / name)) for name in ("here", "other")
+    )
+    upload = await here.create(LOCAL_ORGANIZATION, uploads.NewUpload(size_bytes=len(MP4), job=None))
+
+    async def body(data: bytes) -> AsyncIterator[bytes]:
+        yield data
+
+    upload = await here.take(upload, uploads.Piece(0), body(MP4[:100]))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / upload.id).write_bytes(b"?" * 200)
+    with pytest.raises(VidComputeError, match="upload_lost"):
+        await other.take(upload, uploads.Piece(100), body(MP4[100:]))
+    assert (await here.take(upload, uploads.Piece(100), body(MP4[100:]))).status == "completed"
+    assert [path.read_bytes() for path in kept(platform)] == [MP4]

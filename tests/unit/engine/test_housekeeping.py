@@ -11,8 +11,9 @@ from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.db.engine import Database
 from vidcompute.ids import created_ms, new_id
 from vidcompute.ports.executor import AttemptSpec
-from vidcompute.services import jobs
+from vidcompute.services import jobs, uploads
 from vidcompute.services.housekeeping import collect
+from vidcompute.services.uploads import Direct, NewUpload, moves
 
 LATER_MS = 2**48 - 1  # by then everything is old
 ORG = toys.ORG
@@ -105,6 +106,21 @@ async def test_a_source_within_an_artifact_keeps_it(db: Database, storage: Folde
     key = await put(storage, tmp_path, f"{fetched.output_prefix}/source")
     await collect(db, storage, before_ms=LATER_MS)
     assert await keys(storage) == {key}
+
+
+async def test_what_an_upload_under_way_has_become_stays(db: Database, storage: FolderStorage, tmp_path: Path) -> None:
+    """Until it ends: its parts have been joined, and are to be read."""
+    direct = Direct(f"orgs/{ORG}/direct/{new_id('obj')}", "parts", 16 * 2**20, arrived=True)
+    new = NewUpload(size_bytes=60, job=None, direct=direct)
+    upload = await db.write(moves.create, ORG, new, max_unfinished=10)
+    await put(storage, tmp_path, f"orgs/{ORG}/direct/{new_id('obj')}")
+    key = await put(storage, tmp_path, direct.key)
+    assert (await collect(db, storage, before_ms=LATER_MS)).removed == 1
+    assert await keys(storage) == {key}
+    assert await db.read(uploads.names_in_store) == {"parts"}
+    await db.write(moves.cancel, upload)
+    assert (await collect(db, storage, before_ms=LATER_MS)).removed == 1
+    assert await db.read(uploads.names_in_store) == set()
 
 
 async def test_what_is_not_ours_to_judge_stays(db: Database, storage: FolderStorage, tmp_path: Path) -> None:

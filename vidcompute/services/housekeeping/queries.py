@@ -5,7 +5,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, exists, func, or_, select
 
-from vidcompute.db.schema import artifacts, assets, attempts, interests, jobs, sources, tasks
+from vidcompute.db.schema import (
+    UNFINISHED_UPLOAD,
+    artifacts,
+    assets,
+    attempts,
+    interests,
+    jobs,
+    sources,
+    tasks,
+    uploads,
+)
 from vidcompute.services.assets import Source
 from vidcompute.services.assets.queries import object_in_use
 from vidcompute.services.tasks import Artifact
@@ -35,10 +45,17 @@ def named(conn: Connection, places: Sequence[str], attempt_ids: Sequence[str]) -
         found.update(conn.execute(select(attempts.c.logs_key).where(attempts.c.logs_key.in_(batch))).scalars())
         found.update(conn.execute(select(sources.c.storage_key).where(sources.c.storage_key.in_(batch))).scalars())
     found.update(place for place in places if place not in found and object_in_use(conn, place))
+    found.update(_of_uploads(conn))
     for batch in batches(list(attempt_ids)):
         query = select(attempts.c.id).where(attempts.c.id.in_(batch), attempts.c.outcome.is_(None))
         found.update(conn.execute(query).scalars())
     return found
+
+
+def _of_uploads(conn: Connection) -> set[str]:
+    """The objects that uploads under way have become, or will."""
+    query = select(uploads.c.direct).where(UNFINISHED_UPLOAD, uploads.c.direct.is_not(None))
+    return {direct["key"] for direct in conn.execute(query).scalars()}
 
 
 def sources_after(conn: Connection, source_id: str, limit: int) -> list[Source]:

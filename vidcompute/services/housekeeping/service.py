@@ -50,7 +50,7 @@ def place_of(key: str) -> _Place | None:
     match parts[2:]:
         case ["artifacts", _, attempt_id, _, *_] if is_id("att", attempt_id):
             return _Place("/".join(parts[:_PARTS_OF_ARTIFACT]), attempt_id)
-        case ["sources", _, object_id] if is_id("obj", object_id):
+        case ["sources", _, object_id] | ["direct", object_id] if is_id("obj", object_id):
             return _Place(key, object_id)
         case ["logs", name] if is_id("att", name.removesuffix(".log")):
             return _Place(key, name.removesuffix(".log"))

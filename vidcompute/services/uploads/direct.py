@@ -6,6 +6,7 @@ what was read so far is a row, and a server that dies over it costs a few hundre
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,14 +21,18 @@ from vidcompute.services import quotas
 from vidcompute.services.assets import Source
 from vidcompute.services.quotas import Quota
 from vidcompute.services.uploads import moves, queries
-from vidcompute.services.uploads.models import Direct, NewUpload, Upload
+from vidcompute.services.uploads.models import Direct, NewUpload, Upload, part_bytes_for
 from vidcompute.services.uploads.receiver import Received, check_media, too_large
 from vidcompute.services.uploads.service import NewSource, adopt
 
 _LEAST_PART_BYTES = 16 * 2**20
-_MOST_PARTS = 9_000  # of the 10,000 that stores take
 _RECORDED_EACH = 32  # parts of the digest
 _HEAD_BYTES = 4096
+
+
+def new_key(organization_id: str) -> str:
+    """Where an upload goes whose parts come before it is known what they are."""
+    return f"orgs/{organization_id}/direct/{new_id('obj')}"
 
 
 async def begin(db: Database, store: DirectUploads, organization_id: str, new: NewUpload, most: int) -> Upload:
@@ -36,20 +41,14 @@ async def begin(db: Database, store: DirectUploads, organization_id: str, new: N
         raise invalid("upload_length_missing", "An upload that goes straight to the store needs its size_bytes.")
     if new.size_bytes > new.max_bytes:
         raise too_large(new.max_bytes)
-    key = f"orgs/{organization_id}/direct/{new_id('obj')}"
+    key = new_key(organization_id)
     name = await store.begin(key)
-    direct = Direct(key, name, _part_bytes(new.size_bytes))
+    direct = Direct(key, name, part_bytes_for(new.size_bytes, _LEAST_PART_BYTES))
     try:
         return await db.write(moves.create, organization_id, replace(new, direct=direct), max_unfinished=most)
     except BaseException:
         await store.abort(key, name)
         raise
-
-
-def _part_bytes(size_bytes: int) -> int:
-    """Whole parts of the digest, and not too many of them."""
-    least = -(-size_bytes // _MOST_PARTS)
-    return max(_LEAST_PART_BYTES, -(-least // PART_BYTES) * PART_BYTES)
 
 
 def _of(upload: Upload) -> Direct:
@@ -116,11 +115,13 @@ def _first_wrong(sizes: dict[int, int], here: Sequence[StoredPart]) -> int | Non
     return next((n for n in sorted(sizes.keys() | found.keys()) if sizes.get(n) != found.get(n)), None)
 
 
-async def abandon(store: DirectUploads, storage: Storage, upload: Upload) -> None:
-    """Leave nothing of an upload that has ended in the store."""
-    direct = _of(upload)
-    await store.abort(direct.key, direct.name)
-    await storage.delete_prefix(direct.key)
+async def abandon(store: DirectUploads | None, storage: Storage, direct: Direct | None) -> None:
+    """Leave nothing in the store of an upload that has ended; what the store can't do now is collected later."""
+    if store is None or direct is None:
+        return
+    with suppress(VidComputeError):
+        await store.abort(direct.key, direct.name)
+        await storage.delete_prefix(direct.key)
 
 
 def readable(conn: Connection) -> list[Upload]:

@@ -1,16 +1,17 @@
 """Takes the bytes of uploads that may be cut off at any time, and go on where they were.
 
-What is told to have come is on disk, and the row says so. One sender at a time writes to an upload: in this process by
-a hold, among processes by a lock that the kernel gives back when its owner dies. Bytes beyond the row's offset count
-for nothing, and are cut off by who writes next. A row reaches its full length only together with the source and its
-job, so that a server that dies in between has promised nothing: the sender goes on from where the row is.
+What is told to have come is on disk, and the row says so, and in which folder; where objects are in a bucket, it goes
+there in parts while it comes. One sender at a time writes to an upload: in this process by a hold, among processes by a
+lock that the kernel gives back when its owner dies. Bytes beyond the row's offset count for nothing, and are cut off by
+who writes next. A row reaches its full length only together with the source and its job, so that a server that dies in
+between has promised nothing: the sender goes on from where the row is.
 """
 
 import asyncio
 import os
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,14 +23,16 @@ from vidcompute.db.engine import Database
 from vidcompute.db.outbox import now_ms
 from vidcompute.errors import Kind, VidComputeError, invalid
 from vidcompute.media.digest import TreeDigest
-from vidcompute.ports.storage import Storage
+from vidcompute.ports.storage import DirectUploads, Storage
 from vidcompute.services.assets import Source
 from vidcompute.services.uploads import moves, queries
+from vidcompute.services.uploads.direct import abandon
 from vidcompute.services.uploads.holds import Hold, Holds, LetGoError
-from vidcompute.services.uploads.models import NewUpload, Upload, UploadKind, UploadPolicy
-from vidcompute.services.uploads.receiver import Hash, Receiver, check_media, check_room, closing, receiving
-from vidcompute.services.uploads.service import NewSource, store
-from vidcompute.services.uploads.staging import Staging
+from vidcompute.services.uploads.models import Direct, NewUpload, Upload, UploadKind, UploadPolicy
+from vidcompute.services.uploads.receiver import Hash, Received, Receiver, check_media, check_room, closing, receiving
+from vidcompute.services.uploads.relaying import Relay, is_relayed
+from vidcompute.services.uploads.service import NewSource, adopt, store
+from vidcompute.services.uploads.staging import Staging, lost
 
 _DIGESTS_KEPT = 64  # of uploads under way, so that a small piece does not cost a larger reading
 
@@ -77,12 +80,19 @@ class Piece:
 
 
 class Intake:
-    """All uploads that this process takes."""
+    """All uploads that this process takes; `direct` gives the store that they go to in parts, where it is one."""
 
-    def __init__(self, db: Database, storage: Storage, policy: UploadPolicy) -> None:
+    def __init__(
+        self,
+        db: Database,
+        storage: Storage,
+        policy: UploadPolicy,
+        direct: Callable[[], DirectUploads | None] = lambda: None,
+    ) -> None:
         self.db = db
         self.storage = storage
         self.policy = policy
+        self.direct = direct
         self.staging = Staging(policy.folder)
         self.holds = Holds(policy.idle_s, policy.stalled_s)
         self._digests: OrderedDict[str, TreeDigest] = OrderedDict()
@@ -123,8 +133,8 @@ class Intake:
                 return await turn.run(hold, body)
             except VidComputeError as error:
                 if error.kind is Kind.REFUSED or error.code == "upload_too_large":
-                    await self.db.write(moves.fail, turn.upload, error)
-                    self.staging.remove([upload.id])
+                    await turn.aclose()
+                    await self._leave_nothing(await self.db.write(moves.fail, turn.upload, error))
                 raise
 
     @asynccontextmanager
@@ -132,14 +142,44 @@ class Intake:
         descriptor = self.staging.open(upload.id)
         try:
             current = await self._current(upload, piece)
+            current, relay = await self._relayed(current, descriptor)
             self.staging.cut(descriptor, current.offset_bytes)
             tree = await self._tree(current)
             receiver = self._receiver(current, piece, descriptor, tree)
         except BaseException:
             os.close(descriptor)
             raise
-        async with closing(receiver):
-            yield _Turn(self, current, piece, receiver)
+        async with closing(receiver), aclosing(_Turn(self, current, piece, receiver, relay)) as turn:
+            yield turn
+
+    async def _relayed(self, upload: Upload, descriptor: int) -> tuple[Upload, Relay | None]:
+        """What brings the upload to the store in parts; None where it goes there whole, when all of it is here.
+
+        Where its bytes came to another machine, those in the store count: `upload_offset_wrong` where there are less,
+        `upload_lost` where it does not go there in parts.
+        """
+        bucket = self.direct() if is_relayed(upload) else None
+        here = self._is_here(upload) and self.staging.has(descriptor, upload.offset_bytes)
+        if bucket is None:
+            if not here:
+                raise lost()
+            return upload, None
+        etags = await self.db.read(queries.etags, upload.id, upload.relayed) if upload.relayed else {}
+        if not here:
+            upload = await self._fall_back(upload, etags)
+        return upload, Relay(bucket, upload, self.staging.path(upload.id), etags)
+
+    def _is_here(self, upload: Upload) -> bool:
+        return upload.holder in {None, self.staging.name}
+
+    async def _fall_back(self, upload: Upload, etags: Collection[int]) -> Upload:
+        self._digests.pop(upload.id, None)
+        in_store_bytes = upload.relayed.without_gap(etags) if upload.relayed else 0
+        offset_bytes = min(upload.offset_bytes, in_store_bytes)
+        fallen = await self.db.write(moves.fall_back, upload, offset_bytes, self.staging.name)
+        if offset_bytes < upload.offset_bytes:
+            raise moves.moved_on(upload.id)
+        return fallen
 
     async def _current(self, upload: Upload, piece: Piece) -> Upload:
         """The row, now that nobody else writes; raises where this piece does not follow it."""
@@ -189,6 +229,8 @@ class Intake:
         Raises `upload_concat_invalid` where one of them is not there, is none or is not whole, `upload_too_large`.
         """
         pieces = await self.db.read(_pieces, organization_id, piece_ids)
+        if not all(self._is_here(piece) for piece in pieces):
+            raise lost()
         size_bytes = sum(piece.offset_bytes for piece in pieces)
         folder = self.staging.folder
         async with receiving(folder, max_bytes=new.max_bytes, declared_bytes=size_bytes) as receiver:
@@ -210,20 +252,32 @@ class Intake:
         await self.db.write(_cancel, upload.organization_id, upload.id)
         await self.holds.end(upload.id)
         self._digests.pop(upload.id, None)
+        await self._leave_nothing(await self.db.read(queries.get, upload.organization_id, upload.id))
+
+    async def _leave_nothing(self, upload: Upload) -> None:
         self.staging.remove([upload.id])
+        await abandon(self.direct(), self.storage, upload.in_parts)
 
 
 class _Turn:
     """One request's bytes on their way into one upload, which nobody else writes to meanwhile."""
 
-    def __init__(self, intake: Intake, upload: Upload, piece: Piece, receiver: Receiver) -> None:
+    def __init__(
+        self, intake: Intake, upload: Upload, piece: Piece, receiver: Receiver, relay: Relay | None = None
+    ) -> None:
         self.upload = upload
         self._intake = intake
         self._piece = piece
         self._receiver = receiver
+        self._relay = relay
         self._parts_known = len(receiver.tree.parts())
         self._recorded_s = time.monotonic()
         self._stepwise = piece.checksum is None and not piece.at_once
+
+    async def aclose(self) -> None:
+        """It is over: what is on its way to the store is given up."""
+        if self._relay is not None:
+            await self._relay.close(recorded=self.upload.in_parts is not None)
 
     async def run(self, hold: Hold, body: AsyncIterator[bytes]) -> Upload:
         """Take the body to its end, or to where it is cut; the upload as it is then."""
@@ -238,6 +292,7 @@ class _Turn:
         if self._piece.at_once:
             detail = f"{offset_bytes} bytes came of {self.upload.size_bytes}, and none of them was kept."
             raise invalid("upload_incomplete", detail)
+        await self._settle()
         await self._record()
         self._intake.keep(self.upload.id, self._receiver.tree)
         if cut:
@@ -251,11 +306,22 @@ class _Turn:
             async with aclosing(hold.pieces(body)) as pieces:
                 async for data in pieces:
                     await self._receiver.write(data)
+                    await self._offer()
                     if self._stepwise and time.monotonic() - self._recorded_s >= every_s:
                         await self._record()
         except (LineCutError, LetGoError):
             return True
         return False
+
+    async def _offer(self) -> None:
+        """Have the parts that are whole by now brought to the store."""
+        if self._relay is not None:
+            await self._relay.offer(self._receiver.tree.resume_position)
+
+    async def _settle(self) -> None:
+        if self._relay is not None:
+            await self._offer()
+            await self._relay.settle()
 
     def _completes(self, offset_bytes: int) -> bool:
         if self.upload.kind != UploadKind.WHOLE:
@@ -267,40 +333,82 @@ class _Turn:
         """Have what came on disk and in the row; but for the last byte, which comes with what it completes."""
         offset_bytes = await self._receiver.durable()
         self._recorded_s = time.monotonic()
-        if self._completes(offset_bytes) or offset_bytes == self.upload.offset_bytes:
+        if self._completes(offset_bytes):
             return
-        parts = self._receiver.tree.parts()
+        brought = self._relay.take_brought() if self._relay is not None else None
+        if offset_bytes == self.upload.offset_bytes and brought is None:
+            return
+        parts, holder = self._receiver.tree.parts(), self._intake.staging.name
         fresh = parts[self._parts_known :]
-        self.upload = await self._intake.db.write(moves.advance, self.upload, offset_bytes, fresh)
+        self.upload = await self._intake.db.write(
+            moves.advance, self.upload, offset_bytes, fresh, brought=brought, holder=holder
+        )
         self._parts_known = len(parts)
 
     async def _complete(self) -> Upload:
         """Store the file, and record its source, its job and the end of the upload in one transaction."""
-        intake, upload = self._intake, self.upload
         received = await self._receiver.finish()
-        ready = await asyncio.to_thread(intake.staging.second_name, upload.id)
-
-        def use(conn: Connection, source: Source) -> Upload:
-            size_bytes, traceparent = received.size_bytes, self._piece.traceparent
-            return moves.complete(conn, upload, source, size_bytes=size_bytes, traceparent=traceparent)
-
-        source = NewSource(upload.organization_id, replace(received, path=ready), upload.name)
+        ready = await asyncio.to_thread(self._intake.staging.second_name, self.upload.id)
         try:
-            self.upload = await store(intake.db, intake.storage, source, use)
+            if self._relay is not None and await self._relay.finish(received.size_bytes):
+                self.upload = await self._adopt(self._relay.direct, replace(received, path=ready))
+            else:
+                self.upload = await self._store(replace(received, path=ready))
         finally:
             ready.unlink(missing_ok=True)
-        intake.staging.remove([upload.id])
+        self._intake.staging.remove([self.upload.id])
         return self.upload
 
+    def _ending(self, received: Received) -> Callable[[Connection, Source], Upload]:
+        upload, traceparent = self.upload, self._piece.traceparent
 
-async def sweep(db: Database, folder: Path, *, kept_ms: int) -> int:
-    """End uploads whose time is over, forget those that ended `kept_ms` ago, and remove what they left in `folder`.
+        def use(conn: Connection, source: Source) -> Upload:
+            return moves.complete(conn, upload, source, size_bytes=received.size_bytes, traceparent=traceparent)
 
-    How many there were.
+        return use
+
+    async def _store(self, received: Received) -> Upload:
+        """The whole file is stored now; what was brought of it before is given up."""
+        intake, upload = self._intake, self.upload
+        if _is_hollow(upload):
+            raise lost()
+        source = NewSource(upload.organization_id, received, upload.name)
+        done = await store(intake.db, intake.storage, source, self._ending(received))
+        await abandon(intake.direct(), intake.storage, upload.in_parts)
+        return done
+
+    async def _adopt(self, direct: Direct, received: Received) -> Upload:
+        """Its object has been made of its parts; this machine keeps what it has of it for its readers."""
+        intake, upload = self._intake, self.upload
+        source = NewSource(upload.organization_id, received, upload.name)
+        bucket = intake.direct()
+        try:
+            if bucket is None or direct.hollow:
+                await intake.storage.stat(direct.key)  # that it is there
+            else:
+                await bucket.keep(direct.key, received.path)
+            return await adopt(intake.db, intake.storage, source, direct.key, self._ending(received))
+        except BaseException:
+            await intake.storage.delete_prefix(direct.key)
+            raise
+
+
+def _is_hollow(upload: Upload) -> bool:
+    return upload.relayed is not None and upload.relayed.hollow
+
+
+async def sweep(
+    db: Database, storage: Storage, folder: Path, *, kept_ms: int, bucket: DirectUploads | None = None
+) -> int:
+    """End uploads whose time is over, and forget those that ended `kept_ms` ago; how many there were.
+
+    What they left in `folder`, and in the `bucket` of those that went there in parts, is removed.
     """
     staging, count = Staging(folder), 0
     while ended := await db.write(moves.expire, now_ms()):
-        staging.remove(ended)
+        staging.remove(upload.id for upload in ended)
+        for upload in ended:
+            await abandon(bucket, storage, upload.in_parts)
         count += len(ended)
     count += await db.write(moves.prune, now_ms() - kept_ms)
     left = await asyncio.to_thread(staging.left)

@@ -9,19 +9,19 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection, bindparam, delete, insert, update
 
 from vidcompute.db.outbox import emit, now_ms
 from vidcompute.db.schema import upload_parts, uploads
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
-from vidcompute.media.digest import PartDigest
+from vidcompute.media.digest import PART_BYTES, PartDigest
 from vidcompute.pipeline.spec import JobOptions, JobSpec, UploadInput
 from vidcompute.services import jobs, quotas
 from vidcompute.services.assets import Source
 from vidcompute.services.quotas import Quota
 from vidcompute.services.uploads import queries
-from vidcompute.services.uploads.models import Direct, NewUpload, Upload, UploadKind, UploadStatus
+from vidcompute.services.uploads.models import Brought, Direct, NewUpload, Upload, UploadKind, UploadStatus
 
 _BATCH = 500
 _SHORTEST_LIFE = timedelta(minutes=1)  # of what should have gone while its bytes came
@@ -103,24 +103,59 @@ def set_length(conn: Connection, upload: Upload, size_bytes: int) -> Upload:
     return _change(conn, upload, size_bytes=size_bytes)
 
 
-def advance(conn: Connection, upload: Upload, offset_bytes: int, parts: Iterable[PartDigest]) -> Upload:
-    """Record that bytes are here for good, with the digests of the parts that have become whole.
+def advance(
+    conn: Connection,
+    upload: Upload,
+    offset_bytes: int,
+    parts: Iterable[PartDigest],
+    *,
+    brought: Brought | None = None,
+    holder: str | None = None,
+) -> Upload:
+    """Record that bytes are here for good, with the digests of the parts that have become whole, and what was brought.
 
+    `holder` is the folder that has them, where one has; from now on those who have another one have to fall back.
     Raises `quota_stored_bytes` (forbidden) where the length was not said, so that they were not reserved.
     """
     if upload.size_bytes is None:
         quotas.take(conn, upload.organization_id, {Quota.STORED_BYTES: offset_bytes - upload.offset_bytes})
-    later: dict[str, Any] = {} if upload.patience_ms is None else {"expires_ms": now_ms() + upload.patience_ms}
-    changed = _change(conn, upload, offset_bytes=offset_bytes, **later)
+    values = _put_off(upload)
+    if brought is not None and upload.direct is None:
+        values["direct"] = asdict(brought.direct)
+    if holder is not None:
+        values["holder"] = holder
+    changed = _change(conn, upload, offset_bytes=offset_bytes, **values)
     rows = [{"upload_id": upload.id, "number": part.index, "sha256": part.sha256} for part in parts]
     if rows:
         conn.execute(insert(upload_parts), rows)
+    if brought is not None and brought.etags:
+        _note(conn, upload.id, brought)
     return changed
+
+
+def _put_off(upload: Upload) -> dict[str, Any]:
+    return {} if upload.patience_ms is None else {"expires_ms": now_ms() + upload.patience_ms}
+
+
+def _note(conn: Connection, upload_id: str, brought: Brought) -> None:
+    mine = (upload_parts.c.upload_id == upload_id) & (upload_parts.c.number == bindparam("last"))
+    found = [{"last": brought.direct.last_digest(number), "name": etag} for number, etag in brought.etags.items()]
+    conn.execute(update(upload_parts).where(mine).values(etag=bindparam("name")), found)
 
 
 def arrived(conn: Connection, upload: Upload, direct: Direct) -> Upload:
     """Every part of an upload is in the store, and joined there: it is read for its digest from now on."""
-    return advance(conn, _change(conn, upload, direct=asdict(replace(direct, arrived=True))), 0, ())
+    return _change(conn, upload, direct=asdict(replace(direct, arrived=True)), **_put_off(upload))
+
+
+def fall_back(conn: Connection, upload: Upload, offset_bytes: int, holder: str) -> Upload:
+    """Go on in another folder, which has nothing: what is in the store counts, the first `offset_bytes`."""
+    behind = upload_parts.c.number >= offset_bytes // PART_BYTES
+    conn.execute(delete(upload_parts).where(upload_parts.c.upload_id == upload.id, behind))
+    values: dict[str, Any] = {"offset_bytes": offset_bytes, "holder": holder}
+    if upload.relayed is not None:
+        values["direct"] = asdict(replace(upload.relayed, hollow=offset_bytes > 0))
+    return _change(conn, upload, **values)
 
 
 def complete(
@@ -193,12 +228,12 @@ def _end(conn: Connection, upload: Upload, status: UploadStatus, **values: Any) 
     return ended
 
 
-def expire(conn: Connection, at_ms: int) -> list[str]:
-    """End the uploads whose time is over; their identifiers."""
+def expire(conn: Connection, at_ms: int) -> list[Upload]:
+    """End the uploads whose time is over; those."""
     found = [_end(conn, upload, UploadStatus.EXPIRED) for upload in queries.expired(conn, at_ms, _BATCH)]
     for ended in found:
         emit(conn, ended.organization_id, "upload.expired", ended.id, _told(ended))
-    return [ended.id for ended in found]
+    return found
 
 
 def prune(conn: Connection, before_ms: int) -> int:
@@ -210,7 +245,9 @@ def _change(conn: Connection, upload: Upload, *, whatever_came: bool = False, **
     """Change an upload that is under way and, unless `whatever_came`, is where its maker has seen it."""
     statement = update(uploads).where(uploads.c.id == upload.id, uploads.c.status == UploadStatus.UPLOADING)
     if not whatever_came:
-        statement = statement.where(uploads.c.offset_bytes == upload.offset_bytes)
+        statement = statement.where(
+            uploads.c.offset_bytes == upload.offset_bytes, uploads.c.holder.is_not_distinct_from(upload.holder)
+        )
     changed = conn.execute(statement.values(**values)).rowcount
     found = queries.get(conn, upload.organization_id, upload.id)
     if not changed:
@@ -237,7 +274,7 @@ def check_unfinished(upload: Upload) -> None:
 def check_comes_here(upload: Upload) -> None:
     """Raise `upload_direct` where bytes go to the store and not through here, or what else is wrong with them."""
     check_unfinished(upload)
-    if upload.direct is not None:
+    if upload.straight is not None:
         detail = "The bytes of this upload go straight to the store: ask for the addresses of its parts."
         raise VidComputeError(Kind.CONFLICT, "upload_direct", detail)
 

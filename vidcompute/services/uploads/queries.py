@@ -8,7 +8,7 @@ from vidcompute.db.schema import UNFINISHED_UPLOAD, sources, upload_parts, uploa
 from vidcompute.errors import not_found
 from vidcompute.media.digest import PART_BYTES, PartDigest
 from vidcompute.services.paging import Page, page_of, parse_cursor
-from vidcompute.services.uploads.models import Upload
+from vidcompute.services.uploads.models import Direct, Upload
 
 _UPLOAD = [uploads.c[name] for name in Upload.__annotations__]
 
@@ -65,6 +65,14 @@ def parts(conn: Connection, upload_id: str) -> list[PartDigest]:
     return [PartDigest(row.number, PART_BYTES, row.sha256) for row in rows]
 
 
+def etags(conn: Connection, upload_id: str, direct: Direct) -> dict[int, str]:
+    """The store's names for the content of those parts that we have brought to it, by their numbers."""
+    query = select(upload_parts.c.number, upload_parts.c.etag).where(
+        upload_parts.c.upload_id == upload_id, upload_parts.c.etag.is_not(None)
+    )
+    return {direct.part_of(row.number): row.etag for row in conn.execute(query)}
+
+
 def unfinished_count(conn: Connection, organization_id: str) -> int:
     """How many uploads of an organization are under way."""
     query = select(func.count()).select_from(uploads).where(uploads.c.organization_id == organization_id)
@@ -79,9 +87,17 @@ def expired(conn: Connection, at_ms: int, limit: int) -> list[Upload]:
 
 def arrived(conn: Connection) -> list[Upload]:
     """Uploads whose parts are all in the store and that are to be read, oldest first."""
+    return [upload for upload in _in_parts(conn) if upload.straight and upload.straight.arrived]
+
+
+def names_in_store(conn: Connection) -> set[str]:
+    """The store's names for the uploads in parts that are under way, of whatever organization."""
+    return {upload.in_parts.name for upload in _in_parts(conn) if upload.in_parts}
+
+
+def _in_parts(conn: Connection) -> list[Upload]:
     query = select(*_UPLOAD).where(UNFINISHED_UPLOAD, uploads.c.direct.is_not(None)).order_by(uploads.c.id)
-    found = (Upload(**row._mapping) for row in conn.execute(query))
-    return [upload for upload in found if upload.straight and upload.straight.arrived]
+    return [Upload(**row._mapping) for row in conn.execute(query)]
 
 
 def unfinished_of(conn: Connection, upload_ids: Sequence[str]) -> set[str]:

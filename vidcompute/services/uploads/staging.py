@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 from vidcompute.errors import Kind, VidComputeError
@@ -25,6 +27,17 @@ class Staging:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    @cached_property
+    def name(self) -> str:
+        """What the folder is called in rows: made once, for all servers that share it, and told by a file beside it."""
+        beside = self.folder.with_name(f"{self.folder.name}.name")
+        try:
+            if not beside.exists():
+                _make_name(beside)
+            return beside.read_text()
+        except OSError as error:
+            raise cannot_store(error) from error
+
     def path(self, upload_id: str) -> Path:
         """Where an upload's bytes lie."""
         return self.folder / upload_id
@@ -43,11 +56,13 @@ class Staging:
             raise busy() from error
         return descriptor
 
+    def has(self, descriptor: int, offset_bytes: int) -> bool:
+        """Whether a file has so many bytes."""
+        return os.fstat(descriptor).st_size >= offset_bytes
+
     def cut(self, descriptor: int, offset_bytes: int) -> None:
-        """Cut a file back to what counts, and stand at its end; `upload_lost` where it has less than that."""
+        """Cut a file back to what counts, and stand at its end. What is missing before is elsewhere, and zeros here."""
         try:
-            if os.fstat(descriptor).st_size < offset_bytes:
-                raise lost()
             os.ftruncate(descriptor, offset_bytes)
             os.lseek(descriptor, offset_bytes, os.SEEK_SET)
         except OSError as error:
@@ -115,6 +130,26 @@ class Staging:
             elif not young and path.suffix in {_WHOLE, SUFFIX}:
                 path.unlink(missing_ok=True)
         return found
+
+
+def _make_name(path: Path) -> None:
+    """Durably, once: rows say it from now on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    with fresh.open("x") as file:
+        file.write(secrets.token_hex(16))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(fresh, path)
+    except FileExistsError:  # another server was faster
+        pass
+    except OSError:  # a file system without such
+        fresh.rename(path)
+    fresh.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    os.fsync(folder)
+    os.close(folder)
 
 
 def lost() -> VidComputeError:

@@ -1,0 +1,339 @@
+"""Uploads that can be resumed, where objects lie in a bucket: their bytes are there in parts while they come."""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, select, update
+
+from tests.contract.test_storage import KEYS, content
+from tests.fixtures import swift
+from tests.fixtures.faulty import FaultyWay
+from tests.fixtures.gcs import GoogleServer
+from tests.fixtures.swift import SwiftServer
+from vidcompute.adapters.object_uploads import UploadsInParts
+from vidcompute.adapters.storage_cached import CachedStorage
+from vidcompute.adapters.storage_object import ObjectPlace, ObjectStorage
+from vidcompute.db import schema
+from vidcompute.db.engine import Database
+from vidcompute.errors import VidComputeError
+from vidcompute.ids import LOCAL_ORGANIZATION
+from vidcompute.media.digest import PART_BYTES, TreeDigest
+from vidcompute.ports.storage import FilePiece
+from vidcompute.services import accounts, uploads
+from vidcompute.services.uploads import Checksum, Direct, Intake, NewUpload, Piece, Upload, UploadPolicy
+
+HEAD = b"\x00\x00\x00\x20ftypisom"
+DATA = HEAD + random.Random(0).randbytes(2 * PART_BYTES + 300_000)  # two whole parts, and a last one
+BLOCK_BYTES = 300_000
+
+
+class DyingError(Exception):
+    """A server that is gone in the middle of a request."""
+
+
+class Machine:
+    """A server with a folder of its own: one that was started again, where the folder is an earlier one's."""
+
+    def __init__(self, db: Database, remote: ObjectStorage, folder: Path) -> None:
+        self.db = db
+        self.files = folder / "uploads"
+        self.storage = CachedStorage(remote, folder / "cache", 2**30)
+        self.bucket = UploadsInParts(remote.place, remote.credentials(), self.storage)
+        policy = UploadPolicy(folder=self.files, durable_every_s=0.05)
+        self.intake = Intake(db, self.storage, policy, lambda: self.bucket)
+
+    async def begin(self, size_bytes: int | None = len(DATA)) -> Upload:
+        new = NewUpload(size_bytes=size_bytes, max_bytes=2**30, job=None)
+        return await self.intake.create(LOCAL_ORGANIZATION, new)
+
+    async def take(self, upload: Upload, data: bytes, offset: int = 0, checksum: Checksum | None = None) -> Upload:
+        return await self.intake.take(upload, Piece(offset, checksum=checksum), blocks(data))
+
+    async def now(self, upload: Upload) -> Upload:
+        return await self.db.read(uploads.get, LOCAL_ORGANIZATION, upload.id)
+
+    async def place_of(self, upload: Upload) -> Direct:
+        found = (await self.now(upload)).relayed
+        assert found is not None
+        return found
+
+    async def parts(self, upload: Upload) -> list[tuple[int, int]]:
+        """The parts of it that are in the bucket, and their sizes."""
+        direct = await self.place_of(upload)
+        return [(part.number, part.size_bytes) for part in await self.bucket.stored(direct.key, direct.name)]
+
+    async def assert_empty(self, objects: int = 0) -> None:
+        """No file, no unfinished upload in the bucket, and so many objects."""
+        assert not self.files.exists() or list(self.files.iterdir()) == []
+        assert await self.bucket.end(datetime.now(UTC) + timedelta(hours=1)) == 0
+        assert len(await self.storage.list("orgs")) == objects
+
+    async def assert_stored(self, data: bytes, folder: str = "direct") -> str:
+        """There is one source, with these bytes and their digest, and nothing else; its key."""
+        ((key, digest),) = await self.db.read(sources)
+        tree = TreeDigest()
+        tree.update(data)
+        assert digest == tree.finish()
+        assert key.startswith(f"orgs/{LOCAL_ORGANIZATION}/{folder}/")
+        assert await content(self.storage.remote, key) == data
+        await self.assert_empty(objects=1)
+        return key
+
+
+def sources(conn: Connection) -> list[tuple[str, str]]:
+    return [(row.storage_key, row.digest) for row in conn.execute(select(schema.sources))]
+
+
+async def blocks(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), BLOCK_BYTES):
+        yield data[start : start + BLOCK_BYTES]
+
+
+async def all_of(sender: int) -> AsyncIterator[bytes]:
+    """What one of many senders has, as long as DATA."""
+    yield HEAD
+    for start in range(len(HEAD), len(DATA), BLOCK_BYTES):
+        yield bytes([sender]) * min(BLOCK_BYTES, len(DATA) - start)
+
+
+async def cut_off(data: bytes) -> AsyncIterator[bytes]:
+    async for block in blocks(data):
+        yield block
+    raise uploads.LineCutError
+
+
+async def killed(data: bytes) -> AsyncIterator[bytes]:
+    async for block in blocks(data):
+        yield block
+    raise DyingError
+
+
+async def refusal(call: Awaitable[object]) -> str:
+    """The code of the error that it ends in."""
+    with pytest.raises(VidComputeError) as told:
+        await call
+    return told.value.code
+
+
+async def over(call: Awaitable[Upload]) -> None:
+    """Let a request end as it does where lines are cut and machines change."""
+    try:
+        await call
+    except VidComputeError as error:
+        if error.code not in {"body_cut", "upload_offset_wrong"}:
+            raise
+
+
+@pytest.fixture(params=["s3", "gcs"])
+def remote(request: pytest.FixtureRequest) -> ObjectStorage:
+    if request.param == "s3":
+        return s3(request.getfixturevalue("swift_server"), request.getfixturevalue("swift_bucket"))
+    server: GoogleServer = request.getfixturevalue("google_server")
+    account = str(server.account_file)
+    return ObjectStorage(ObjectPlace("gs", server.make_bucket(), "pre", server.endpoint, service_account=account), dict)
+
+
+def s3(server: SwiftServer, bucket: str) -> ObjectStorage:
+    return ObjectStorage(ObjectPlace("s3", bucket, "pre", server.endpoint, swift.REGION), lambda: KEYS)
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = Database.open(f"sqlite:///{tmp_path / 'test.db'}")
+    await opened.write(accounts.ensure_local, tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def machines(db: Database, remote: ObjectStorage, tmp_path: Path) -> AsyncIterator[Callable[[str], Machine]]:
+    """Starts a server on the machine of this name."""
+    made: list[Machine] = []
+
+    def start(name: str) -> Machine:
+        made.append(Machine(db, remote, tmp_path / name))
+        return made[-1]
+
+    yield start
+    for machine in made:
+        await machine.bucket.close()
+
+
+@pytest.fixture
+def machine(machines: Callable[[str], Machine]) -> Machine:
+    return machines("a")
+
+
+async def test_what_comes_is_in_the_bucket_before_the_last_byte(machine: Machine, tmp_path: Path) -> None:
+    upload = await machine.begin()
+    first = await machine.take(upload, DATA[:-5])
+    assert first.offset_bytes == len(DATA) - 5
+    assert await machine.parts(upload) == [(1, PART_BYTES), (2, PART_BYTES)]
+    assert await machine.storage.list("orgs") == []
+    assert (await machine.take(upload, DATA[-5:], len(DATA) - 5)).status == "completed"
+    await machine.assert_stored(DATA)
+    cached = [path for path in (tmp_path / "a" / "cache").rglob("*") if path.is_file()]
+    assert DATA in [path.read_bytes() for path in cached]  # the first play waits for no download
+
+
+@pytest.mark.parametrize("size_bytes", [PART_BYTES, 2 * PART_BYTES, 2 * PART_BYTES + 1])
+async def test_a_length_that_nobody_said_makes_no_difference(machine: Machine, size_bytes: int) -> None:
+    upload = await machine.begin(None)
+    done = await machine.intake.take(upload, Piece(0, at_once=True), blocks(DATA[:size_bytes]))
+    assert done.status == "completed"
+    await machine.assert_stored(DATA[:size_bytes])
+
+
+async def test_what_is_short_goes_there_whole(machine: Machine) -> None:
+    assert (await machine.take(await machine.begin(1000), DATA[:1000])).direct is None
+    await machine.assert_stored(DATA[:1000], "sources")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_it_goes_on_after_ends_at_any_byte_here_or_on_another_machine(
+    machines: Callable[[str], Machine], seed: int
+) -> None:
+    """Ends in all ways: a request that is over, a line that is cut, a server that dies over bytes not yet told of."""
+    chance = random.Random(seed)
+    machine, place, rounds = machines("a"), "a", 0
+    upload = await machine.begin()
+    while upload.status == "uploading":
+        rounds += 1
+        assert rounds < 200, "it never ends"
+        place = chance.choice("ab") if rounds % 3 == 0 else place
+        machine = machines(place)
+        file = machine.files / upload.id
+        if file.exists():
+            with file.open("ab") as before:
+                before.write(b"of a server that was killed before it could say so" * 1000)
+        size = chance.choice([1, 300, chance.randrange(1, PART_BYTES), 2 * PART_BYTES])
+        body = chance.choice([blocks, cut_off, killed])(DATA[upload.offset_bytes :][:size])
+        with suppress(DyingError):
+            await over(machine.intake.take(upload, Piece(upload.offset_bytes), body))
+        upload = await machine.now(upload)
+    other = machines("b" if place == "a" else "a")
+    other.intake.staging.remove([upload.id])  # which the sweep does there
+    await other.assert_empty(objects=1)
+    await machine.assert_stored(DATA)
+
+
+async def test_another_machine_goes_on_behind_the_parts_in_the_bucket(
+    machines: Callable[[str], Machine], tmp_path: Path
+) -> None:
+    """What came behind them is lost to it with the first one, and it says so before it takes a byte."""
+    first, second = machines("a"), machines("b")
+    upload = await first.begin()
+    await first.take(upload, DATA[: PART_BYTES + 100])
+    late = second.take(upload, DATA[PART_BYTES + 100 :], PART_BYTES + 100)
+    assert await refusal(late) == "upload_offset_wrong"
+    assert (await second.now(upload)).offset_bytes == PART_BYTES
+    assert await refusal(first.take(upload, DATA[PART_BYTES + 100 :], PART_BYTES + 100)) == "upload_offset_wrong"
+    assert (await second.take(upload, DATA[PART_BYTES:], PART_BYTES)).status == "completed"
+    first.intake.staging.remove([upload.id])
+    await second.assert_stored(DATA)
+    cached = [path for path in (tmp_path / "b" / "cache").rglob("*") if path.is_file()]
+    assert not [path for path in cached if path.stat().st_size == len(DATA)]  # it never had all of it
+
+
+async def test_of_many_senders_at_one_offset_one_is_taken(machines: Callable[[str], Machine]) -> None:
+    """On two machines that know nothing of each other."""
+    for number in range(3):
+        pair = machines(f"{number}a"), machines(f"{number}b")
+        upload = await pair[0].begin()
+        calls = (pair[sender % 2].intake.take(upload, Piece(0), all_of(sender)) for sender in range(20))
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        taken = [sender for sender, answer in enumerate(answers) if isinstance(answer, Upload)]
+        codes = {answer.code for answer in answers if isinstance(answer, VidComputeError)}
+        assert (len(taken), len(answers)) == (1, 20)
+        assert codes <= {"upload_busy", "upload_offset_wrong", "upload_completed"}
+        assert not [answer for answer in answers if not isinstance(answer, Upload | VidComputeError)]
+        for machine in pair:
+            machine.intake.staging.remove([upload.id])
+        await pair[0].assert_stored(b"".join([block async for block in all_of(taken[0])]))
+        await pair[0].db.write(lambda conn: conn.execute(schema.sources.delete()) and None)
+        await pair[0].storage.delete_prefix("orgs")
+
+
+async def test_what_was_given_up_or_took_too_long_leaves_nothing(machine: Machine) -> None:
+    given_up, late = await machine.begin(), await machine.begin()
+    for upload in (given_up, late):
+        await machine.take(upload, DATA[: PART_BYTES + 1])
+        assert await machine.parts(upload) == [(1, PART_BYTES)]
+    await machine.intake.cancel(given_up)
+    past = update(schema.uploads).where(schema.uploads.c.id == late.id).values(expires_ms=1)
+    await machine.db.write(lambda conn: conn.execute(past) and None)
+    swept = uploads.sweep(machine.db, machine.storage, machine.files, kept_ms=3_600_000, bucket=machine.bucket)
+    assert await swept == 1
+    await machine.assert_empty()
+
+
+async def test_bytes_of_another_checksum_and_no_media_leave_nothing(machine: Machine) -> None:
+    upload = await machine.begin()
+    wanted = hashlib.sha256(DATA).digest()
+    wrong = machine.take(upload, b"This is no video. " * 1_000_000)
+    assert await refusal(wrong) == "source_not_media"
+    again = await machine.begin()
+    wrong = machine.take(again, DATA[:-1] + b"?", checksum=Checksum(hashlib.sha256(), wanted))
+    assert await refusal(wrong) == "upload_checksum_mismatch"
+    assert await machine.bucket.end(datetime.now(UTC) + timedelta(hours=1)) == 0
+    done = await machine.take(again, DATA, checksum=Checksum(hashlib.sha256(), wanted))
+    assert done.status == "completed"
+    await machine.assert_stored(DATA)
+
+
+async def test_a_server_that_died_over_the_end_has_promised_nothing(machine: Machine) -> None:
+    """Its parts were joined, and no row knows: what is here is stored again, whole."""
+    upload = await machine.begin()
+    await machine.take(upload, DATA[:-5])
+    direct = await machine.place_of(upload)
+    await machine.bucket.complete(direct.key, direct.name, await machine.bucket.stored(direct.key, direct.name))
+    assert (await machine.take(upload, DATA[-5:], len(DATA) - 5)).status == "completed"
+    await machine.assert_stored(DATA, "sources")
+
+
+async def test_parts_that_somebody_has_replaced_are_not_taken(machine: Machine, tmp_path: Path) -> None:
+    upload = await machine.begin()
+    await machine.take(upload, DATA[:-5])
+    direct, other = await machine.place_of(upload), tmp_path / "other"
+    other.write_bytes(DATA[:-5])
+    await machine.bucket.bring(direct.key, direct.name, 1, FilePiece(other, 5, PART_BYTES))
+    assert (await machine.take(upload, DATA[-5:], len(DATA) - 5)).status == "completed"
+    await machine.assert_stored(DATA, "sources")
+
+
+@pytest.fixture
+def shaky(swift_server: SwiftServer, swift_bucket: str, way_to_swift: FaultyWay) -> ObjectStorage:
+    right = s3(swift_server, swift_bucket)
+    return ObjectStorage(replace(right.place, endpoint=way_to_swift.endpoint, patience_s=2), lambda: KEYS)
+
+
+async def test_bytes_come_while_the_store_is_down_and_go_there_later(
+    shaky: ObjectStorage, db: Database, way_to_swift: FaultyWay, tmp_path: Path
+) -> None:
+    machine = Machine(db, shaky, tmp_path / "a")
+    upload = await machine.begin()
+    way_to_swift.break_down("busy")
+    assert (await machine.take(upload, DATA[:-5])).offset_bytes == len(DATA) - 5
+    assert await refusal(machine.take(upload, DATA[-5:], len(DATA) - 5)) == "storage_unavailable"
+    way_to_swift.mend()
+    assert (await machine.take(upload, DATA[-5:], len(DATA) - 5)).status == "completed"
+    await machine.assert_stored(DATA)
+    await machine.bucket.close()
+
+
+async def test_bytes_that_change_on_their_way_are_sent_again(
+    shaky: ObjectStorage, db: Database, way_to_swift: FaultyWay, tmp_path: Path
+) -> None:
+    machine = Machine(db, shaky, tmp_path / "a")
+    way_to_swift.break_down("corrupt_requests", 2)
+    assert (await machine.take(await machine.begin(), DATA)).status == "completed"
+    assert way_to_swift.happened == 2
+    await machine.assert_stored(DATA)
+    await machine.bucket.close()
