@@ -4,9 +4,10 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPResponse, RemoteDisconnected
+from itertools import chain
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from bench.processes import Platform
 from bench.results import BenchError
 
 _TIMEOUT_S = 900.0
+_TUS = {"Tus-Resumable": "1.0.0"}
 
 
 class Body(Protocol):
@@ -99,23 +101,45 @@ class Client:
         head = _part(boundary, 'name="spec"', "application/json") + json.dumps(spec or {}).encode() + b"\r\n"
         head += _part(boundary, 'name="file"; filename="clip"', "application/octet-stream")
         tail = f"\r\n--{boundary}--\r\n".encode()
+        said = {
+            "Content-Type": f"multipart/form-data; boundary={boundary}",
+            "Content-Length": str(len(head) + body.size_bytes + len(tail)),
+        }
+        found, answer = self._timed("POST", "/api/v1/jobs", said, chain([head], body.pieces(), [tail]))
+        return replace(found, answer=json.loads(answer))
+
+    def resumable(self, body: Body) -> Uploaded:
+        """Send a file with its job by TUS, as browsers and phones do; BenchError unless the job was made.
+
+        Who sends asks then for what became of it: the answer is the job, and there when that is known.
+        """
+        described = {**_TUS, "Upload-Length": str(body.size_bytes)}
+        address = self.sent("POST", "/api/v1/uploads", b"", described, status=201)["location"]
+        said = {**_TUS, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+        found, _ = self._timed("PATCH", address, {**said, "Content-Length": str(body.size_bytes)}, body.pieces())
+        if found.status != 204:
+            raise BenchError(f"the last bytes were answered with {found.status}")
+        job = self.job(self.json(address)["job_id"])
+        return replace(found, answer=job, answered_s=time.monotonic())
+
+    def _timed(
+        self, method: str, path: str, headers: Mapping[str, str], pieces: Iterable[bytes]
+    ) -> tuple[Uploaded, bytes]:
+        """Send a body; when its last byte was written, and what the answer says."""
         connection = self._connection
-        connection.putrequest("POST", "/api/v1/jobs")
-        for name, value in self._headers.items():
+        connection.putrequest(method, path)
+        for name, value in {**self._headers, **headers}.items():
             connection.putheader(name, value)
-        connection.putheader("Content-Type", f"multipart/form-data; boundary={boundary}")
-        connection.putheader("Content-Length", str(len(head) + body.size_bytes + len(tail)))
         began_s, began_ms = time.monotonic(), time.time() * 1000
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused on the way: the answer says why
             connection.endheaders()
-            connection.send(head)
-            for piece in body.pieces():
+            for piece in pieces:
                 connection.send(piece)
-            connection.send(tail)
         last_byte_s, last_byte_ms = time.monotonic(), time.time() * 1000
         response = connection.getresponse()
-        answer = json.loads(response.read())
-        return Uploaded(response.status, answer, began_s, began_ms, last_byte_s, last_byte_ms, time.monotonic())
+        answer = response.read()
+        found = Uploaded(response.status, {}, began_s, began_ms, last_byte_s, last_byte_ms, time.monotonic())
+        return found, answer
 
     def sent(self, method: str, path: str, body: Any, headers: Mapping[str, str], *, status: int) -> dict[str, str]:
         """The headers of the answer to bytes, or to an iterator of them; BenchError for any other status."""

@@ -24,6 +24,7 @@ class _Case:
     minutes: int
     limit_s: float
     index_first: bool = True
+    resumable: bool = False
 
 
 _CASES = (
@@ -31,8 +32,11 @@ _CASES = (
     _Case("conformant, 10 min, index last", "conformant", "aac", 10, 0.25, index_first=False),
     _Case("conformant, 60 min", "conformant", "aac", 60, 0.4),
     _Case("conformant, 60 min, index last", "conformant", "aac", 60, 0.4, index_first=False),
+    _Case("conformant, 10 min, by TUS", "conformant", "aac", 10, 0.25, resumable=True),
+    _Case("conformant, 60 min, by TUS", "conformant", "aac", 60, 0.4, resumable=True),
     _Case("to be encoded (GOP 600), 10 min", "long-gop", "aac", 10, 1.1),
     _Case("to be encoded (GOP 600), 60 min", "long-gop", "aac", 60, 1.1),
+    _Case("to be encoded (GOP 600), 10 min, by TUS", "long-gop", "aac", 10, 1.1, resumable=True),
     _Case("to be encoded (VP9, Opus), 10 min", "vp9", "opus", 10, 1.1),
     _Case("to be encoded (VP9, Opus), 60 min", "vp9", "opus", 60, 1.1),
 )
@@ -46,7 +50,7 @@ def measure(run: Run) -> Report:
         for case in _CASES:
             seconds = 2 * case.minutes if run.quick else 60 * case.minutes
             source = run.sources.make(case.video, seconds, sound=case.sound, index_first=case.index_first)
-            found = [_once(server, source) for _ in range(run.times(10, 2))]
+            found = [_once(server, source, resumable=case.resumable) for _ in range(run.times(10, 2))]
             middle = {name: statistics.median(f[name] for f in found if name in f) for name in found[0]}
             run.say(f"{case.name}: {_breakdown(middle)}")
             figures.append(Figure(case.name, middle["segment"], "s", case.limit_s))
@@ -59,13 +63,13 @@ def _breakdown(middle: dict[str, float]) -> str:
     return ", ".join(f"{name} {1000 * at_s:.0f} ms" for name, at_s in steps)
 
 
-def _once(server: Platform, source: Source) -> dict[str, float]:
+def _once(server: Platform, source: Source, *, resumable: bool = False) -> dict[str, float]:
     """Seconds from the last byte to each step, for one upload; everything is removed afterwards.
 
     Names in brackets are the server's own events, by the same machine's clock.
     """
     with Client(server) as viewer, Client(server) as sender:
-        uploaded = sender.submit(source)
+        uploaded = sender.resumable(source) if resumable else sender.submit(source)
         job = uploaded.answer
         at_s = {"[201]": uploaded.answered_s, **_watch(viewer, job["urls"]["stream"])}
         steps = {name: when - uploaded.last_byte_s for name, when in at_s.items()}
