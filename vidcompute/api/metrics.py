@@ -205,7 +205,7 @@ class Metrics:
     def _add_cleanup(self, registry: CollectorRegistry) -> None:
         self.cleanups = Counter(
             "vidcompute_cleanups_total",
-            "Clean-ups of all organizations, by how they ended.",
+            "Clean-ups, by how they ended.",
             ["outcome"],
             registry=registry,
         )

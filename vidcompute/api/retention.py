@@ -1,7 +1,5 @@
 """How long the organization keeps what it has, and its clean-up: what it would take, and the doing of it."""
 
-import contextlib
-import time
 from dataclasses import asdict
 
 from fastapi import APIRouter
@@ -15,7 +13,7 @@ from vidcompute.api.deps import Deps, Given
 from vidcompute.api.views import when
 from vidcompute.db.outbox import now_ms
 from vidcompute.services import retention
-from vidcompute.services.retention import Cleaned, Position, Work
+from vidcompute.services.retention import Position, Work
 
 router = APIRouter(prefix="/api/v1", tags=["retention"])
 
@@ -68,13 +66,7 @@ async def preview_cleanup(
 @router.post("/cleanup", operation_id="run_cleanup", summary="Clean up", responses=problems(401, 503))
 async def run_cleanup(caller: Caller, deps: Given) -> schemas.CleanupPart:
     """Take what is not kept any longer, for some seconds; where there is `more`, ask again."""
-    until_s, total, more = time.monotonic() + _PART_S, Cleaned(), False
-    async with contextlib.aclosing(retention.clean(_work(caller.organization_id, deps), now_ms())) as parts:
-        async for taken in parts:
-            total += Cleaned.of(taken)
-            if time.monotonic() > until_s:
-                more = True
-                break
+    total, more = await retention.clean_by_hand(_work(caller.organization_id, deps), _PART_S)
     return schemas.CleanupPart(**asdict(total), more=more)
 
 

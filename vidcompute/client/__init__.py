@@ -214,7 +214,7 @@ Choice: TypeAlias = "Literal['off', 'own', 'all']"
 
 
 class CleanupData(TypedDict):
-    """What a clean-up of all organizations took: how many of each, and how much room that made."""
+    """What a clean-up took, of all organizations or by hand of one: how many of each, and how much room that made."""
 
     expired: int
     purged: int

@@ -98,6 +98,8 @@ async def test_a_clean_up_is_shown_before_it_is_done(client: httpx2.AsyncClient,
     done = (await client.post(CLEANUP)).json()
     assert (done["purged"], done["more"]) == (2, False)
     assert done["freed_bytes"] == sum(item["size_bytes"] for item in items) > 0
+    (event,) = (await client.get("/api/v1/events", params={"type": "cleanup.*"})).json()["items"]
+    assert (event["type"], event["data"]["freed_bytes"]) == ("cleanup.done", done["freed_bytes"])
     assert (await client.get(f"{JOBS}/{jobs[2]['id']}")).json()["status"] == "done"
     assert (await client.get(CLEANUP, params={"cursor": "x"})).json()["code"] == "invalid_cursor"
 

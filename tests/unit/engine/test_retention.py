@@ -1,5 +1,6 @@
 """Deletions that can be undone, what expires, and clean-ups that take what they said they would."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,21 @@ async def test_a_clean_up_is_told_of_by_log_event_and_mail(db: Database, tmp_pat
     assert (sent.recipient, sent.values["outcome"], sent.values["freed"]) == (terms.operator, "it is done", "55 B")
     events = await db.read(outbox.events_since, ORG, 0, types=["cleanup.done"])
     assert [event.data["purged"] for event in events] == [0, 1]
+
+
+async def test_a_clean_up_by_hand_is_told_of_as_well(db: Database, tmp_path: Path) -> None:
+    await _one_to_purge(db)
+    work = Work(db, _Broken(tmp_path), ORG, HOUR_MS)
+    with pytest.raises(VidComputeError, match="storage_unavailable"):
+        await retention.clean_by_hand(work, 5)
+    await _one_to_purge(db)
+    taken, more = await retention.clean_by_hand(replace(work, storage=FolderStorage(tmp_path)), 5)
+    assert (taken.purged, more) == (1, False)
+    told = await db.read(outbox.events_since, ORG, 0, types=["cleanup.failed", "cleanup.done"])
+    assert [event.type for event in told] == ["cleanup.failed", "cleanup.done"]
+    assert (told[0].data["error_code"], told[1].data["purged"]) == ("storage_unavailable", 1)
+    assert told[1].data["freed_bytes"] == taken.freed_bytes
+    assert await db.read(_mails) == []  # whoever asked has the answer
 
 
 async def test_a_clean_up_that_fails_is_told_of_and_the_next_one_goes_on(db: Database, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ class AssetReducedData(Data):
 
 
 class CleanupData(Data):
-    """What a clean-up of all organizations took: how many of each, and how much room that made."""
+    """What a clean-up took, of all organizations or by hand of one: how many of each, and how much room that made."""
 
     expired: int
     """Assets whose time was over; they can be restored for a while."""

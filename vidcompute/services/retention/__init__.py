@@ -3,7 +3,7 @@
 from vidcompute.services.retention.cleaning import Position, Work, clean, look
 from vidcompute.services.retention.models import Cleaned, Retention, Taken, What
 from vidcompute.services.retention.queries import retention
-from vidcompute.services.retention.running import Terms, clean_up, expire
+from vidcompute.services.retention.running import Terms, clean_by_hand, clean_up, expire
 from vidcompute.services.retention.service import change_retention, delete_asset, lose_source, restore
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Work",
     "change_retention",
     "clean",
+    "clean_by_hand",
     "clean_up",
     "delete_asset",
     "expire",

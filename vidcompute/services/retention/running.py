@@ -1,6 +1,7 @@
-"""The clean-up of all organizations: what the timer starts, what is logged of it, and who is told."""
+"""Whole clean-ups: what the timer starts for all organizations, and a person for one; what is logged, who is told."""
 
 import time
+from contextlib import aclosing
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection
@@ -54,11 +55,34 @@ async def clean_up(db: Database, storage: ScannableStorage, terms: Terms) -> Cle
                 await db.write(_report, organization_id, terms, cleaned, _since_ms(began_here_s))
     except Exception as error:
         _log.exception("cleanup_failed", **asdict(total), duration_ms=_since_ms(began_s))
-        await db.write(_tell_failed, terms, total, error, _since_ms(began_s))
+        await db.write(_tell_failed, LOCAL_ORGANIZATION, total, error, _since_ms(began_s), terms=terms)
     else:
         _log.info("cleanup_done", **asdict(total), duration_ms=_since_ms(began_s))
-        await db.write(_tell_done, total, _since_ms(began_s))
+        await db.write(_tell_done, LOCAL_ORGANIZATION, total, _since_ms(began_s))
     return total
+
+
+async def clean_by_hand(work: Work, for_s: float) -> tuple[Cleaned, bool]:
+    """Clean up after one organization for some seconds; what was taken, and whether there may be more.
+
+    Told by event as the clean-up of all is; whoever asked is told of a failure by its error, and needs no mail.
+    """
+    began_s, total, more = time.monotonic(), Cleaned(), False
+    told = {"organization_id": work.organization_id}
+    try:
+        async with aclosing(clean(work, now_ms())) as parts:
+            async for taken in parts:
+                total += Cleaned.of(taken)
+                if time.monotonic() > began_s + for_s:
+                    more = True
+                    break
+    except Exception as error:
+        _log.exception("cleanup_failed", **told, **asdict(total), duration_ms=_since_ms(began_s))
+        await work.db.write(_tell_failed, work.organization_id, total, error, _since_ms(began_s))
+        raise
+    _log.info("cleanup_done", **told, **asdict(total), duration_ms=_since_ms(began_s))
+    await work.db.write(_tell_done, work.organization_id, total, _since_ms(began_s))
+    return total, more
 
 
 def _since_ms(began_s: float) -> int:
@@ -72,17 +96,27 @@ async def _clean(work: Work) -> Cleaned:
     return total
 
 
-def _tell_done(conn: Connection, total: Cleaned, duration_ms: int) -> None:
-    data = {**asdict(total), "duration_ms": duration_ms}
-    emit(conn, LOCAL_ORGANIZATION, "cleanup.done", LOCAL_ORGANIZATION, data)
+def _tell_done(conn: Connection, organization_id: str, total: Cleaned, duration_ms: int) -> None:
+    emit(conn, organization_id, "cleanup.done", organization_id, {**asdict(total), "duration_ms": duration_ms})
 
 
-def _tell_failed(conn: Connection, terms: Terms, total: Cleaned, error: Exception, duration_ms: int) -> None:
+def _tell_failed(
+    conn: Connection,
+    organization_id: str,
+    total: Cleaned,
+    error: Exception,
+    duration_ms: int,
+    *,
+    terms: Terms | None = None,
+) -> None:
+    """By event; by mail as well where there are `terms`."""
     told = error if isinstance(error, VidComputeError) else None
     code, detail = (told.code, told.detail) if told else ("internal_error", type(error).__name__)
     data = {**asdict(total), "duration_ms": duration_ms, "error_code": code, "error_detail": detail}
-    emit(conn, LOCAL_ORGANIZATION, "cleanup.failed", LOCAL_ORGANIZATION, data)
-    _write_to(conn, LOCAL_ORGANIZATION, terms, total, outcome=f"it failed: {detail} [{code}]", duration_ms=duration_ms)
+    emit(conn, organization_id, "cleanup.failed", organization_id, data)
+    if terms is not None:
+        outcome = f"it failed: {detail} [{code}]"
+        _write_to(conn, organization_id, terms, total, outcome=outcome, duration_ms=duration_ms)
 
 
 def _report(conn: Connection, organization_id: str, terms: Terms, cleaned: Cleaned, duration_ms: int) -> None:
