@@ -1,5 +1,6 @@
 """The main job with objects in S3: as in a folder; it outlives the store; a library moves while it is watched."""
 
+import base64
 import json
 from collections.abc import Generator
 from fractions import Fraction
@@ -123,6 +124,30 @@ def test_a_file_goes_straight_to_the_store(
         assert set(driver.attempts(same["id"]).values()) == {0}
         assert "done" in vidctl("upload", str(file), "--direct", "--wait", data_dir=driver.server.data_dir)
         assert sum("/direct/" in key for key in swift_server.keys(url)) == 1
+
+
+def test_a_file_by_tus_is_in_the_store_while_it_comes(
+    driver: Driver, clip: ClipMaker, swift_server: SwiftServer, swift_bucket: str, url: str
+) -> None:
+    data = raw(clip).read_bytes()
+    half = len(data) - 1000
+    job = base64.b64encode(b'{"outputs": ["thumbnail"]}').decode()
+    tus = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
+    said = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(data)), "Upload-Metadata": f"job {job}"}
+    address = driver.http.post("/api/v1/uploads", headers=said).headers["location"]
+
+    def under_way() -> int:
+        return swift_server.ask("GET", swift_bucket, uploads="").text.count("<UploadId>")
+
+    for start, end, unfinished in ((0, half, 1), (half, len(data), 0)):
+        sent = driver.http.patch(address, headers={**tus, "Upload-Offset": str(start)}, content=data[start:end])
+        assert (sent.status_code, sent.headers["upload-offset"]) == (204, str(end))
+        assert under_way() == unfinished
+    upload = driver.http.get(address).json()
+    assert (upload["status"], upload["direct"]) == ("completed", None)
+    driver.done(upload["job_id"])
+    assert sum("/direct/" in key for key in swift_server.keys(url)) == 1
+    assert sum("/sources/" in key for key in swift_server.keys(url)) == 0
 
 
 def test_what_went_to_the_store_and_is_no_video_does_not_stay_there(
