@@ -101,12 +101,10 @@ async def build(settings: "Settings", url: str) -> Platform:
     await db.write(quotas.set_for_all, guarding.quotas(settings))
     interactive = await _opened(runner.executor(settings, program))
     executor = await cluster.placing(settings, db, interactive, url, runner.fetch_limits(settings))
-    both = sharing.shared(settings)
+    both, bucket = sharing.shared(settings), uploading.Bucket(storage)
     hub = both.hub()
     traces = tracing.traces(settings, version())
-    plans = planner(settings, ffmpeg.build_id(program))
-    base_url = settings.base_url.rstrip("/") if settings.base_url else url
-    bucket = uploading.Bucket(storage)
+    plans, base_url = planner(settings, ffmpeg.build_id(program)), (settings.base_url or url).rstrip("/")
     dispatcher = dispatching.dispatcher(
         settings, db, executor, plans, hub=hub, storage=storage, bucket=bucket, base_url=base_url
     )

@@ -277,8 +277,10 @@ async def test_we_bring_parts_of_a_file(store: ObjectStorage, parts: UploadsInPa
     assert sorted(brought, key=lambda part: part.number) == await parts.stored("film", name)
     await parts.complete("film", name, brought[::-1])
     assert await content(store, "film") == data
+    other = await parts.begin("other")
+    await parts.abort("other", other)
     with pytest.raises(VidComputeError, match="object_not_found"):
-        await parts.bring("film", name, 1, FilePiece(file, 0, size_bytes))
+        await parts.bring("other", other, 1, FilePiece(file, 0, size_bytes))
 
 
 async def test_a_download_is_called_as_the_address_says(store: ObjectStorage, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, update
 
-from vidcompute.db.outbox import emit, now_ms
+from vidcompute.db.outbox import emit, now_ms, wake
 from vidcompute.db.schema import upload_parts, uploads
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
@@ -145,6 +145,7 @@ def _note(conn: Connection, upload_id: str, brought: Brought) -> None:
 
 def arrived(conn: Connection, upload: Upload, direct: Direct) -> Upload:
     """Every part of an upload is in the store, and joined there: it is read for its digest from now on."""
+    wake(conn)  # who reads it
     return _change(conn, upload, direct=asdict(replace(direct, arrived=True)), **_put_off(upload))
 
 
