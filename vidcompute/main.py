@@ -129,6 +129,7 @@ async def build(settings: "Settings", url: str) -> Platform:
         lesser_checks=both.checks,
         direct=bucket,
         dispatch_state=dispatcher.state,
+        prelude=plans,
     )
     seen = viewing.viewing(settings, db, storage, (executor, interactive), rates=both.rates, base_url=base_url)
     opening = Opening(db, seen.playback, lambda: dispatcher.leads)

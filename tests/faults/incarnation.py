@@ -259,7 +259,7 @@ class _Platform:
 
         def use(conn: Connection, source: assets.Source) -> dict[str, Any]:
             whole = JobSpec.model_validate({**spec, "input": {"source": source.id}})
-            return _shown(jobs.submit(conn, toys.ORG, whole, source=source))
+            return _shown(jobs.submit(conn, toys.ORG, whole, source=source, prelude=toys.PLANNER))
 
         return await uploads.store(self._db, self._storage, upload, use)
 
@@ -268,8 +268,11 @@ class _Platform:
         whole = JobSpec.model_validate({**spec, "input": "https://example.org/film.mp4"})
         request = Request(toys.ORG, key, hashlib.sha256(whole.model_dump_json().encode()).hexdigest())
 
+        def begin(conn: Connection) -> Answer:
+            return Answer(201, _shown(jobs.submit(conn, toys.ORG, whole, prelude=toys.PLANNER)))
+
         def work(conn: Connection) -> Answer:
-            return idempotency.once(conn, request, lambda c: Answer(201, _shown(jobs.submit(c, toys.ORG, whole))))
+            return idempotency.once(conn, request, begin)
 
         return dict((await self._db.write(work)).body)
 

@@ -165,7 +165,7 @@ def furnish(
     app.state.uses = Uses()
     app.state.pace = Pace(deps)
     app.state.delivered = Delivered(deps.db)
-    app.state.intake = Intake(deps.db, deps.storage, deps.uploading, deps.direct)
+    app.state.intake = Intake(deps.db, deps.storage, deps.uploading, deps.direct, deps.prelude)
 
 
 @asynccontextmanager

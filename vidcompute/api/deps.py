@@ -15,6 +15,7 @@ from vidcompute.ports.executor import Executor
 from vidcompute.ports.rates import Rates
 from vidcompute.ports.storage import DirectUploads, ScannableStorage
 from vidcompute.services.gauges import DispatchState
+from vidcompute.services.jobs import Prelude
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.services.people import Policy, SignOn
 from vidcompute.services.uploads import UploadPolicy
@@ -60,7 +61,7 @@ class Deps:
     its end. `rates` count tries, `policy` says how people come in, `sign_on` at whose provider, if at any. `closing` is
     set when the server shuts down: streams of events then end. `checks` are asked by `/ready`, by name; `lesser_checks`
     are of what it can do without. `direct` gives the store that uploads go to in parts, where it is one;
-    `dispatch_state` is asked by `/metrics`.
+    `dispatch_state` is asked by `/metrics`; `prelude` says what jobs begin with (left out, the dispatcher alone knows).
     """
 
     db: Database
@@ -82,6 +83,7 @@ class Deps:
     lesser_checks: Mapping[str, Check] = field(default_factory=dict)
     direct: Callable[[], DirectUploads | None] = lambda: None
     dispatch_state: Callable[[], Awaitable[DispatchState]] | None = None
+    prelude: Prelude | None = None
 
 
 def deps_of(request: Request) -> Deps:

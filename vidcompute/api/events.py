@@ -77,8 +77,7 @@ def _look(conn: Connection, organization_id: str, job_id: str, seq: int, hub: Pr
     job = jobs.get_job(conn, organization_id, job_id)
     if events:
         return _Seen(events, {}, ended=False)
-    tasks = [task.id for task in jobs.tasks_of(conn, organization_id, job_id)]
-    stages = jobs.list_stages(conn, job, hub.latest(tasks))
+    stages = jobs.list_stages(conn, job, hub.latest)
     progress, eta_ms = job_progress(job, stages)
     told = {
         "job_id": job_id,

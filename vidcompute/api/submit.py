@@ -14,7 +14,7 @@ from vidcompute.api.declared import problems
 from vidcompute.api.deps import Deps, Given, deps_of
 from vidcompute.api.multipart import PartBegins, PartData, PartEnds, body_cut, boundary_of, form_events
 from vidcompute.api.tracing import traceparent_of
-from vidcompute.api.views import job_view
+from vidcompute.api.views import show_job
 from vidcompute.errors import FieldProblem, Kind, VidComputeError, invalid
 from vidcompute.pipeline.spec import JobOptions, JobSpec, UploadInput
 from vidcompute.services import jobs, quotas, uploads
@@ -115,10 +115,10 @@ async def _submit_json(request: Request, caller: Principal, deps: Deps, key: str
 
 
 def _submitted(conn: Connection, request: Request, caller: Principal, spec: JobSpec, source: Source | None) -> Answer:
-    job = jobs.submit(conn, caller.organization_id, spec, source=source, traceparent=traceparent_of(request))
     deps = deps_of(request)
-    view = job_view(conn, caller.organization_id, job.id, deps.hub, deps.base_url)
-    return Answer(201, view.model_dump(mode="json"))
+    traceparent = traceparent_of(request)
+    job = jobs.submit(conn, caller.organization_id, spec, source=source, traceparent=traceparent, prelude=deps.prelude)
+    return Answer(201, show_job(conn, job, deps.hub, deps.base_url).model_dump(mode="json"))
 
 
 class _RepeatedError(Exception):

@@ -160,18 +160,22 @@ def job_progress(job: Job, stages: Sequence[StageView]) -> tuple[schemas.Progres
 
 def job_view(conn: Connection, organization_id: str, job_id: str, hub: ProgressHub, base_url: str) -> schemas.Job:
     """All of a job on the wire: read in one snapshot."""
-    job = jobs.get_job(conn, organization_id, job_id)
-    asset = assets.get(conn, organization_id, job.asset_id)
-    task_ids = [task.id for task in jobs.tasks_of(conn, organization_id, job_id)]
-    stages = jobs.list_stages(conn, job, hub.latest(task_ids))
+    return show_job(conn, jobs.get_job(conn, organization_id, job_id), hub, base_url)
+
+
+def show_job(conn: Connection, job: Job, hub: ProgressHub, base_url: str) -> schemas.Job:
+    """As `job_view`, of a job that was just read."""
+    asset = assets.get(conn, job.organization_id, job.asset_id)
+    stages = jobs.list_stages(conn, job, hub.latest)
     progress, eta_ms = job_progress(job, stages)
+    made = jobs.artifacts_of(conn, job.organization_id, job.id) if job.plan else {}
     return schemas.Job(
         **_summary(job, asset.playback_id, base_url),
         spec=JobSpec.model_validate(job.spec),
         progress=progress,
         eta_ms=eta_ms,
         stages=[stage_view(stage) for stage in stages],
-        outputs=outputs(job, asset, jobs.artifacts_of(conn, organization_id, job_id), base_url),
+        outputs=outputs(job, asset, made, base_url),
         asset=asset_view(asset, base_url),
     )
 

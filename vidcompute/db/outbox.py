@@ -1,7 +1,8 @@
 """Events that are written with the change they tell of, in its transaction, and read in order of their numbers."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from vidcompute.db.schema import events
 _NEW = insert(events)
 EMITTED = "vidcompute_emitted"  # set on the connection: the engine wakes subscribers after the commit
 CROSSED = "vidcompute_crossed"  # and the arrows that this transaction takes, for the failpoints after the commit
+_KEPT = "vidcompute_kept"  # events that are to be recorded together
 _OWN_STEPS = "task."  # the platform's steps: what follows from a deed, and is none
 
 
@@ -49,10 +51,28 @@ def emit(conn: Connection, organization_id: str, type_: str, subject_id: str, da
     emit_all(conn, [NewEvent(organization_id, type_, subject_id, data)])
 
 
+@contextmanager
+def together(conn: Connection) -> Iterator[None]:
+    """Within this block events are kept until its end, and then recorded in one statement, in order."""
+    if _KEPT in conn.info:
+        yield
+        return
+    kept: list[NewEvent] = []
+    conn.info[_KEPT] = kept
+    try:
+        yield
+    finally:
+        del conn.info[_KEPT]
+    emit_all(conn, kept)
+
+
 def emit_all(conn: Connection, new: Iterable[NewEvent]) -> None:
     """Record events in the running transaction, in order; what somebody did stands in the audit log as well."""
-    at = now_ms()
     new = list(new)
+    if _KEPT in conn.info:
+        conn.info[_KEPT] += new
+        return
+    at = now_ms()
     rows = [
         {
             "organization_id": e.organization_id,

@@ -282,7 +282,7 @@ class Dispatcher:
         with logs.bound(job_id=job.id, asset_id=job.asset_id):
             try:
                 if job.step != JobStep.PROBED:
-                    await self._lead.write(planning.attach_first, self._planner, job)
+                    await self._lead.write(jobs.attach_first, self._planner, job)
                     self._wakeups.wake()  # where its probe was done before, no event tells that it can be planned
                     return
                 found = await self._db.read(planning.probed, self._planner, job)

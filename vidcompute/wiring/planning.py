@@ -44,4 +44,4 @@ def planner(settings: "Settings", ffmpeg_build: str) -> Planner:
         return Terms(node.needs, timeout_s, background=node.stage not in _FOREGROUND)
 
     probing = PlanNode.of("probe", probe, {"source": (SOURCE,)}, Cost(0.3, 0.3))
-    return Planner(recipe, fetch, probing, terms, ffmpeg_build)
+    return Planner(fetch, probing, terms, ffmpeg_build, recipe)

@@ -115,6 +115,7 @@ async def platform(
         uploading=UploadPolicy(folder=tmp_path / "uploads", max_unfinished=20),
         rates=MemoryRates(),
         limits=Limits(max_upload_bytes=3 * 2**20, max_json_bytes=4096),
+        prelude=toys.PLANNER,
         build=BUILD,
         cors_origins=CORS,
     )

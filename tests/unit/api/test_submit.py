@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.unit.api.conftest import MP4, URL, Platform, Stream
+from tests.unit.engine import toys
 from vidcompute.db import schema
+from vidcompute.services import jobs
 
 JOBS = "/api/v1/jobs"
 
@@ -266,3 +268,17 @@ async def test_nothing_is_kept_under_a_key_that_failed(client: httpx2.AsyncClien
     key = {"Idempotency-Key": "k1"}
     assert (await client.post(JOBS, json={"input": 1}, headers=key)).status_code == 422
     assert (await client.post(JOBS, json={"input": URL}, headers=key)).status_code == 201
+
+
+async def test_however_a_video_comes_its_job_waits_for_nothing_but_a_place(
+    client: httpx2.AsyncClient, platform: Platform
+) -> None:
+    by_url = (await client.post(JOBS, json={"input": URL})).json()
+    by_form = (await upload(client)).json()
+    again = (await client.post(JOBS, json={"input": {"source": by_form["asset"]["source_id"]}})).json()
+    put = await client.put("/api/v1/uploads/other.mp4", content=MP4 + b"more")
+    by_put = (await client.get(f"{JOBS}/{put.json()['job_id']}")).json()
+    found = [[(stage["name"], stage["status"]) for stage in job["stages"]] for job in (by_url, by_form, again, by_put)]
+    assert found == [[("fetch", "ready")], *[[("probe", "ready")]] * 3]
+    assert await platform.deps.db.read(jobs.unplanned) == []
+    assert len(await platform.deps.db.read(toys.ready)) == 3  # the same video is probed once

@@ -320,7 +320,7 @@ def test_stages_sum_up_their_tasks(conn: Connection) -> None:
     progress = Progress(encodes[1].attempt_id, 0.5, frame=50, fps=25.0)
     jobs.record_progress(conn, {progress.attempt_id: progress})
     now = jobs.list_stages(
-        conn, job(conn, made.id), {encodes[2].task_id: {"fraction": 0.25, "frame": 25, "fps": 20.0}}, begun
+        conn, job(conn, made.id), lambda _: {encodes[2].task_id: {"fraction": 0.25, "frame": 25, "fps": 20.0}}, begun
     )
     assert [s.name for s in now] == ["probe", "encode", "package"]
     encode = now[1]

@@ -25,7 +25,7 @@ def recipe(found: SourceFacts, spec: MediaSpec) -> Plan:
 def advance(conn: Connection) -> None:
     for job in jobs.unplanned(conn):
         if job.step != "probed":
-            planning.attach_first(conn, toys.PLANNER, job)
+            jobs.attach_first(conn, toys.PLANNER, job)
             continue
         found = planning.probed(conn, toys.PLANNER, job)
         planning.attach(conn, toys.PLANNER, job, found, recipe(found.facts, found.spec))

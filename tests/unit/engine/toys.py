@@ -131,7 +131,7 @@ def advance(conn: Connection) -> int:
     for job in found:
         try:
             if job.step != "probed":
-                planning.attach_first(conn, PLANNER, job)
+                jobs.attach_first(conn, PLANNER, job)
                 continue
             probed = planning.probed(conn, PLANNER, job)
             planning.attach(conn, PLANNER, job, probed, recipe(probed.facts, probed.spec, PLANNER.probe))

@@ -17,6 +17,7 @@ from vidcompute.services.assets.models import Asset, Belongings, Removed, Source
 from vidcompute.services.states import BREAK, FINISH, REOPEN, SHOW, SPOIL, AssetStatus, Transition
 from vidcompute.services.tasks.moves import batches
 
+_NEW = insert(assets)
 _TOLD_AS = {"password_digest": "password", "expires_ms": "expires_at"}  # fields, as users know them
 
 
@@ -37,6 +38,7 @@ def create(
     passthrough: str | None = None,
     metadata: Mapping[str, str] | None = None,
     source_id: str | None = None,
+    job_id: str | None = None,
     playback_policy: PlaybackPolicy = PlaybackPolicy.PUBLIC,
     expires_ms: int | None = None,
 ) -> Asset:
@@ -44,7 +46,7 @@ def create(
     at = now_ms()
     _check_expiry(expires_ms, at)
     asset_id = new_id("asset")
-    values = {
+    values: dict[str, Any] = {
         "id": asset_id,
         "organization_id": organization_id,
         "status": AssetStatus.PREPARING,
@@ -52,14 +54,15 @@ def create(
         "passthrough": passthrough,
         "metadata": dict(metadata or {}),
         "source_id": source_id,
+        "job_id": job_id,
         "playback_id": new_playback_id(),
         "playback_policy": playback_policy,
         "expires_ms": expires_ms,
         "created_ms": at,
         "updated_ms": at,
     }
-    conn.execute(insert(assets).values(values))
-    asset = queries.get(conn, organization_id, asset_id)
+    conn.execute(_NEW, values)
+    asset = Asset(**{**dict.fromkeys(Asset.__annotations__), **values})  # all the rest is empty
     emit(conn, organization_id, "asset.created", asset_id, {"asset_id": asset_id, "status": asset.status})
     return asset
 

@@ -1,6 +1,6 @@
 """Jobs: requests, their plans, their stages, and the attempts that carry them out."""
 
-from vidcompute.services.jobs.attaching import TermsOf, adopt_source, attach_plan, attach_prelude, revive
+from vidcompute.services.jobs.attaching import attach_first, attach_plan, revive
 from vidcompute.services.jobs.attempts import (
     Recorded,
     adopt,
@@ -28,6 +28,7 @@ from vidcompute.services.jobs.models import (
     Unplanned,
 )
 from vidcompute.services.jobs.moves import fail
+from vidcompute.services.jobs.prelude import Prelude, TermsOf
 from vidcompute.services.jobs.queries import (
     artifacts_of,
     events_of_job,
@@ -53,6 +54,7 @@ __all__ = [
     "JobTask",
     "OutputPlace",
     "Placement",
+    "Prelude",
     "Recorded",
     "Requeued",
     "Resumed",
@@ -61,10 +63,9 @@ __all__ = [
     "TermsOf",
     "Unplanned",
     "adopt",
-    "adopt_source",
     "artifacts_of",
+    "attach_first",
     "attach_plan",
-    "attach_prelude",
     "cancel",
     "events_of_job",
     "fail",

@@ -1,10 +1,10 @@
 """From plan to tasks: existing ones are shared, done ones are not run again, missing ones are made."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from vidcompute.db.outbox import NewEvent, emit, emit_all, now_ms
 from vidcompute.db.schema import interests, jobs, task_dependencies, tasks
@@ -12,7 +12,10 @@ from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
 from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode, dependents
 from vidcompute.services import assets
+from vidcompute.services.assets import Source
 from vidcompute.services.jobs import moves, queries, reserving
+from vidcompute.services.jobs.models import Unplanned
+from vidcompute.services.jobs.prelude import First, Prelude, TermsOf
 from vidcompute.services.states import (
     ENDED_TASKS,
     LIVE_JOBS,
@@ -25,10 +28,25 @@ from vidcompute.services.states import (
 from vidcompute.services.tasks.interests import reprice
 from vidcompute.services.tasks.models import Terms
 from vidcompute.services.tasks.moves import move
-from vidcompute.services.tasks.queries import artifact_keys, by_content_keys
+from vidcompute.services.tasks.queries import AnyRow, artifact_keys, by_content_keys
 
-TermsOf = Callable[[PlanNode], Terms]
 _FRESH = {"failures": 0, "losses": 0, "error_kind": None, "error_code": None, "error_detail": None, "ended_ms": None}
+_FIRST_OF_PLAN = 2  # the position of a plan's first node: those of what comes before it are less
+_CHANGED = (
+    update(interests)
+    .where(interests.c.job_id == bindparam("of_job"), interests.c.plan_node_id == bindparam("of_node"))
+    .values(task_id=bindparam("to_task"), active=True)
+)
+
+
+@dataclass(frozen=True)
+class Wanting:
+    """A job as those see it who give it tasks. `tasks` are those that it has, by the ids of its plan's nodes."""
+
+    id: str
+    organization_id: str
+    priority: int
+    tasks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -42,21 +60,24 @@ class _Attached:
     dependencies: list[dict[str, str]]
 
 
-def attach_prelude(
-    conn: Connection, job_id: str, node: PlanNode, key: str, terms: TermsOf, *, step: JobStep, digest: str = ""
-) -> bool:
-    """Give a job its `fetch` or `probe` task; False where the job doesn't wait for it any more.
+def attach_first(conn: Connection, prelude: Prelude, job: Unplanned) -> None:
+    """Give a job its fetch task, or its probe task where its source is there; nothing where it doesn't wait for it."""
+    row = _waiting(conn, job.id, job.step)
+    if row is None:
+        return
+    source = queries.source_of_asset(conn, row.asset_id)
+    if source is None and row.step == JobStep.FETCHED:
+        source = _adopt_source(conn, row, prelude.fetching(job.spec).id)
+    first = prelude.first(row.organization_id, job.id, job.spec, source.digest if source else None)
+    moves.set_step(conn, job.id, first.step)
+    attach_task(conn, _wanting(conn, row), first)
 
-    `step` is the one that the job is in from now on; `digest` is the source's where the node reads the source.
-    """
-    expected = JobStep.ARRIVED if step == JobStep.FETCHING else JobStep.FETCHED
-    if not _waits(conn, job_id, expected):
-        return False
-    moves.set_step(conn, job_id, step)
-    position = 0 if step == JobStep.FETCHING else 1
-    _attach(conn, job_id, [node], {node.id: key}, terms, digest=digest, first_position=position)
-    moves.settle(conn, job_id)
-    return True
+
+def attach_task(conn: Connection, job: Wanting, first: First) -> None:
+    """Give a job, which is in the step `first.step`, this task."""
+    position = 0 if first.step == JobStep.FETCHING else 1
+    keys = {first.node.id: first.key}
+    _attach(conn, job, [first.node], keys, first.terms, digest=first.digest, first_position=position)
 
 
 def attach_plan(
@@ -66,30 +87,41 @@ def attach_plan(
 
     Raises `quota_encode_minutes` (forbidden) where it would encode more than its organization may.
     """
-    if not _waits(conn, job_id, JobStep.PROBED):
+    row = _waiting(conn, job_id, JobStep.PROBED)
+    if row is None:
         return False
-    row = queries.job_row(conn, job_id)
-    again = {node.id for node in dependents(plan, row.resume_from)} if row and row.resume_from else set()
-    if row is not None:
-        encodes = reserving.to_encode(conn, row.organization_id, plan.nodes, keys, again)
-        reserving.reserve(conn, row.organization_id, job_id, encodes)
+    again = {node.id for node in dependents(plan, row.resume_from)} if row.resume_from else set()
+    encodes = reserving.to_encode(conn, row.organization_id, plan.nodes, keys, again)
+    reserving.reserve(conn, row.organization_id, job_id, encodes)
     conn.execute(update(jobs).where(jobs.c.id == job_id).values(plan=plan.to_json(), step=JobStep.PLANNED))
-    if row is not None:
-        data = {"job_id": job_id, "asset_id": row.asset_id, "stages": plan.stages(), "tasks": len(plan.nodes)}
-        emit(conn, row.organization_id, "job.planned", job_id, data)
-    _attach(conn, job_id, plan.nodes, keys, terms, digest=digest, first_position=2, again=again)
-    moves.settle(conn, job_id)
+    data = {"job_id": job_id, "asset_id": row.asset_id, "stages": plan.stages(), "tasks": len(plan.nodes)}
+    emit(conn, row.organization_id, "job.planned", job_id, data)
+    _attach(
+        conn,
+        _wanting(conn, row),
+        plan.nodes,
+        keys,
+        terms,
+        digest=digest,
+        first_position=_FIRST_OF_PLAN,
+        again=again,
+    )
     return True
 
 
-def _waits(conn: Connection, job_id: str, step: JobStep) -> bool:
+def _waiting(conn: Connection, job_id: str, step: str) -> AnyRow | None:
+    """The row of a live job that is in this step; None where it has gone on, or has ended."""
     row = queries.job_row(conn, job_id)
-    return row is not None and row.status in LIVE_JOBS and row.step == step
+    return row if row is not None and row.status in LIVE_JOBS and row.step == step else None
+
+
+def _wanting(conn: Connection, row: AnyRow) -> Wanting:
+    return Wanting(row.id, row.organization_id, row.priority, queries.wanted(conn, row.id))
 
 
 def _attach(
     conn: Connection,
-    job_id: str,
+    job: Wanting,
     nodes: Sequence[PlanNode],
     keys: Mapping[str, str],
     terms: TermsOf,
@@ -98,13 +130,9 @@ def _attach(
     first_position: int,
     again: Collection[str] = (),
 ) -> None:
-    row = queries.job_row(conn, job_id)
-    if row is None:
-        return
-    existing = by_content_keys(conn, row.organization_id, keys.values())
-    with_artifact = artifact_keys(conn, row.organization_id, keys.values())
+    existing = by_content_keys(conn, job.organization_id, keys.values())
+    with_artifact = artifact_keys(conn, job.organization_id, existing)
     found = _Attached({}, {}, {}, [], [])
-    known = {r.plan_node_id for r in queries.interest_rows(conn, job_id)}  # a plan may name the probe as well
     for node in nodes:
         key = keys[node.id]
         needs = [found.tasks[i] for i in node.needs_nodes]
@@ -121,22 +149,38 @@ def _attach(
             found.status[task_id] = TaskStatus.WAITING if blocked else TaskStatus.READY
             position = first_position + len(found.tasks)
             named = {"id": task_id, "content_key": key, "status": found.status[task_id], "position": position}
-            found.rows.append(named | _row(row, node, terms(node)) | {"inputs": _inputs(node, keys, digest)})
+            found.rows.append(named | _row(job, node, terms(node)) | {"inputs": _inputs(node, keys, digest)})
             found.dependencies += [{"task_id": task_id, "needs_id": need} for need in dict.fromkeys(needs)]
         found.tasks[node.id] = found.by_key[key] = task_id
-    _insert(conn, row.organization_id, found)
+    _insert(conn, job.organization_id, found)
+    _want(conn, job, found, first_position)
+    if existing:  # what is new has the job's own priority
+        reprice(conn, job.id)
+    _follow(conn, job.id, found)
+
+
+def _want(conn: Connection, job: Wanting, found: _Attached, first_position: int) -> None:
+    """Record the job's interests. Where a node is another task now (another ffmpeg probes), that one is wanted."""
     wanted = [
-        {"job_id": job_id, "plan_node_id": node_id, "task_id": task_id, "position": position, "active": True}
+        {"job_id": job.id, "plan_node_id": node_id, "task_id": task_id, "position": position, "active": True}
         for position, (node_id, task_id) in enumerate(found.tasks.items(), first_position)
-        if node_id not in known
+        if node_id not in job.tasks
     ]
     if wanted:
         conn.execute(insert(interests), wanted)
-    reprice(conn, job_id)
+    for node_id, task_id in found.tasks.items():
+        if job.tasks.get(node_id, task_id) != task_id:
+            conn.execute(_CHANGED, {"of_job": job.id, "of_node": node_id, "to_task": task_id})
+
+
+def _follow(conn: Connection, job_id: str, found: _Attached) -> None:
+    """See how far the job is with what others have begun, or done, of its tasks."""
     for task_id, status in found.status.items():
         if status in OWNED_TASKS:
             moves.begin_wanting(conn, task_id)
             break
+    if all(status == TaskStatus.DONE for status in found.status.values()):
+        moves.settle(conn, job_id)
 
 
 def _reconcile(conn: Connection, task_id: str, status: str, *, done: bool, blocked: bool) -> str:
@@ -148,7 +192,7 @@ def _reconcile(conn: Connection, task_id: str, status: str, *, done: bool, block
     return TaskStatus.WAITING if blocked else TaskStatus.READY
 
 
-def _row(job: Any, node: PlanNode, terms: Terms) -> dict[str, Any]:
+def _row(job: Wanting, node: PlanNode, terms: Terms) -> dict[str, Any]:
     at = now_ms()
     return {
         "organization_id": job.organization_id,
@@ -218,23 +262,25 @@ def _dependencies(conn: Connection, task_ids: list[str]) -> dict[str, list[str]]
     return found
 
 
-def adopt_source(conn: Connection, job_id: str, facts: Mapping[str, Any], storage_prefix: str) -> None:
-    """Make the fetched file the source of the job's asset.
+def _adopt_source(conn: Connection, job: AnyRow, node_id: str) -> Source:
+    """Make what this node of a job fetched the source of its asset; `source_missing` where it isn't there any more.
 
-    `facts` are those of the `fetch` artifact: digest, size_bytes, name, and `file`, the file's path in it.
+    The facts of a `fetch` artifact are digest, size_bytes, name, and `file`, the file's path in it.
     """
-    row = queries.job_row(conn, job_id)
-    if row is None or row.status not in LIVE_JOBS:
-        return
+    artifact = queries.artifacts_of(conn, job.organization_id, job.id).get(node_id)
+    if artifact is None:
+        raise VidComputeError(Kind.INTERNAL, "source_missing", "The fetched source is not there any more.")
+    facts = artifact.facts
     try:
         source = assets.add_source(
             conn,
-            row.organization_id,
+            job.organization_id,
             digest=facts["digest"],
             size_bytes=facts["size_bytes"],
-            storage_key=f"{storage_prefix}/{facts.get('file', 'source')}",
+            storage_key=f"{artifact.storage_prefix}/{facts.get('file', 'source')}",
             name=str(facts.get("name", ""))[:1000],
         )
     except KeyError as error:
         raise VidComputeError(Kind.INTERNAL, "fetch_facts_missing", f"The fetch did not tell {error}.") from error
-    assets.use(conn, row.asset_id, source_id=source.id)
+    assets.use(conn, job.asset_id, source_id=source.id)
+    return source

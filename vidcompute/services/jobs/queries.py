@@ -183,6 +183,14 @@ def has_open_tasks(conn: Connection, job_id: str) -> bool:
     return bool(conn.execute(_OPEN, {"job": job_id}).scalar())
 
 
+_WANTED = select(interests.c.plan_node_id, interests.c.task_id).where(interests.c.job_id == bindparam("job"))
+
+
+def wanted(conn: Connection, job_id: str) -> dict[str, str]:
+    """The tasks that a job has, by the ids of its plan's nodes ("encode/3"; also "fetch" and "probe")."""
+    return {row.plan_node_id: row.task_id for row in conn.execute(_WANTED, {"job": job_id})}
+
+
 def interest_rows(conn: Connection, job_id: str) -> list[AnyRow]:
     """A job's tasks in the order of its plan, with what a stage's view needs of them."""
     query = (

@@ -1,11 +1,13 @@
 """Requests of users: submit, cancel, and where what was made lies. All run inside the caller's transaction."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import Connection, insert
 
-from vidcompute.db.outbox import emit
+from vidcompute.db.outbox import emit, together
 from vidcompute.db.schema import jobs
 from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.ids import new_id
@@ -14,13 +16,15 @@ from vidcompute.pipeline.spec import JobInput, JobSpec, UploadInput, UrlInput
 from vidcompute.pipeline.stages.frames import ZIP_NAME
 from vidcompute.services import assets, quotas
 from vidcompute.services.assets import Source
-from vidcompute.services.jobs import moves, queries, resuming
+from vidcompute.services.jobs import attaching, moves, queries, resuming
 from vidcompute.services.jobs.models import RANKS, Deadlines, Job, OutputPlace
+from vidcompute.services.jobs.prelude import Prelude
 from vidcompute.services.quotas import Quota
 from vidcompute.services.states import ENDED_JOBS, JobStatus, JobStep
 from vidcompute.services.tasks.queries import artifacts
 
 KIND = "media"  # what `submit` makes; later issues add further kinds
+_NEW = insert(jobs)
 
 
 def submit(
@@ -30,10 +34,12 @@ def submit(
     *,
     source: Source | None = None,
     traceparent: str | None = None,
+    prelude: Prelude | None = None,
 ) -> Job:
     """A new job and its asset, queued. `source` is the uploaded one where the spec's input names it (looked up if not).
 
-    `traceparent` is the request's W3C trace context, where that is traced.
+    `traceparent` is the request's W3C trace context, where that is traced. With a `prelude` the job has its first task
+    at once, and only waits for a place; else the dispatcher gives it that.
     Raises `source_not_found` or `job_not_found` where the spec names one that this organization doesn't have,
     `stage_unknown` where it resumes from a stage that the earlier job doesn't have, and `expiry_past`; `quota_jobs`,
     `quota_encode_minutes` or, where the video is still to be fetched, `quota_stored_bytes`.
@@ -45,37 +51,48 @@ def submit(
         source = assets.get_source(conn, organization_id, spec.input.source)
     wanted = {Quota.JOBS: 1, Quota.ENCODE_MINUTES: 1}  # how much it will encode is known when it is planned
     quotas.take(conn, organization_id, wanted if source else {**wanted, Quota.STORED_BYTES: 1})
-    asset = assets.create(
-        conn,
-        organization_id,
-        title=spec.title or _name_of(spec, source),
-        passthrough=spec.passthrough,
-        metadata=spec.metadata,
-        source_id=source.id if source else None,
-        playback_policy=spec.playback_policy,
-        expires_ms=round(spec.expires_at.timestamp() * 1000) if spec.expires_at else None,
-    )
     job_id = new_id("job")
-    values = {
-        "id": job_id,
-        "organization_id": organization_id,
-        "asset_id": asset.id,
-        "status": JobStatus.QUEUED,
-        "kind": KIND,
-        "priority": RANKS[spec.priority],
-        "step": JobStep.ARRIVED if source is None else JobStep.FETCHED,
-        "resume_from": resume_from,
-        "spec": spec.model_dump(mode="json"),
-        "passthrough": spec.passthrough,
-        "traceparent": traceparent,
-        "created_ms": asset.created_ms,  # one instant for both: the job's events begin with the asset's
-        **asdict(Deadlines.of(spec.model_dump(), asset.created_ms)),
-    }
-    conn.execute(insert(jobs).values(values))
-    assets.use(conn, asset.id, job_id=job_id)
-    data = {"job_id": job_id, "asset_id": asset.id, "kind": KIND, "status": str(JobStatus.QUEUED)}
-    emit(conn, organization_id, "job.created", job_id, data)
+    with together(conn):
+        asset = assets.create(
+            conn,
+            organization_id,
+            title=spec.title or _name_of(spec, source),
+            passthrough=spec.passthrough,
+            metadata=spec.metadata,
+            source_id=source.id if source else None,
+            job_id=job_id,
+            playback_policy=spec.playback_policy,
+            expires_ms=round(spec.expires_at.timestamp() * 1000) if spec.expires_at else None,
+        )
+        values: dict[str, Any] = {
+            "id": job_id,
+            "organization_id": organization_id,
+            "asset_id": asset.id,
+            "status": JobStatus.QUEUED,
+            "kind": KIND,
+            "priority": RANKS[spec.priority],
+            "step": JobStep.ARRIVED if source is None else JobStep.FETCHED,
+            "resume_from": resume_from,
+            "spec": spec.model_dump(mode="json"),
+            "passthrough": spec.passthrough,
+            "traceparent": traceparent,
+            "created_ms": asset.created_ms,  # one instant for both: the job's events begin with the asset's
+            **asdict(Deadlines.of(spec.model_dump(), asset.created_ms)),
+        }
+        _begin(conn, values, source, prelude)
     return queries.get_job(conn, organization_id, job_id)
+
+
+def _begin(conn: Connection, values: Mapping[str, Any], source: Source | None, prelude: Prelude | None) -> None:
+    """Record a job, with its first task where a prelude says what that is."""
+    job = attaching.Wanting(values["id"], values["organization_id"], values["priority"])
+    digest = source.digest if source else None
+    first = prelude.first(job.organization_id, job.id, values["spec"], digest) if prelude else None
+    conn.execute(_NEW, {**values, "step": first.step} if first else values)
+    data = {"job_id": job.id, "asset_id": values["asset_id"], "kind": KIND, "status": str(JobStatus.QUEUED)}
+    emit(conn, job.organization_id, "job.created", job.id, data)
+    if first is not None:
+        attaching.attach_task(conn, job, first)
 
 
 def _name_of(spec: JobSpec, source: Source | None) -> str | None:

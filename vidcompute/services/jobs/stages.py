@@ -1,6 +1,6 @@
 """What users see of a running job: its stages, each the sum of its tasks and their attempts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,18 +17,19 @@ _UNIT = {"cpu_s": 1.0, "wall_s": 1.0}  # of a task that no plan names: fetch, pr
 _DECIDING = (TaskStatus.DEAD, TaskStatus.CANCELLED)
 
 
-def list_stages(
-    conn: Connection, job: Job, live: Mapping[str, Mapping[str, Any]] | None = None, at_ms: int | None = None
-) -> list[StageView]:
-    """The stages of a job in the order of its plan.
+Latest = Callable[[Iterable[str]], Mapping[str, Mapping[str, Any]]]
+"""The newest progress of tasks, by task (fraction, frame, …), where it is fresher than what the database holds."""
 
-    `live` is the newest progress by task (fraction, frame, …), where it is fresher than what the database holds.
-    """
+
+def list_stages(conn: Connection, job: Job, latest: Latest | None = None, at_ms: int | None = None) -> list[StageView]:
+    """The stages of a job in the order of its plan."""
     rows = queries.interest_rows(conn, job.id)
-    history = attempts_of(conn, [row.id for row in rows])
+    task_ids = [row.id for row in rows]
+    history = attempts_of(conn, task_ids)
+    live = latest(task_ids) if latest is not None else {}
     costs = {n["id"]: n["cost"] for n in (job.plan or {}).get("nodes", ())}
     names = list(dict.fromkeys(row.stage for row in rows))
-    known = _Known(history, costs, live or {}, at_ms if at_ms is not None else now_ms(), job.created_ms)
+    known = _Known(history, costs, live, at_ms if at_ms is not None else now_ms(), job.created_ms)
     return [_stage(name, [r for r in rows if r.stage == name], known) for name in names]
 
 

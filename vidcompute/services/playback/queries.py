@@ -45,8 +45,7 @@ def unopened(conn: Connection) -> list[tuple[str, str]]:
 
 def progress(conn: Connection, job: Job, hub: ProgressHub) -> Progress:
     """How far a job is over all its stages."""
-    task_ids = [task.id for task in jobs.tasks_of(conn, job.organization_id, job.id)]
-    stages = jobs.list_stages(conn, job, hub.latest(task_ids))
+    stages = jobs.list_stages(conn, job, hub.latest)
     weights = [max(0.05, float(stage.cost.get("cpu_s", 0.0))) for stage in stages]
     done = sum(w * float(s.progress.get("fraction", 0.0)) for w, s in zip(weights, stages, strict=True))
     etas = [stage.eta_ms for stage in stages if stage.eta_ms is not None]

@@ -25,6 +25,7 @@ from vidcompute.errors import Kind, VidComputeError, invalid
 from vidcompute.media.digest import TreeDigest
 from vidcompute.ports.storage import DirectUploads, Storage
 from vidcompute.services.assets import Source
+from vidcompute.services.jobs import Prelude
 from vidcompute.services.uploads import moves, queries
 from vidcompute.services.uploads.direct import abandon
 from vidcompute.services.uploads.holds import Hold, Holds, LetGoError
@@ -80,7 +81,10 @@ class Piece:
 
 
 class Intake:
-    """All uploads that this process takes; `direct` gives the store that they go to in parts, where it is one."""
+    """All uploads that this process takes; `direct` gives the store that they go to in parts, where it is one.
+
+    `prelude` says what the jobs that follow from them begin with.
+    """
 
     def __init__(
         self,
@@ -88,11 +92,13 @@ class Intake:
         storage: Storage,
         policy: UploadPolicy,
         direct: Callable[[], DirectUploads | None] = lambda: None,
+        prelude: Prelude | None = None,
     ) -> None:
         self.db = db
         self.storage = storage
         self.policy = policy
         self.direct = direct
+        self.prelude = prelude
         self.staging = Staging(policy.folder)
         self.holds = Holds(policy.idle_s, policy.stalled_s)
         self._digests: OrderedDict[str, TreeDigest] = OrderedDict()
@@ -241,7 +247,8 @@ class Intake:
             source = NewSource(organization_id, await receiver.finish(), new.name)
 
             def use(conn: Connection, stored: Source) -> Upload:
-                return moves.join(conn, new, pieces, stored, traceparent=traceparent)
+                begin = moves.Begin(traceparent, self.prelude)
+                return moves.join(conn, new, pieces, stored, begin)
 
             final = await store(self.db, self.storage, source, use)
         self.staging.remove(piece_ids)
@@ -364,10 +371,10 @@ class _Turn:
         return self.upload
 
     def _ending(self, received: Received) -> Callable[[Connection, Source], Upload]:
-        upload, traceparent = self.upload, self._piece.traceparent
+        upload, begin = self.upload, moves.Begin(self._piece.traceparent, self._intake.prelude)
 
         def use(conn: Connection, source: Source) -> Upload:
-            return moves.complete(conn, upload, source, size_bytes=received.size_bytes, traceparent=traceparent)
+            return moves.complete(conn, upload, source, begin, size_bytes=received.size_bytes)
 
         return use
 

@@ -5,7 +5,7 @@ An offset only grows, and only by who knew it: each change is conditional on wha
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,12 +19,24 @@ from vidcompute.media.digest import PART_BYTES, PartDigest
 from vidcompute.pipeline.spec import JobOptions, JobSpec, UploadInput
 from vidcompute.services import jobs, quotas
 from vidcompute.services.assets import Source
+from vidcompute.services.jobs import Prelude
 from vidcompute.services.quotas import Quota
 from vidcompute.services.uploads import queries
 from vidcompute.services.uploads.models import Brought, Direct, NewUpload, Upload, UploadKind, UploadStatus
 
 _BATCH = 500
 _SHORTEST_LIFE = timedelta(minutes=1)  # of what should have gone while its bytes came
+
+
+@dataclass(frozen=True)
+class Begin:
+    """How the job of an upload begins; see `jobs.submit`."""
+
+    traceparent: str | None = None
+    prelude: Prelude | None = None
+
+
+_PLAIN = Begin()
 
 
 def digest_of(token: str) -> str:
@@ -159,11 +171,9 @@ def fall_back(conn: Connection, upload: Upload, offset_bytes: int, holder: str) 
     return _change(conn, upload, **values)
 
 
-def complete(
-    conn: Connection, upload: Upload, source: Source, *, size_bytes: int, traceparent: str | None = None
-) -> Upload:
+def complete(conn: Connection, upload: Upload, source: Source, begin: Begin = _PLAIN, *, size_bytes: int) -> Upload:
     """All bytes are here, and stored as a source: its job begins, where one is wanted."""
-    made: dict[str, Any] = {"source_id": source.id, **_begin_job(conn, upload, source, traceparent)}
+    made: dict[str, Any] = {"source_id": source.id, **_begin_job(conn, upload, source, begin)}
     changed = _change(
         conn,
         upload,
@@ -180,7 +190,7 @@ def complete(
     return changed
 
 
-def _begin_job(conn: Connection, upload: Upload, source: Source, traceparent: str | None) -> dict[str, str]:
+def _begin_job(conn: Connection, upload: Upload, source: Source, begin: Begin) -> dict[str, str]:
     if upload.job is None:
         return {}
     options = JobOptions.model_validate(upload.job)
@@ -188,20 +198,18 @@ def _begin_job(conn: Connection, upload: Upload, source: Source, traceparent: st
     if options.expires_at is not None:
         given["expires_at"] = max(options.expires_at, datetime.now(UTC) + _SHORTEST_LIFE)
     spec = JobSpec(**given)
-    job = jobs.submit(conn, upload.organization_id, spec, source=source, traceparent=traceparent)
+    job = jobs.submit(conn, upload.organization_id, spec, source=source, **vars(begin))
     return {"job_id": job.id, "asset_id": job.asset_id}
 
 
-def join(
-    conn: Connection, new: NewUpload, pieces: Sequence[Upload], source: Source, *, traceparent: str | None = None
-) -> Upload:
+def join(conn: Connection, new: NewUpload, pieces: Sequence[Upload], source: Source, begin: Begin) -> Upload:
     """An upload that was joined from others, which are used up by it."""
     quotas.take(conn, source.organization_id, {Quota.UPLOAD_BYTES: source.size_bytes})
     final = _insert(conn, source.organization_id, new, size_bytes=source.size_bytes)
     for piece in pieces:
         _change(conn, piece, status=UploadStatus.COMPLETED, ended_ms=now_ms())
         conn.execute(delete(upload_parts).where(upload_parts.c.upload_id == piece.id))
-    return complete(conn, final, source, size_bytes=source.size_bytes, traceparent=traceparent)
+    return complete(conn, final, source, begin, size_bytes=source.size_bytes)
 
 
 def cancel(conn: Connection, upload: Upload) -> Upload:
