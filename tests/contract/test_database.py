@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -20,6 +21,7 @@ from tests.unit.engine import (
     test_mail,
     test_metering,
     test_people_told_and_erased,
+    test_prelude,
     test_quotas,
 )
 from tests.unit.engine.toys import ORG
@@ -43,7 +45,7 @@ def _stories() -> dict[str, object]:
     """The engine's tests that are given a connection or a database; here they are given PostgreSQL's."""
     found = {}
     own = (test_assets, test_attempts, test_db, test_events, test_housekeeping, test_jobs, test_mail)
-    for module in (*own, test_metering, test_people_told_and_erased, test_quotas):
+    for module in (*own, test_metering, test_people_told_and_erased, test_prelude, test_quotas):
         for name, story in vars(module).items():
             if name.startswith("test_") and name not in _SQLITES_OWN and callable(story):
                 code = story.__code__
@@ -135,6 +137,18 @@ async def test_a_server_that_was_killed_is_told_of_and_found_again(postgres_serv
         assert await subscription.wait(10)
     assert [event.type for event in await database.read(outbox.all_since, 0)] == ["thing.happened"]
     await database.close()
+
+
+async def test_sessions_that_ended_while_nobody_used_them_are_made_anew_unseen(db: Database, postgres_url: str) -> None:
+    """As when the server is started anew between two requests."""
+    await db.read(outbox.last_seq)
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with psycopg.connect(postgres_url) as administrator:
+        ended = administrator.execute(f"SELECT pg_terminate_backend(pid, 5000) {others}").fetchall()
+    assert len(ended) >= 2
+    assert await db.read(outbox.last_seq) == 0
+    await db.write(outbox.emit, ORG, "thing.happened", "it", {})
+    assert [event.type for event in await db.read(outbox.all_since, 0)] == ["thing.happened"]
 
 
 async def test_a_session_that_is_ended_amid_steps_undoes_them_all_and_says_so(db: Database) -> None:

@@ -14,7 +14,7 @@ class Dialect(Protocol):
     reader: Engine
 
     def tell(self, connection: Connection) -> None:
-        """Let other processes know, once this transaction is committed, that events were emitted."""
+        """Let other processes know, with the commit, that events were emitted; nothing follows in this transaction."""
         ...
 
     def listen(self, heard: Callable[[], None]) -> None:

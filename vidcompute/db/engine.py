@@ -32,6 +32,7 @@ T = TypeVar("T")
 _BACKENDS = frozenset({"sqlite", "postgresql"})
 Step = Callable[Concatenate[Connection, P], T]
 _TOGETHER = 32  # steps that share a transaction at most: the last one's answer waits for the first one
+_SAVE, _UNDO = "SAVEPOINT step", "ROLLBACK TO SAVEPOINT step"
 
 
 class Subscription:
@@ -89,12 +90,13 @@ def _run(dialect: Dialect, connection: Connection, waiting: _Write, *, alone: bo
         return
     before = {name: connection.info.get(name) for name in (EMITTED, CROSSED)}
     before[CROSSED] = list(before[CROSSED] or ())
+    connection.exec_driver_sql(_SAVE)  # never released: it hides the one before it, and all end with the transaction
     try:
-        with connection.begin_nested():
-            waiting.outcome = waiting.step(connection)
+        waiting.outcome = waiting.step(connection)
     except BaseException as error:
         if connection.invalidated or dialect.has_ended(connection):
             raise
+        connection.exec_driver_sql(_UNDO)
         waiting.outcome = _Raised(error)
         connection.info.update(before)
 
@@ -115,7 +117,7 @@ class Database:
         self._write_threads = ThreadPoolExecutor(1, thread_name_prefix="db-write")
         self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="db-read")
         self._waiting: deque[_Write] = deque()
-        self._subscriptions: set[Subscription] = set()
+        self._subscriptions: dict[Subscription, None] = {}  # who came first is woken first
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @classmethod
@@ -163,13 +165,11 @@ class Database:
             for waiting in batch:
                 waiting.outcome = waiting.outcome if isinstance(waiting.outcome, _Raised) else _Raised(error)
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._tell, batch)
-            if emitted:
-                self._loop.call_soon_threadsafe(self._wake)
+            self._loop.call_soon_threadsafe(lambda: self._tell(batch, emitted=emitted))
 
     def _in_transaction(self, batch: "list[_Write]") -> bool:
         """Run these and commit; whether events were emitted. Who breaks is undone alone, and told by its outcome."""
-        with self._reached(), self._dialect.writer.begin() as connection:
+        with self._reached(), self._begun() as connection:
             connection.info.pop(EMITTED, None)
             connection.info.pop(CROSSED, None)
             for waiting in batch:
@@ -182,7 +182,21 @@ class Database:
             failpoints.reach(f"{arrow}:after")
         return emitted
 
-    def _tell(self, batch: "list[_Write]") -> None:
+    @contextlib.contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        """A transaction of the writer; on another connection where the one that it had was lost in the meantime."""
+        with contextlib.ExitStack() as stack:
+            try:
+                connection = stack.enter_context(self._dialect.writer.begin())
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                connection = stack.enter_context(self._dialect.writer.begin())
+            yield connection
+
+    def _tell(self, batch: "list[_Write]", *, emitted: bool) -> None:
+        if emitted:  # first: whoever goes on with the work has further to go than who gets an answer
+            self._wake()
         for waiting in batch:
             if waiting.result.cancelled():
                 continue
@@ -222,16 +236,28 @@ class Database:
         return await loop.run_in_executor(self._read_threads, lambda: self._in_snapshot(step, args, kwargs))
 
     def _in_snapshot(self, step: Callable[..., T], args: Any, kwargs: Any) -> T:
-        with self._reached(), self._dialect.reader.begin() as connection:
+        with self._reached():
+            try:
+                return self._read(step, args, kwargs)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            return self._read(step, args, kwargs)  # on another connection: the one that it had was lost
+
+    def _read(self, step: Callable[..., T], args: Any, kwargs: Any) -> T:
+        with self._dialect.reader.begin() as connection:
             return step(connection, *args, **kwargs)
 
     def subscribe(self) -> Subscription:
         """Be woken after commits that emitted events, from now on, in other processes as well."""
         self._loop = self._loop or _running_loop()
         self._dialect.listen(self._heard)
-        subscription = Subscription(self._subscriptions.discard)
-        self._subscriptions.add(subscription)
+        subscription = Subscription(self._forget)
+        self._subscriptions[subscription] = None
         return subscription
+
+    def _forget(self, subscription: Subscription) -> None:
+        self._subscriptions.pop(subscription, None)
 
     async def close(self) -> None:
         """Finish what is queued, then close every connection."""

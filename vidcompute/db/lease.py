@@ -5,7 +5,7 @@ Who holds it does its writes in transactions that `require` its epoch first: a f
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
 from vidcompute.db.outbox import wake
 from vidcompute.db.schema import leases
@@ -14,6 +14,9 @@ _CLOCK_MS = {
     "sqlite": text("SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"),
     "postgresql": text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"),
 }
+
+
+_EPOCH = select(leases.c.epoch).where(leases.c.name == bindparam("lease"))
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def take(conn: Connection, name: str, holder: str, lease_ms: int) -> Lease:
 
 def require(conn: Connection, name: str, epoch: int) -> None:
     """Raise LeaseLostError unless the lease is still the one that was taken with this epoch."""
-    if conn.execute(select(leases.c.epoch).where(leases.c.name == name)).scalar() != epoch:
+    if conn.execute(_EPOCH, {"lease": name}).scalar() != epoch:
         raise LeaseLostError
 
 

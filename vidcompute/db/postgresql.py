@@ -42,7 +42,8 @@ class PostgreSql:
 
     def __init__(self, url: str, readers: int) -> None:
         parsed = make_url(url).set(drivername="postgresql+psycopg")
-        self.writer = _engine(parsed, 1)
+        # The driver begins no transaction of the writer: it would take a round trip of its own for that.
+        self.writer = _engine(parsed, 1, isolation_level="AUTOCOMMIT")
         self.reader = _engine(parsed, readers, isolation_level="REPEATABLE READ", read_only=True)
         self._conninfo = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
         self._name = secrets.token_hex(8)  # who this is among those that notify
@@ -50,12 +51,12 @@ class PostgreSql:
         self._thread: threading.Thread | None = None
 
         @event.listens_for(self.writer, "begin")
-        def lock(connection: Connection) -> None:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
+        def begin(connection: Connection) -> None:
+            connection.exec_driver_sql(f"BEGIN; SELECT pg_advisory_xact_lock({_WRITERS})")
 
     def tell(self, connection: Connection) -> None:
-        """Notify all who listen; PostgreSQL sends it with the commit."""
-        connection.exec_driver_sql(f"NOTIFY {_CHANNEL}, '{self._name}'")
+        """Notify all who listen, and commit: in one round trip, and nothing is left for the driver to commit."""
+        connection.exec_driver_sql(f"NOTIFY {_CHANNEL}, '{self._name}'; COMMIT")
 
     def listen(self, heard: Callable[[], None]) -> None:
         """Begin to listen, in a thread of its own."""
@@ -103,7 +104,6 @@ def _engine(url: Any, pool_size: int, *, read_only: bool = False, **options: Any
         url,
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=True,
         hide_parameters=True,  # see sqlite.py
         connect_args=_CONNECTION,
         execution_options={"postgresql_readonly": True} if read_only else {},

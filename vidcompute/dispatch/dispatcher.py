@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection
-
 from vidcompute import failpoints, logs
 from vidcompute.db.engine import Database
 from vidcompute.db.lease import LeaseLostError
@@ -21,6 +19,7 @@ from vidcompute.db.outbox import now_ms
 from vidcompute.dispatch import planning
 from vidcompute.dispatch.clock import Clock
 from vidcompute.dispatch.leading import Beside, Leading
+from vidcompute.dispatch.looking import View, look
 from vidcompute.dispatch.lost_logs import KeepLog, keep_heard
 from vidcompute.dispatch.placement import Busy, place
 from vidcompute.dispatch.planning import Planner
@@ -31,7 +30,7 @@ from vidcompute.dispatch.usage import usage
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.attempt_wire import logs_key
 from vidcompute.ports.executor import Adopted, AttemptSpec, Executor, Finished, Heartbeat, Outcome, Progress
-from vidcompute.services import jobs, tasks
+from vidcompute.services import jobs
 from vidcompute.services.gauges import DispatchState
 from vidcompute.services.jobs import Placement, RetryPolicy, Unplanned
 from vidcompute.services.jobs.live import ProgressHub
@@ -62,28 +61,6 @@ class _Running:
     node: str
     since_ms: int
     organization_id: str
-
-
-@dataclass(frozen=True)
-class _View:
-    """What one round looks at, from one snapshot."""
-
-    unplanned: list[Unplanned]
-    owned: set[str]
-    ready: list[ReadyTask]
-    overdue: dict[str, VidComputeError]
-    next_ms: int | None  # when there is something to do though nothing has happened
-
-
-def _look(conn: Connection, running: list[str], at_ms: int, policy: DispatchPolicy, turn: str) -> _View:
-    times = (tasks.next_ready_ms(conn, at_ms), jobs.next_deadline_ms(conn))
-    return _View(
-        jobs.unplanned(conn, policy.planned_at_once, turn),
-        tasks.owned(conn, running),
-        tasks.ready_tasks(conn, at_ms, policy.batch, turn),
-        jobs.overdue(conn, at_ms, policy.batch),
-        min((at for at in times if at is not None), default=None),
-    )
 
 
 class Dispatcher:
@@ -254,7 +231,8 @@ class Dispatcher:
             await self._lead.write(jobs.set_back, self._back_ms)
             self._back_ms = 0
         at_ms = now_ms()
-        view = await self._db.read(_look, list(self._running), at_ms, self._policy, self._turn)
+        most = {"jobs_most": self._policy.planned_at_once, "tasks_most": self._policy.batch}
+        view = await self._db.read(look, list(self._running), at_ms, self._turn, **most)
         self._stop_disowned(view)
         for job_id, error in view.overdue.items():
             log.warning("job_overdue", job_id=job_id, code=error.code)
@@ -269,7 +247,7 @@ class Dispatcher:
             wait_s = min(wait_s, max(0.001, (view.next_ms - now_ms()) / 1000))
         await self._wakeups.wait(wait_s)
 
-    def _stop_disowned(self, view: _View) -> None:
+    def _stop_disowned(self, view: View) -> None:
         """End attempts whose tasks nobody wants any more."""
         for attempt_id in self._running.keys() - view.owned - self._stopping:
             running = self._running[attempt_id]
@@ -337,7 +315,7 @@ class Dispatcher:
             await self._finish(_not_started(spec, error))
             return
         failpoints.reach("attempt.taken")
-        await self._lead.write(jobs.start, spec.attempt_id)
+        await self._lead.write(jobs.start, spec.attempt_id, now_ms())
         log.info("attempt_started", **_ids(spec))
 
     # -- what the executor tells ----------------------------------------------------------------------------------

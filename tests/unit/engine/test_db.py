@@ -9,7 +9,7 @@ from sqlalchemy import Connection, create_engine, insert, inspect, select, text
 
 from tests.unit.engine.toys import ORG
 from vidcompute.db import migrate, outbox, schema
-from vidcompute.db.engine import Database
+from vidcompute.db.engine import Database, Subscription
 from vidcompute.errors import VidComputeError
 
 
@@ -237,3 +237,48 @@ async def test_what_only_broken_steps_emitted_wakes_nobody(db: Database) -> None
     with db.subscribe() as subscription:
         await asyncio.gather(*(db.write(broken) for _ in range(9)), return_exceptions=True)
         assert not await subscription.wait(0.05)
+
+
+async def test_events_of_a_block_are_recorded_at_its_end_and_none_of_one_that_breaks(db: Database) -> None:
+    def numbers(conn: Connection) -> list[str]:
+        return [event.subject_id for event in outbox.all_since(conn, 0) if event.type == "thing.counted"]
+
+    def count(conn: Connection, *subjects: str) -> None:
+        for subject in subjects:
+            outbox.emit(conn, ORG, "thing.counted", subject, {})
+
+    def broken(conn: Connection) -> None:
+        with outbox.together(conn):
+            count(conn, "4")
+            raise ValueError("4")
+
+    def step(conn: Connection) -> list[list[str]]:
+        with outbox.together(conn):
+            count(conn, "1")
+            with outbox.together(conn):
+                count(conn, "2", "3")
+            during = numbers(conn)
+        with pytest.raises(ValueError, match="4"):
+            broken(conn)
+        count(conn, "5")
+        return [during, numbers(conn)]
+
+    with db.subscribe() as subscription:
+        assert await db.write(step) == [[], ["1", "2", "3", "5"]]
+        assert await subscription.wait(5)
+
+
+async def test_who_came_first_is_woken_first(db: Database) -> None:
+    order: list[int] = []
+
+    async def follow(number: int, subscription: Subscription) -> None:
+        await subscription.wait(5)
+        order.append(number)
+
+    subscriptions = [db.subscribe() for _ in range(20)]
+    following = [asyncio.create_task(follow(number, one)) for number, one in enumerate(subscriptions)]
+    await db.write(outbox.emit, ORG, "thing.counted", "it", {})
+    await asyncio.gather(*following)
+    assert order == list(range(20))
+    for one in subscriptions:
+        one.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, update
 
-from vidcompute.db.outbox import now_ms
+from vidcompute.db.outbox import now_ms, together
 from vidcompute.db.schema import READY, artifacts, attempts, tasks
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
@@ -15,7 +15,7 @@ from vidcompute.pipeline.plan import SOURCE
 from vidcompute.ports.executor import AttemptSpec, Finished, InputRef, Needs, Outcome, Progress
 from vidcompute.services.jobs import moves, replanning, reserving
 from vidcompute.services.jobs.models import Placement, RetryPolicy
-from vidcompute.services.jobs.queries import first_wanting
+from vidcompute.services.jobs.queries import to_place
 from vidcompute.services.states import (
     EXHAUST,
     HAND_BACK,
@@ -33,10 +33,10 @@ from vidcompute.services.tasks.moves import move, move_where
 from vidcompute.services.tasks.queries import (
     UNBLOCK_AFTER,
     AnyRow,
-    attempt_row,
     live_attempts,
     made,
     source_key,
+    task_of_attempt,
     task_row,
     wanting_jobs,
 )
@@ -47,16 +47,23 @@ from vidcompute.services.tasks.queries import (
 _WAITS = update(tasks).where(tasks.c.id == bindparam("of_id"), READY).values(waits_for=bindparam("to_waits_for"))
 _NEW_ATTEMPT = insert(attempts)
 _NEW_ARTIFACT = insert(artifacts)
-_STARTED = update(attempts).where(attempts.c.id == bindparam("of_id")).values(started_ms=bindparam("to_started_ms"))
+_MINE = (attempts.c.id == bindparam("of_id")) & attempts.c.outcome.is_(None)
+_STARTED = (
+    update(attempts)
+    .where(_MINE, attempts.c.started_ms.is_(None))
+    .values(started_ms=bindparam("to_started_ms"))
+    .returning(attempts.c.task_id, attempts.c.number)
+)
 _ENDED = (
     update(attempts)
-    .where(attempts.c.id == bindparam("of_id"))
+    .where(_MINE)
     .values(
         {
             name: bindparam(f"to_{name}", type_=attempts.c[name].type)
             for name in ("outcome", "ended_ms", "error_kind", "error_code", "error_detail", "metrics")
         }
     )
+    .returning(attempts.c.task_id, attempts.c.number)
 )
 
 
@@ -69,31 +76,22 @@ class Recorded:
 
 
 def place(conn: Connection, placements: Iterable[Placement]) -> list[AttemptSpec]:
-    """Make an attempt for each task that is still ready; what the executor is to start."""
+    """Make an attempt for each task that is still ready, and wanted; what the executor is to start."""
     specs = []
-    chosen = list(placements)
-    jobs = first_wanting(conn, [p.task_id for p in chosen])
-    for placement in chosen:
-        row = task_row(conn, placement.task_id)
-        number = row.attempt + 1
-        if placement.task_id not in jobs or not _claim(conn, placement, row.attempt):
-            continue
-        try:
-            spec = _spec(conn, row, placement, *jobs[placement.task_id])
-        except VidComputeError as error:
-            _exhaust(conn, row, number, error)
-            continue
-        attempt = {
-            "id": spec.attempt_id,
-            "organization_id": row.organization_id,
-            "task_id": row.id,
-            "number": number,
-            "node": placement.node,
-            "created_ms": now_ms(),
-            "logs_key": f"orgs/{row.organization_id}/logs/{spec.attempt_id}.log",
-        }
-        conn.execute(_NEW_ATTEMPT, attempt)
-        specs.append(spec)
+    chosen = {placement.task_id: placement for placement in placements}
+    rows = to_place(conn, chosen)
+    with together(conn):
+        for task_id, placement in chosen.items():
+            row = rows.get(task_id)
+            if row is None or not _claim(conn, placement, row.attempt):
+                continue
+            try:
+                spec = _spec(conn, row, placement)
+            except VidComputeError as error:
+                _exhaust(conn, row, row.attempt + 1, error)
+                continue
+            conn.execute(_NEW_ATTEMPT, _attempt(spec, row.organization_id))
+            specs.append(spec)
     return specs
 
 
@@ -102,18 +100,30 @@ def _claim(conn: Connection, placement: Placement, attempt: int) -> bool:
     return move(conn, PLACE, placement.task_id, attempt=attempt, values=values, told=told)
 
 
-def _spec(conn: Connection, row: AnyRow, placement: Placement, job_id: str, asset_id: str) -> AttemptSpec:
+def _attempt(spec: AttemptSpec, organization_id: str) -> dict[str, Any]:
+    return {
+        "id": spec.attempt_id,
+        "organization_id": organization_id,
+        "task_id": spec.task_id,
+        "number": spec.number,
+        "node": spec.node,
+        "created_ms": now_ms(),
+        "logs_key": f"orgs/{organization_id}/logs/{spec.attempt_id}.log",
+    }
+
+
+def _spec(conn: Connection, row: AnyRow, placement: Placement) -> AttemptSpec:
     attempt_id = new_id("att")
     return AttemptSpec(
         attempt_id=attempt_id,
         task_id=row.id,
-        job_id=job_id,
-        asset_id=asset_id,
+        job_id=row.job_id,
+        asset_id=row.asset_id,
         number=row.attempt + 1,
         stage=row.stage,
         version=row.version,
         options=row.options,
-        inputs=_resolve(conn, row.organization_id, row.inputs),
+        inputs=_resolve(conn, row),
         output_prefix=f"orgs/{row.organization_id}/artifacts/{row.content_key}/{attempt_id}",
         needs=Needs(**row.needs),
         timeout_s=row.timeout_s,
@@ -123,13 +133,15 @@ def _spec(conn: Connection, row: AnyRow, placement: Placement, job_id: str, asse
     )
 
 
-def _resolve(conn: Connection, organization_id: str, inputs: list[Any]) -> dict[str, tuple[InputRef, ...]]:
-    keys = [key for _, refs in inputs for key in refs if not key.startswith(f"{SOURCE}:")]
-    found = artifacts_of(conn, organization_id, keys)
+def _resolve(conn: Connection, row: AnyRow) -> dict[str, tuple[InputRef, ...]]:
+    keys = [key for _, refs in row.inputs for key in refs if not key.startswith(f"{SOURCE}:")]
+    found = artifacts_of(conn, row.organization_id, keys)
 
     def ref(key: str) -> InputRef:
         if key.startswith(f"{SOURCE}:"):
-            lies = source_key(conn, organization_id, key.removeprefix(f"{SOURCE}:"))
+            digest = key.removeprefix(f"{SOURCE}:")
+            # Mostly it is that of the job's own asset, which was read with the task.
+            lies = row.source_key if row.source_digest == digest else source_key(conn, row.organization_id, digest)
             return InputRef(lies, is_tree=False, content_key=key)
         if key not in found:
             raise VidComputeError(Kind.INTERNAL, "artifact_missing", f"The artifact {key} of an earlier stage is gone.")
@@ -142,20 +154,20 @@ def _resolve(conn: Connection, organization_id: str, inputs: list[Any]) -> dict[
             content_key=key,
         )
 
-    return {name: tuple(ref(key) for key in refs) for name, refs in inputs}
+    return {name: tuple(ref(key) for key in refs) for name, refs in row.inputs}
 
 
-def start(conn: Connection, attempt_id: str) -> bool:
-    """The executor has taken the attempt; False where it doesn't own its task any more, or has ended already."""
-    row = attempt_row(conn, attempt_id)
-    if row is None or row.outcome is not None:
+def start(conn: Connection, attempt_id: str, at_ms: int | None = None) -> bool:
+    """The executor took the attempt, at `at_ms` (or now); False where it doesn't own its task any more, or runs."""
+    at = now_ms() if at_ms is None else at_ms
+    row = conn.execute(_STARTED, {"of_id": attempt_id, "to_started_ms": at}).one_or_none()
+    if row is None:
         return False
-    at = now_ms()
-    if not move(conn, START, row.task_id, attempt=row.number, values={"started_ms": at}):
-        return False
-    conn.execute(_STARTED, {"of_id": attempt_id, "to_started_ms": at})
-    moves.begin_wanting(conn, row.task_id)
-    return True
+    with together(conn):
+        moved = move(conn, START, row.task_id, attempt=row.number, values={"started_ms": at})
+        if moved:
+            moves.begin_wanting(conn, row.task_id)
+    return moved
 
 
 def record_progress(conn: Connection, latest: Mapping[str, Progress]) -> None:
@@ -186,27 +198,25 @@ def finish(conn: Connection, result: Finished, policy: RetryPolicy, *, draining:
     stays accepted, whatever is told of it afterwards. While `draining`
     (the server shuts down) an attempt that was ended is handed back at no cost to its task.
     """
-    attempt = attempt_row(conn, result.attempt_id)
-    if attempt is None:
-        return Recorded(accepted=False)
-    if attempt.outcome is not None:
-        _keep_metrics(conn, result)
-        return Recorded(accepted=made(conn, attempt.task_id, result.attempt_id))
-    task = task_row(conn, attempt.task_id)
-    _close(conn, result)
-    if task.attempt != attempt.number or task.status not in OWNED_TASKS:
+    ended = _close(conn, result)
+    if ended is None:
+        return _told_again(conn, result)
+    task = task_row(conn, ended.task_id)
+    if task.attempt != ended.number or task.status not in OWNED_TASKS:
         return Recorded(accepted=False, status=task.status)
-    if task.status == TaskStatus.PLACED:  # the end overtook the start
-        moves.begin_wanting(conn, task.id)
-    if result.outcome is Outcome.OK:
-        return _succeed(conn, task, attempt.number, result)
-    if result.outcome is Outcome.CANCELLED or (draining and result.outcome is Outcome.LOST):
-        return _again(conn, HAND_BACK, task, attempt.number)
-    how = _lost if result.outcome is Outcome.LOST else _failed
-    return how(conn, task, attempt.number, result, policy.of(task.stage))
+    with together(conn):
+        if task.status == TaskStatus.PLACED:  # the end overtook the start
+            moves.begin_wanting(conn, task.id)
+        if result.outcome is Outcome.OK:
+            return _succeed(conn, task, ended.number, result)
+        if result.outcome is Outcome.CANCELLED or (draining and result.outcome is Outcome.LOST):
+            return _again(conn, HAND_BACK, task, ended.number)
+        how = _lost if result.outcome is Outcome.LOST else _failed
+        return how(conn, task, ended.number, result, policy.of(task.stage))
 
 
-def _close(conn: Connection, result: Finished) -> None:
+def _close(conn: Connection, result: Finished) -> AnyRow | None:
+    """Write an attempt's outcome; its task and number. None where it has one already, or its job was deleted."""
     values = {
         "of_id": result.attempt_id,
         "to_outcome": str(result.outcome),
@@ -216,12 +226,16 @@ def _close(conn: Connection, result: Finished) -> None:
         "to_error_detail": result.error_detail,
         "to_metrics": dict(result.metrics),
     }
-    conn.execute(_ENDED, values)
+    return conn.execute(_ENDED, values).one_or_none()
 
 
-def _keep_metrics(conn: Connection, result: Finished) -> None:
+def _told_again(conn: Connection, result: Finished) -> Recorded:
+    task_id = task_of_attempt(conn, result.attempt_id)
+    if task_id is None:
+        return Recorded(accepted=False)
     kept = update(attempts).where(attempts.c.id == result.attempt_id, attempts.c.metrics.is_(None))
     conn.execute(kept.values(metrics=dict(result.metrics)))
+    return Recorded(accepted=made(conn, task_id, result.attempt_id))
 
 
 def _succeed(conn: Connection, task: AnyRow, number: int, result: Finished) -> Recorded:
@@ -251,8 +265,7 @@ def _succeed(conn: Connection, task: AnyRow, number: int, result: Finished) -> R
         told={"attempt_id": result.attempt_id, "duration_ms": at - (task.started_ms or at)},
     )
     move_where(conn, UNBLOCK, UNBLOCK_AFTER, {"of_id": task.id, "to_ready_ms": at})
-    for job_id in wanting_jobs(conn, task.id):
-        moves.settle(conn, job_id)
+    moves.settle_wanting(conn, task.id)
     return Recorded(accepted=True, status="done")
 
 

@@ -11,8 +11,8 @@ from vidcompute.db.schema import interests, jobs, one_of
 from vidcompute.errors import VidComputeError
 from vidcompute.services import assets, tasks
 from vidcompute.services.jobs import queries
-from vidcompute.services.states import BEGIN, CANCEL, COMPLETE, FAIL, JOB_TRANSITIONS, LIVE_JOBS, JobStep, Transition
-from vidcompute.services.tasks.queries import WANTED_BY
+from vidcompute.services.states import BEGIN, CANCEL, COMPLETE, FAIL, JOB_TRANSITIONS, JobStep, Transition
+from vidcompute.services.tasks.queries import WANTED_BY, AnyRow
 
 _BY_NAME = {transition.name: transition for transition in JOB_TRANSITIONS}
 _STEP = update(jobs).where(jobs.c.id == bindparam("of_id")).values(step=bindparam("to_step"))
@@ -76,17 +76,28 @@ def begin_wanting(conn: Connection, task_id: str) -> None:
 
 def settle(conn: Connection, job_id: str) -> None:
     """See how far a live job is: where all its tasks are done, it is done or goes to its next step."""
-    row = queries.job_row(conn, job_id)
-    if row is None or row.status not in LIVE_JOBS or queries.has_open_tasks(conn, job_id):
+    row = queries.how_far(conn, job_id)
+    if row is not None:
+        _go_on(conn, row)
+
+
+def settle_wanting(conn: Connection, task_id: str) -> None:
+    """As `settle`, for each job that wants this task."""
+    for row in queries.how_far_wanting(conn, task_id):
+        _go_on(conn, row)
+
+
+def _go_on(conn: Connection, row: AnyRow) -> None:
+    if row.is_open:
         return
     if row.step == JobStep.PLANNED:
         at = now_ms()
-        move(conn, BEGIN, job_id, started_ms=at)  # where there was nothing to run
-        move(conn, COMPLETE, job_id, ended_ms=at)
-        conn.execute(update(interests).where(interests.c.job_id == job_id).values(active=False))
+        move(conn, BEGIN, row.id, started_ms=at)  # where there was nothing to run
+        move(conn, COMPLETE, row.id, ended_ms=at)
+        conn.execute(update(interests).where(interests.c.job_id == row.id).values(active=False))
         assets.mark_ready(conn, row.asset_id)
     elif row.step in _NEXT:
-        set_step(conn, job_id, _NEXT[row.step])
+        set_step(conn, row.id, _NEXT[row.step])
 
 
 def set_step(conn: Connection, job_id: str, step: JobStep) -> None:

@@ -27,11 +27,11 @@ from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.services.assets.models import Source
 from vidcompute.services.jobs.models import PRIORITIES, AttemptFilter, Job, JobFilter, JobTask, Unplanned
 from vidcompute.services.paging import Page, page_of, parse_cursor
-from vidcompute.services.states import JobStatus, TaskStatus
+from vidcompute.services.states import LIVE_JOBS, JobStatus, TaskStatus
 from vidcompute.services.tasks.models import Artifact, Attempt, TaskAttempt
 from vidcompute.services.tasks.moves import batches
+from vidcompute.services.tasks.queries import WANTED_BY, of_job, waiting_organizations
 from vidcompute.services.tasks.queries import artifacts as artifacts_by_key
-from vidcompute.services.tasks.queries import of_job, waiting_organizations
 
 AnyRow = Row[*tuple[Any, ...]]
 _JOB = [jobs.c[name] for name in Job.__annotations__]
@@ -116,14 +116,15 @@ def _conditions(only: JobFilter) -> Iterator[ColumnElement[bool]]:
 
 _SEEN = ("id", "organization_id", "asset_id", "status", "step", "priority", "resume_from")
 _ROW = select(*(jobs.c[name] for name in _SEEN)).where(jobs.c.id == bindparam("job"))
-_OPEN = select(
-    exists().where(
-        interests.c.job_id == bindparam("job"),
-        interests.c.active,
-        tasks.c.id == interests.c.task_id,
-        tasks.c.status != TaskStatus.DONE,
-    )
+_OPEN = exists().where(
+    interests.c.job_id == jobs.c.id,
+    interests.c.active,
+    tasks.c.id == interests.c.task_id,
+    tasks.c.status != TaskStatus.DONE,
 )
+_HOW_FAR = select(*(jobs.c[name] for name in _SEEN), _OPEN.label("is_open")).where(one_of(jobs.c.status, LIVE_JOBS))
+_OF_ONE = _HOW_FAR.where(jobs.c.id == bindparam("job"))
+_OF_WANTING = _HOW_FAR.where(jobs.c.id.in_(WANTED_BY)).order_by(jobs.c.id)
 
 
 def job_row(conn: Connection, job_id: str) -> AnyRow | None:
@@ -169,18 +170,25 @@ def overdue(conn: Connection, at_ms: int, limit: int) -> dict[str, VidComputeErr
     return found | dict.fromkeys(conn.execute(late).scalars(), passed)
 
 
+_NEXT_DEADLINES = select(
+    select(func.min(jobs.c.queue_deadline_ms)).where(schema.QUEUED_WITH_DEADLINE).scalar_subquery(),
+    select(func.min(jobs.c.deadline_ms)).where(schema.LIVE_WITH_DEADLINE).scalar_subquery(),
+)
+
+
 def next_deadline_ms(conn: Connection) -> int | None:
     """When the next deadline of a live job passes; None where none has one."""
-    soonest = (
-        select(func.min(jobs.c.queue_deadline_ms)).where(schema.QUEUED_WITH_DEADLINE),
-        select(func.min(jobs.c.deadline_ms)).where(schema.LIVE_WITH_DEADLINE),
-    )
-    return min((at for at in (conn.execute(query).scalar() for query in soonest) if at is not None), default=None)
+    return min((at for at in conn.execute(_NEXT_DEADLINES).one() if at is not None), default=None)
 
 
-def has_open_tasks(conn: Connection, job_id: str) -> bool:
-    """Whether the job wants a task that isn't done."""
-    return bool(conn.execute(_OPEN, {"job": job_id}).scalar())
+def how_far(conn: Connection, job_id: str) -> AnyRow | None:
+    """As `job_row`, of a live job, and whether it wants a task that isn't done (`is_open`)."""
+    return conn.execute(_OF_ONE, {"job": job_id}).one_or_none()
+
+
+def how_far_wanting(conn: Connection, task_id: str) -> list[AnyRow]:
+    """As `how_far`, of every live job that wants this task, oldest first."""
+    return list(conn.execute(_OF_WANTING, {"of_task": task_id}))
 
 
 _WANTED = select(interests.c.plan_node_id, interests.c.task_id).where(interests.c.job_id == bindparam("job"))
@@ -286,16 +294,28 @@ def count_dead(conn: Connection, organization_id: str) -> int:
     return conn.execute(query).scalar() or 0
 
 
-def first_wanting(conn: Connection, task_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """For each task, the oldest job with an active interest in it, and that job's asset."""
+def _to_place() -> Select[Any]:
     oldest = (
         select(interests.c.task_id, func.min(interests.c.job_id).label("job_id"))
-        .where(interests.c.task_id.in_(list(task_ids)), interests.c.active)
+        .where(interests.c.task_id.in_(bindparam("task_ids", expanding=True)), interests.c.active)
         .group_by(interests.c.task_id)
         .subquery()
     )
-    query = select(oldest, jobs.c.asset_id).join_from(oldest, jobs, jobs.c.id == oldest.c.job_id)
-    return {row.task_id: (row.job_id, row.asset_id) for row in conn.execute(query)}
+    source = sources.c.digest.label("source_digest"), sources.c.storage_key.label("source_key")
+    return select(tasks, oldest.c.job_id, jobs.c.asset_id, *source).select_from(
+        oldest.join(tasks, tasks.c.id == oldest.c.task_id)
+        .join(jobs, jobs.c.id == oldest.c.job_id)
+        .join(assets, assets.c.id == jobs.c.asset_id)
+        .outerjoin(sources, sources.c.id == assets.c.source_id)
+    )
+
+
+_TO_PLACE = _to_place()
+
+
+def to_place(conn: Connection, task_ids: Iterable[str]) -> dict[str, AnyRow]:
+    """Those of these tasks that a job wants, by id: all of each, with the oldest such job, its asset and its source."""
+    return {row.id: row for row in conn.execute(_TO_PLACE, {"task_ids": list(task_ids)})}
 
 
 def dependencies(conn: Connection, task_ids: list[str]) -> list[tuple[str, str]]:

@@ -23,12 +23,16 @@ _MADE = (artifacts_table.c.organization_id == tasks.c.organization_id) & (
 
 @cache
 def _waiting(table: Table, condition: TextClause) -> Select[Any]:
-    """The organizations with such rows after `after`: one step in the index for each, not one for each row."""
+    """The organizations with such rows, those after `after` first: one step in the index for each, not for each row."""
     owner = table.c.organization_id
-    found = select(func.min(owner).label("id")).where(condition, owner > bindparam("after")).cte(recursive=True)
-    further = select(func.min(owner)).where(condition, owner > found.c.id).scalar_subquery()
-    found = found.union_all(select(further).where(found.c.id.is_not(None)))
-    return select(found.c.id).where(found.c.id.is_not(None)).limit(bindparam("most"))
+    laps = []
+    for lap, within in (("first", owner > bindparam("after")), ("second", owner <= bindparam("after"))):
+        found = select(func.min(owner).label("id")).where(condition, within).cte(lap, recursive=True)
+        further = select(func.min(owner)).where(condition, within, owner > found.c.id).scalar_subquery()
+        found = found.union_all(select(further).where(found.c.id.is_not(None)))
+        laps.append(select(found.c.id).where(found.c.id.is_not(None)))
+    both = union_all(*laps).subquery()
+    return select(both.c.id).limit(bindparam("most"))
 
 
 def waiting_organizations(
@@ -38,12 +42,7 @@ def waiting_organizations(
 
     Asked again after the last one, they come round in turn.
     """
-    query = _waiting(table, condition)
-    found = list(conn.execute(query, {"after": after, "most": most}).scalars())
-    if after and len(found) < most:
-        first = conn.execute(query, {"after": "", "most": most - len(found)}).scalars()
-        found += [organization for organization in first if organization not in found]
-    return found
+    return list(conn.execute(_waiting(table, condition), {"after": after, "most": most}).scalars())
 
 
 @cache
@@ -84,15 +83,19 @@ def _ready(row: AnyRow) -> ReadyTask:
 
 def next_ready_ms(conn: Connection, after_ms: int) -> int | None:
     """When the next task that waits for a further attempt may start; None where none does."""
-    found = (conn.execute(_NEXT_READY, {"rank": rank, "after": after_ms}).scalar() for rank in RANKS)
+    found = conn.execute(_NEXT_READY, {"after": after_ms}).one()
     return min((at for at in found if at is not None), default=None)
 
 
-_NEXT_READY = (
-    select(tasks.c.ready_ms)
-    .where(READY, tasks.c.priority == bindparam("rank"), tasks.c.ready_ms > bindparam("after"))
-    .order_by(tasks.c.ready_ms)
-    .limit(1)
+_NEXT_READY = select(
+    *(
+        select(tasks.c.ready_ms)
+        .where(READY, tasks.c.priority == rank, tasks.c.ready_ms > bindparam("after"))
+        .order_by(tasks.c.ready_ms)
+        .limit(1)
+        .scalar_subquery()
+        for rank in RANKS
+    )
 )
 
 
@@ -215,9 +218,7 @@ def source_key(conn: Connection, organization_id: str, digest: str) -> str:
 
 
 _TASK = select(tasks).where(tasks.c.id == bindparam("task"))
-_ATTEMPT = select(attempts.c.task_id, attempts.c.number, attempts.c.outcome).where(
-    attempts.c.id == bindparam("attempt")
-)
+_TASK_OF = select(attempts.c.task_id).where(attempts.c.id == bindparam("attempt"))
 _WANTING = select(interests.c.job_id).where(interests.c.task_id == bindparam("task"), interests.c.active).distinct()
 
 
@@ -235,9 +236,9 @@ def task_row(conn: Connection, task_id: str) -> AnyRow:
     return conn.execute(_TASK, {"task": task_id}).one()
 
 
-def attempt_row(conn: Connection, attempt_id: str) -> AnyRow | None:
-    """An attempt's identity and outcome; None where there is none (its job was deleted)."""
-    return conn.execute(_ATTEMPT, {"attempt": attempt_id}).one_or_none()
+def task_of_attempt(conn: Connection, attempt_id: str) -> str | None:
+    """The task of an attempt; None where there is none (its job was deleted)."""
+    return conn.execute(_TASK_OF, {"attempt": attempt_id}).scalar()
 
 
 def made(conn: Connection, task_id: str, attempt_id: str) -> bool:
