@@ -14,11 +14,12 @@ from typing import Any
 
 from vidcompute.adapters.capacity import cpu_cores, memory_bytes
 from vidcompute.adapters.discovery import Discovery, Found
+from vidcompute.adapters.forkserver_link import Child, ForkserverLink
 from vidcompute.adapters.gate import Gate
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
 from vidcompute.media.failures import failure
-from vidcompute.media.run import Service, kill_group, start_service
+from vidcompute.media.run import kill_group
 from vidcompute.ports.attempt_folder import folder_of
 from vidcompute.ports.attempt_wire import call_to_json, error_from_json, event_from_json, spec_to_json
 from vidcompute.ports.executor import Adopted, AttemptEvent, AttemptSpec, Call, Finished, NodeInfo, Outcome
@@ -26,12 +27,10 @@ from vidcompute.ports.executor import Adopted, AttemptEvent, AttemptSpec, Call, 
 _log = logging.getLogger(__name__)
 
 _LONGEST_LINE_BYTES = 64 * 2**20
-_PACKET_BYTES = 4096
 _OUTPUT_BYTES = 256 * 1024
 _CANCEL_S = 1.7  # the forkserver has killed the group by then, or can't: then it is done from here
 _KILLED_S = 0.2
 _BIRTH_S = 30.0
-_END_S = 5.0
 _SIZE_S = 5.0
 
 # What the forkserver gets of our environment: where programs and the home are, how text is written. No secrets.
@@ -40,118 +39,11 @@ _THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # what has thr
 
 
 @dataclass
-class _Child:
-    """One process group that the forkserver runs for us. `exited` has its status, or None when it was lost."""
-
-    id: str
-    exited: asyncio.Future[int | None]
-    pid: int | None = None
-    cancelled: bool = False
-
-
-class _Server:
-    """The forkserver as seen from here: one process, its control socket, its children."""
-
-    def __init__(self, service: Service, control: socket.socket, on_lost: "_OnLost") -> None:
-        self._service = service
-        self._control = control
-        self._on_lost = on_lost
-        self._loop = asyncio.get_running_loop()
-        self.children: dict[str, _Child] = {}
-        self.ready: asyncio.Future[tuple[str, ...]] = self._loop.create_future()
-        self.alive = True
-        control.setblocking(False)
-        self._loop.add_reader(control.fileno(), self._receive)
-
-    def _receive(self) -> None:
-        try:
-            packet = self._control.recv(_PACKET_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            packet = b""
-        if not packet:
-            self._lost()
-            return
-        message = json.loads(packet)
-        if message["event"] == "ready":
-            self.ready.set_result(tuple(message["missing"]))
-            return
-        child = self.children.get(message["id"])
-        if child is None:
-            return
-        if message["event"] == "started":
-            child.pid = message["pid"]
-        elif message["event"] == "exited":
-            del self.children[child.id]
-            child.exited.set_result(message["status"])
-
-    def _lost(self) -> None:
-        self._close()
-        self._service.kill()
-        if not self.ready.done():
-            self.ready.set_exception(VidComputeError(Kind.UNAVAILABLE, "runner_failed", "The runner did not start."))
-            self.ready.exception()  # looked at here: nobody may be waiting
-        for child in self.children.values():
-            child.exited.set_result(None)
-        self.children.clear()
-        self._on_lost()
-
-    def _close(self) -> None:
-        self.alive = False
-        self._loop.remove_reader(self._control.fileno())
-        self._control.close()
-
-    async def send(self, message: Mapping[str, Any], connection: socket.socket | None = None) -> None:
-        """Send one message; silently nothing when the forkserver has gone, for its children's ends tell of it."""
-        data = json.dumps(message).encode()
-        fds = [] if connection is None else [connection.fileno()]
-        while self.alive:
-            try:
-                socket.send_fds(self._control, [data], fds)
-            except BlockingIOError:
-                await asyncio.sleep(0.001)  # its queue is full; it empties it as fast as it forks
-            except OSError:
-                return
-            else:
-                return
-
-    async def begin(self, message: Mapping[str, Any], connection: socket.socket) -> _Child:
-        """Ask for a child; the caller's end of `connection` is its own affair."""
-        child = _Child(str(message["id"]), self._loop.create_future())
-        self.children[child.id] = child
-        await self.send(message, connection)
-        if not self.alive and not child.exited.done():
-            child.exited.set_result(None)
-        return child
-
-    async def stop(self) -> None:
-        """Let go of it: it ends with its control socket, and its children with it."""
-        if self.alive:
-            self._close()
-            for child in self.children.values():
-                child.exited.set_result(None)
-            self.children.clear()
-        if not await asyncio.to_thread(self._service.wait, _END_S):
-            self._service.kill()
-
-
-class _OnLost:
-    """What to do when a forkserver ends of itself."""
-
-    def __init__(self, executor: "LocalExecutor") -> None:
-        self._executor = executor
-
-    def __call__(self) -> None:
-        self._executor.forkserver_lost()
-
-
-@dataclass
 class _Running:
     """An attempt between its start and its `Finished`."""
 
     spec: AttemptSpec
-    child: _Child | None = None
+    child: Child | None = None
     cancelled: bool = False
     waits: bool = False  # while others are held, or for room on this machine, which is less than nodes it simulates
     task: asyncio.Task[None] | None = field(default=None, repr=False)
@@ -199,7 +91,7 @@ class LocalExecutor:
         self._known_size = (0.0, 0)
         self._size_until_s = 0.0
         self.found = Found()  # what `discover` found
-        self._server: _Server | None = None
+        self._server: ForkserverLink | None = None
         self._running: dict[str, _Running] = {}
         self._events: asyncio.Queue[AttemptEvent | None] = asyncio.Queue()
         self._held = False
@@ -219,16 +111,12 @@ class LocalExecutor:
         if self._discovery is not None and not self._inventory:
             self.found = await self._discovery.look(self.call)
 
-    def _started_server(self) -> _Server:
+    def _started_server(self) -> ForkserverLink:
         if self._server is None or not self._server.alive:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with theirs:
-                argv = [*self._argv, str(theirs.fileno())]
-                service = start_service(argv, pass_fds=[theirs.fileno()], env=self._environment)
-            self._server = _Server(service, ours, _OnLost(self))
+            self._server = ForkserverLink(self._argv, self._environment, self._forkserver_lost)
         return self._server
 
-    async def _ready_server(self) -> _Server:
+    async def _ready_server(self) -> ForkserverLink:
         server = self._started_server()
         try:
             self.missing = await asyncio.wait_for(asyncio.shield(server.ready), _BIRTH_S)
@@ -236,7 +124,7 @@ class LocalExecutor:
             raise VidComputeError(Kind.UNAVAILABLE, "runner_failed", "The runner did not start in time.") from error
         return server
 
-    def forkserver_lost(self) -> None:
+    def _forkserver_lost(self) -> None:
         """The forkserver ended of itself: start another, unless that one could not even begin."""
         _log.error("the forkserver ended; what it ran is lost")
         server = self._server
@@ -267,7 +155,7 @@ class LocalExecutor:
         if self._closing:
             raise VidComputeError(Kind.UNAVAILABLE, "executor_closing", "No new work: the server is shutting down.")
 
-    async def _begin(self, running: _Running) -> tuple[_Child, socket.socket]:
+    async def _begin(self, running: _Running) -> tuple[Child, socket.socket]:
         self._check_open()
         spec = running.spec
         server = await self._ready_server()
@@ -301,7 +189,7 @@ class LocalExecutor:
             finished = _unfinished(running.spec.attempt_id, Outcome.FAILED, error.code, error.detail)
         self._end(running, finished, None)
 
-    async def _follow(self, running: _Running, child: _Child, connection: socket.socket) -> None:
+    async def _follow(self, running: _Running, child: Child, connection: socket.socket) -> None:
         finished: Finished | None = None
         try:
             finished = await self._listen(running, connection)
@@ -464,7 +352,7 @@ def _unfinished(attempt_id: str, outcome: Outcome, code: str, detail: str) -> Fi
     return Finished(attempt_id, outcome, error_kind=Kind.UNAVAILABLE, error_code=code, error_detail=detail)
 
 
-async def _answers(reader: asyncio.StreamReader, call: Call, child: _Child) -> AsyncGenerator[Mapping[str, Any]]:
+async def _answers(reader: asyncio.StreamReader, call: Call, child: Child) -> AsyncGenerator[Mapping[str, Any]]:
     """What a call emits, then its facts; its error raised."""
     deadline_s = asyncio.get_running_loop().time() + call.timeout_s
     while True:
