@@ -23,7 +23,7 @@ from vidcompute.adapters.executor_ray import RayExecutor
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.errors import VidComputeError
 from vidcompute.ports.attempt_wire import logs_key
-from vidcompute.ports.executor import Call, Finished, Heartbeat, InputRef, Interactive, LogLine, Outcome, Progress
+from vidcompute.ports.executor import Call, Finished, Heartbeat, Held, InputRef, Interactive, LogLine, Outcome, Progress
 from vidcompute.wiring.cluster import authentication
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -298,6 +298,19 @@ async def test_hold_stops_background_attempts_alone(bench: Bench) -> None:
     await bench.executor.hold(held=False)
     await eventually(lambda: "T" not in {state(pid) for pid in behind_pids})
     assert (await bench.events.finished(waiting.attempt_id)).outcome is Outcome.OK
+
+
+async def test_who_holds_an_attempt_says_so_for_it(bench: Bench) -> None:
+    behind, ahead = attempt("lasting"), attempt("lasting", background=False)
+    for spec in (behind, ahead):
+        await bench.executor.start(spec)
+        await bench.events.pids(spec.attempt_id)
+    await bench.executor.hold(held=True)
+    told = bench.events.of[behind.attempt_id]
+    await bench.events.until(lambda: Held(behind.attempt_id, held=True) in told)
+    await bench.executor.hold(held=False)
+    await bench.events.until(lambda: Held(behind.attempt_id, held=False) in told)
+    assert not [event for event in bench.events.of[ahead.attempt_id] if isinstance(event, Held)]
 
 
 async def test_cancel_ends_a_held_attempt(bench: Bench) -> None:

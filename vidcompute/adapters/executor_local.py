@@ -16,13 +16,14 @@ from vidcompute.adapters.capacity import cpu_cores, memory_bytes
 from vidcompute.adapters.discovery import Discovery, Found
 from vidcompute.adapters.forkserver_link import Child, ForkserverLink
 from vidcompute.adapters.gate import Gate
+from vidcompute.adapters.holding import Holding
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
 from vidcompute.media.failures import failure
 from vidcompute.media.run import kill_group
 from vidcompute.ports.attempt_folder import folder_of
 from vidcompute.ports.attempt_wire import call_to_json, error_from_json, event_from_json, spec_to_json
-from vidcompute.ports.executor import Adopted, AttemptEvent, AttemptSpec, Call, Finished, NodeInfo, Outcome
+from vidcompute.ports.executor import Adopted, AttemptEvent, AttemptSpec, Call, Finished, Held, NodeInfo, Outcome
 
 _log = logging.getLogger(__name__)
 
@@ -94,9 +95,7 @@ class LocalExecutor:
         self._server: ForkserverLink | None = None
         self._running: dict[str, _Running] = {}
         self._events: asyncio.Queue[AttemptEvent | None] = asyncio.Queue()
-        self._held = False
-        self._unheld = asyncio.Event()
-        self._unheld.set()
+        self._holding = Holding(self._tell_of_hold, lambda: self.hold(held=False))
         self._closing = False
         self.missing: tuple[str, ...] = ()  # what this machine's sandbox can't enforce, in plain words
 
@@ -131,7 +130,7 @@ class LocalExecutor:
         born = server is not None and server.ready.done() and server.ready.exception() is None
         if born and not self._closing:
             fresh = self._started_server()
-            if self._held:
+            if self._holding.held:
                 asyncio.ensure_future(fresh.send({"op": "hold", "held": True})).add_done_callback(_look_at)
 
     async def start(self, spec: AttemptSpec) -> None:
@@ -141,7 +140,7 @@ class LocalExecutor:
             raise VidComputeError(Kind.CONFLICT, "attempt_exists", f"Attempt {spec.attempt_id} runs already.")
         running = _Running(spec)
         self._running[spec.attempt_id] = running
-        if spec.background and (self._gate is not None or self._held):
+        if spec.background and (self._gate is not None or self._holding.held):
             running.task = asyncio.create_task(self._in_turn(running))
             return
         try:
@@ -176,7 +175,7 @@ class LocalExecutor:
         running.waits = True
         room = self._gate.room(running.spec.needs.cpu) if self._gate is not None else contextlib.nullcontext()
         try:
-            await self._unheld.wait()
+            await self._holding.free.wait()
             async with room:
                 running.waits = False
                 child, ours = await self._begin(running)
@@ -239,11 +238,15 @@ class LocalExecutor:
         return await asyncio.to_thread(_read_from, folder_of(self._work_root, attempt_id).output, path, start)
 
     async def hold(self, *, held: bool) -> None:
-        """See `Executor.hold`. Background attempts that are started meanwhile wait."""
-        self._held = held
-        (self._unheld.clear if held else self._unheld.set)()
+        """See `Executor.hold`. Background attempts that are started meanwhile wait; what is held too long goes on."""
+        self._holding.change(held=held)
         if self._server is not None:
             await self._server.send({"op": "hold", "held": held})
+
+    def _tell_of_hold(self, *, held: bool) -> None:
+        for attempt_id, running in self._running.items():
+            if running.spec.background and running.child is not None:
+                self._events.put_nowait(Held(attempt_id, held=held))
 
     async def events(self) -> AsyncIterator[AttemptEvent]:
         """See `Executor.events`; ends after `close`."""

@@ -29,7 +29,7 @@ from vidcompute.dispatch.turns import in_turn
 from vidcompute.dispatch.usage import usage
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.attempt_wire import logs_key
-from vidcompute.ports.executor import Adopted, AttemptSpec, Executor, Finished, Heartbeat, Outcome, Progress
+from vidcompute.ports.executor import Adopted, AttemptSpec, Executor, Finished, Heartbeat, Held, Outcome, Progress
 from vidcompute.services import jobs
 from vidcompute.services.gauges import DispatchState
 from vidcompute.services.jobs import Placement, RetryPolicy, Unplanned
@@ -324,6 +324,9 @@ class Dispatcher:
         async for event in self._executor.events():
             running = self._running.get(event.attempt_id)
             if running is None:
+                continue
+            if isinstance(event, Held):
+                self._silence.held(event.attempt_id, held=event.held)
                 continue
             self._silence.heard(event.attempt_id)
             if isinstance(event, Heartbeat):

@@ -4,16 +4,17 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
-from vidcompute.ports.executor import Finished, Outcome
+from vidcompute.ports.executor import HEARTBEAT_S, Finished, Outcome
 
 _LONGEST_LOOK = 0.25  # of the lease: time between two looks counts no more, for who looks may have been stopped
+_HELD_S = 3 * HEARTBEAT_S  # a hold that nobody tells of for so long is over
 
 
 class Silence:
     """For how long each attempt has said nothing; after `lease_s` it is to be ended, and its end is a loss.
 
     Time counts from an attempt's first word (before, it may wait for its turn), and while its node is there: a line
-    that is broken says nothing of those beyond it.
+    that is broken says nothing of those beyond it. Nor does it count while its own executor has stopped it.
     """
 
     def __init__(self, lease_s: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -21,15 +22,24 @@ class Silence:
         self._clock = clock
         self._looked_s = clock()
         self._silent_s: dict[str, float] = {}
+        self._held_until_s: dict[str, float] = {}
         self._ended: set[str] = set()
 
     def heard(self, attempt_id: str) -> None:
         """It has said something."""
         self._silent_s[attempt_id] = 0.0
 
+    def held(self, attempt_id: str, *, held: bool) -> None:
+        """Its executor says that it has stopped it, or that it lets it go on."""
+        if held:
+            self._held_until_s[attempt_id] = self._clock() + _HELD_S
+        else:
+            self._held_until_s.pop(attempt_id, None)
+
     def forget(self, attempt_id: str) -> None:
         """It has ended."""
         self._silent_s.pop(attempt_id, None)
+        self._held_until_s.pop(attempt_id, None)
         self._ended.discard(attempt_id)
 
     def overdue(self, nodes: Mapping[str, str], here: Collection[str]) -> list[str]:
@@ -37,7 +47,7 @@ class Silence:
         now_s = self._clock()
         passed_s, self._looked_s = min(now_s - self._looked_s, _LONGEST_LOOK * self._lease_s), now_s
         for attempt_id in self._silent_s:
-            if nodes.get(attempt_id) in here:
+            if nodes.get(attempt_id) in here and now_s >= self._held_until_s.get(attempt_id, now_s):
                 self._silent_s[attempt_id] += passed_s
         found = [key for key, silent_s in self._silent_s.items() if silent_s > self._lease_s and key not in self._ended]
         self._ended.update(found)

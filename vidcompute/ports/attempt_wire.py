@@ -12,6 +12,7 @@ from vidcompute.ports.executor import (
     Finished,
     Gpu,
     Heartbeat,
+    Held,
     InputRef,
     LogLine,
     Needs,
@@ -20,10 +21,11 @@ from vidcompute.ports.executor import (
     Progress,
 )
 
-_EVENTS: dict[str, type[Progress] | type[LogLine] | type[Heartbeat] | type[Finished]] = {
+_EVENTS: dict[str, type[Progress] | type[LogLine] | type[Heartbeat] | type[Held] | type[Finished]] = {
     "progress": Progress,
     "log": LogLine,
     "heartbeat": Heartbeat,
+    "held": Held,
     "finished": Finished,
 }
 _NAMES = {kind: name for name, kind in _EVENTS.items()}

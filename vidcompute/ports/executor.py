@@ -142,6 +142,14 @@ class Heartbeat:
 
 
 @dataclass(frozen=True)
+class Held:
+    """Its executor has stopped an attempt (`held`), which it says every `HEARTBEAT_S` seconds; or lets it go on."""
+
+    attempt_id: str
+    held: bool
+
+
+@dataclass(frozen=True)
 class Finished:
     """The last event of an attempt.
 
@@ -161,7 +169,7 @@ class Finished:
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 
-AttemptEvent = Progress | LogLine | Heartbeat | Finished
+AttemptEvent = Progress | LogLine | Heartbeat | Held | Finished
 
 
 @dataclass(frozen=True)
@@ -201,7 +209,8 @@ class Interactive(Protocol):
 class Executor(Protocol):
     """Starts, watches and ends attempts. Every started attempt ends in exactly one `Finished`.
 
-    From its first event on, an attempt that lives tells something every `HEARTBEAT_S` seconds at least.
+    From its first event on, an attempt that lives tells something every `HEARTBEAT_S` seconds at least; while it is
+    held, its executor does that for it.
 
     `outlives` says whether attempts go on without the process that started them, to be adopted by another one.
     """
@@ -221,7 +230,10 @@ class Executor(Protocol):
         ...
 
     async def hold(self, *, held: bool) -> None:
-        """Stop (True) or continue (False) all background attempts, so that a first segment gets the cores."""
+        """Stop (True) or continue (False) all background attempts, so that a first segment gets the cores.
+
+        A hold that is not asked for again ends by itself after a minute.
+        """
         ...
 
     def events(self) -> AsyncIterator[AttemptEvent]:

@@ -17,7 +17,7 @@ from vidcompute.db.engine import Database
 from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
 from vidcompute.errors import Kind
 from vidcompute.pipeline.plan import Plan
-from vidcompute.ports.executor import AttemptEvent, AttemptSpec, Finished, Heartbeat, Outcome
+from vidcompute.ports.executor import AttemptEvent, AttemptSpec, Finished, Heartbeat, Held, Outcome
 from vidcompute.services import jobs
 from vidcompute.services.jobs import AttemptFilter, RetryPolicy
 from vidcompute.services.jobs.live import LiveLine, ProgressHub
@@ -27,6 +27,35 @@ POLICY = DispatchPolicy(
 )  # a safety tick so slow that no test passes by it
 
 
+class Writes:
+    """What the database holds, asked again after each write, whether it emitted an event or not."""
+
+    def __init__(self, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._db = db
+        self._write = db.write
+        self._done = asyncio.Event()
+        monkeypatch.setattr(db, "write", self._telling)
+
+    async def _telling(self, step: Callable[..., object], *args: object, **kwargs: object) -> object:
+        try:
+            return await self._write(step, *args, **kwargs)
+        finally:
+            self._done.set()
+
+    async def until(self, query: Callable[[Connection], object]) -> object:
+        async with asyncio.timeout(10):
+            while True:
+                self._done.clear()
+                if value := await self._db.read(query):
+                    return value
+                await self._done.wait()
+
+
+@pytest.fixture
+def writes(db: Database, monkeypatch: pytest.MonkeyPatch) -> Writes:
+    return Writes(db, monkeypatch)
+
+
 @dataclass
 class Engine:
     db: Database
@@ -34,6 +63,7 @@ class Engine:
     dispatcher: Dispatcher
     hub: ProgressHub
     discarded: list[str] = field(default_factory=list)
+    removed: asyncio.Event = field(default_factory=asyncio.Event)  # something was discarded
 
     async def submit(self, digest: str = "d0", **wanted: object) -> jobs.Job:
         return await self.db.write(toys.submit, digest, **wanted)
@@ -43,6 +73,12 @@ class Engine:
 
     def has_started(self, count: int) -> bool:
         return len(self.executor.started) >= count
+
+    async def until_discarded(self, prefixes: set[str]) -> None:
+        async with asyncio.timeout(10):
+            while set(self.discarded) != prefixes:
+                self.removed.clear()
+                await self.removed.wait()
 
     async def until(self, job: jobs.Job, status: str) -> jobs.Job:
         with self.db.subscribe() as subscription:
@@ -67,16 +103,17 @@ async def engine(
     policy: DispatchPolicy = POLICY,
 ) -> AsyncGenerator[Engine]:
     hub = ProgressHub()
-    discarded: list[str] = []
 
     async def discard(prefix: str) -> None:
-        discarded.append(prefix)
+        e.discarded.append(prefix)
+        e.removed.set()
 
     used = executor or HandExecutor()
     dispatcher = Dispatcher(db, used, toys.PLANNER, hub, holder=holder, policy=policy, discard=discard)
+    e = Engine(db, used, dispatcher, hub)
     await dispatcher.start()
     try:
-        yield Engine(db, used, dispatcher, hub, discarded)
+        yield e
     finally:
         await dispatcher.stop(grace_s)
 
@@ -96,17 +133,15 @@ async def test_work_that_was_submitted_before_the_start_is_taken_up(db: Database
         await e.until(job, "done")
 
 
-async def test_no_more_runs_at_once_than_the_node_has_room_for(db: Database) -> None:
+async def test_no_more_runs_at_once_than_the_node_has_room_for(db: Database, writes: Writes) -> None:
     def why_it_waits(conn: Connection) -> str | None:
         return conn.execute(select(schema.tasks.c.waits_for).where(schema.tasks.c.status == "ready")).scalar()
 
     async with engine(db, HandExecutor(behave=stuck, cpu=2.0)) as e:
         await e.submit()
         await e.executor.until(lambda: len(e.executor.live) == 2)
-        async with asyncio.timeout(5):
-            while not (waits_for := await db.read(why_it_waits)):
-                await asyncio.sleep(0.01)
-        assert "Waits for room" in waits_for
+        waits_for = await writes.until(why_it_waits)
+        assert "Waits for room" in str(waits_for)
         e.executor.end(toys.done(e.executor.started[1]))
         await e.executor.until(lambda: len(e.executor.started) == 4)
 
@@ -237,6 +272,27 @@ async def test_an_attempt_that_falls_silent_is_ended_and_tried_again(db: Databas
     assert (lost.attempt.id, lost.attempt.error_code) == (silent, "attempt_silent")
 
 
+async def test_an_attempt_that_its_executor_holds_is_not_silent(db: Database) -> None:
+    """Another one that says nothing is lost, and tried again, over it; and so is this one once it may go on."""
+
+    def behave(spec: AttemptSpec) -> Finished | None:
+        return None if spec.stage == "probe" and spec.number == 1 else toys.done(spec)
+
+    async with engine(db, HandExecutor(behave=behave), policy=replace(POLICY, heartbeat_lease_s=0.2)) as e:
+        made = [await e.submit(digest) for digest in ("d0", "d1")]
+        await e.executor.until(lambda: e.has_started(2))
+        by_job = {spec.job_id: spec.attempt_id for spec in e.executor.started}
+        held, silent = (by_job[job.id] for job in made)
+        for attempt_id in (held, silent):
+            e.executor.end(Heartbeat(attempt_id))
+        e.executor.end(Held(held, held=True))
+        await e.until(made[1], "done")
+        assert e.executor.cancelled == [silent]
+        e.executor.end(Held(held, held=False))
+        await e.until(made[0], "done")
+        assert e.executor.cancelled == [silent, held]
+
+
 async def test_a_silent_attempt_whose_end_nobody_hears_is_lost_all_the_same(db: Database) -> None:
     class Deaf(HandExecutor):
         async def cancel(self, attempt_id: str) -> None:
@@ -262,9 +318,7 @@ async def test_a_result_that_comes_too_late_is_discarded(db: Database) -> None:
         await e.executor.until(lambda: len(e.executor.live) == 2)
         prefixes = {spec.output_prefix for spec in e.executor.live.values()}
         await db.write(jobs.cancel, toys.ORG, job.id)
-        async with asyncio.timeout(5):
-            while set(e.discarded) != prefixes:
-                await asyncio.sleep(0)
+        await e.until_discarded(prefixes)
         assert await db.read(lambda conn: conn.execute(select(schema.artifacts.c.stage)).scalars().all()) == ["probe"]
 
 
@@ -293,7 +347,7 @@ async def test_after_a_crash_what_ran_runs_again_and_what_is_done_does_not(db: D
         assert [(spec.stage, spec.number) for spec in e.executor.started] == [*[("encode", 2)] * 3, ("package", 1)]
 
 
-async def test_progress_and_lines_reach_those_who_listen_and_the_database(db: Database) -> None:
+async def test_progress_and_lines_reach_those_who_listen_and_the_database(db: Database, writes: Writes) -> None:
     async with engine(db, HandExecutor(behave=stuck)) as e:
         job = await e.submit()
         await e.executor.until(lambda: len(e.executor.live) == 2)
@@ -313,15 +367,12 @@ async def test_progress_and_lines_reach_those_who_listen_and_the_database(db: Da
             table = schema.attempts
             return conn.execute(select(table.c.progress).where(table.c.id == spec.attempt_id)).scalar()
 
-        async with asyncio.timeout(5):
-            while await db.read(kept) != {"fraction": 0.5, "frame": 7}:
-                await asyncio.sleep(0.005)
+        assert await writes.until(kept) == {"fraction": 0.5, "frame": 7}
         stage = (await db.read(jobs.list_stages, await e.job(job)))[1]
         assert stage.progress["frame"] == 7
         e.executor.end(toys.done(spec))
-        async with asyncio.timeout(5):
-            while e.hub.backlog([spec.task_id]):
-                await asyncio.sleep(0)
+        await e.executor.until(lambda: spec.attempt_id in e.executor.told)
+        assert e.hub.backlog([spec.task_id]) == []
 
 
 async def test_a_recipe_that_breaks_fails_its_job_and_nothing_else(db: Database) -> None:

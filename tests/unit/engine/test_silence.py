@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from vidcompute.dispatch.silence import Silence
-from vidcompute.ports.executor import Finished, Outcome
+from vidcompute.ports.executor import HEARTBEAT_S, Finished, Outcome
 
 WHERE = {"att_1": "one", "att_2": "two"}
 ENDED = Finished("att_1", Outcome.CANCELLED)
@@ -74,3 +74,26 @@ def test_the_end_that_it_is_given_is_a_loss_with_its_reason(watch: Watch) -> Non
     assert "20 s" in str(judged.error_detail)
     done = replace(ENDED, outcome=Outcome.OK)
     assert watch.silence.judged(done) == done
+
+
+def test_while_its_executor_holds_it_an_attempt_can_say_nothing(watch: Watch) -> None:
+    watch.silence.heard("att_1")
+    assert watch.overdue(15) == []
+    for _ in range(20):
+        watch.silence.held("att_1", held=True)  # as it says again and again
+        assert watch.overdue(HEARTBEAT_S) == []
+    watch.silence.held("att_1", held=False)
+    assert watch.overdue(4) == []
+    assert watch.overdue(4) == ["att_1"]
+
+
+def test_a_hold_that_nobody_tells_of_any_more_is_over(watch: Watch) -> None:
+    watch.silence.heard("att_1")
+    watch.silence.held("att_1", held=True)
+    assert watch.overdue(60) == ["att_1"]
+
+
+def test_to_be_held_is_no_word_of_its_own(watch: Watch) -> None:
+    watch.silence.held("att_1", held=True)
+    watch.silence.held("att_1", held=False)
+    assert watch.overdue(100) == []

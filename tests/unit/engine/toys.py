@@ -234,7 +234,7 @@ class HandExecutor:
         self.end(LogLine(attempt_id, "info", line))
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until attempts were started, or cancelled, so that `condition` holds."""
+        """Wait until attempts were started, cancelled or collected, so that `condition` holds."""
         async with asyncio.timeout(10):
             while not condition():
                 self._changed.clear()
@@ -280,6 +280,7 @@ class HandExecutor:
     async def collected(self, attempt_id: str) -> None:
         """Remember it."""
         self.told.append(attempt_id)
+        self._changed.set()
 
     async def close(self, grace_s: float) -> None:
         """End what still lives."""

@@ -124,11 +124,10 @@ class Makers:
 
     @contextlib.asynccontextmanager
     async def urgency(self) -> AsyncIterator[None]:
-        """Meanwhile the ladder stands still."""
+        """Meanwhile the ladder stands still; each asks for that anew, for a hold ends by itself."""
         self._urgent += 1
         try:
-            if self._urgent == 1:
-                await self._executor.hold(held=True)
+            await self._executor.hold(held=True)
             yield
         finally:
             self._urgent -= 1
