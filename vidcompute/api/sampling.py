@@ -10,7 +10,7 @@ from vidcompute import logs
 from vidcompute.api.deps import Check, Deps
 from vidcompute.api.metrics import Metrics
 from vidcompute.db import outbox
-from vidcompute.db.engine import Database
+from vidcompute.db.engine import PATIENT_S, Database
 from vidcompute.db.outbox import now_ms
 from vidcompute.errors import VidComputeError
 from vidcompute.services import gauges, usage
@@ -69,7 +69,7 @@ class Meter:
 
     async def follow(self, started: asyncio.Event) -> None:
         """Count every event that is emitted from now on, until cancelled; `started` is set when it listens."""
-        with self._deps.db.subscribe() as subscription:
+        with self._deps.db.subscribe(PATIENT_S) as subscription:
             while True:
                 try:
                     if self._taken_seq is None:

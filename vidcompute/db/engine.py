@@ -32,19 +32,38 @@ T = TypeVar("T")
 _BACKENDS = frozenset({"sqlite", "postgresql"})
 Step = Callable[Concatenate[Connection, P], T]
 _TOGETHER = 32  # steps that share a transaction at most: the last one's answer waits for the first one
+PATIENT_S = 0.02  # for those who follow what happened, so that they are not in the way of the work itself
 _SAVE, _UNDO = "SAVEPOINT step", "ROLLBACK TO SAVEPOINT step"
 
 
 class Subscription:
-    """Wakes its one waiter after each commit that emitted events. Wake-ups that nobody waits for are remembered."""
+    """Wakes its one waiter after each commit that emitted events. Wake-ups that nobody waits for are remembered.
 
-    def __init__(self, release: Callable[["Subscription"], None]) -> None:
+    One that has patience wakes so much later, once for all that was committed by then.
+    """
+
+    def __init__(self, release: Callable[["Subscription"], None], patience_s: float = 0.0) -> None:
         self._woken = asyncio.Event()
         self._release = release
+        self._patience_s = patience_s
+        self._later: asyncio.TimerHandle | None = None
+
+    def committed(self) -> None:
+        """Events were emitted (from the event loop's own thread)."""
+        if not self._patience_s:
+            self.wake()
+        elif self._later is None:
+            self._later = asyncio.get_running_loop().call_later(self._patience_s, self.wake)
 
     def wake(self) -> None:
         """Let the waiter go on (from the event loop's own thread)."""
+        self._stop_waiting()
         self._woken.set()
+
+    def _stop_waiting(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
 
     async def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for a wake-up since the last wait; False when `timeout_s` passed without one."""
@@ -58,6 +77,7 @@ class Subscription:
 
     def close(self) -> None:
         """Stop listening."""
+        self._stop_waiting()
         self._release(self)
 
     def __enter__(self) -> "Subscription":
@@ -223,7 +243,7 @@ class Database:
 
     def _wake(self) -> None:
         for subscription in self._subscriptions:
-            subscription.wake()
+            subscription.committed()
 
     def _heard(self) -> None:
         """Another process committed events, or may have (called from any thread)."""
@@ -248,11 +268,11 @@ class Database:
         with self._dialect.reader.begin() as connection:
             return step(connection, *args, **kwargs)
 
-    def subscribe(self) -> Subscription:
-        """Be woken after commits that emitted events, from now on, in other processes as well."""
+    def subscribe(self, patience_s: float = 0.0) -> Subscription:
+        """Be woken after commits that emitted events, from now on, in other processes as well; see `Subscription`."""
         self._loop = self._loop or _running_loop()
         self._dialect.listen(self._heard)
-        subscription = Subscription(self._forget)
+        subscription = Subscription(self._forget, patience_s)
         self._subscriptions[subscription] = None
         return subscription
 

@@ -1,7 +1,7 @@
 """Reads what senders brought straight to the store, in the server that leads, and makes it sources."""
 
 from vidcompute import logs
-from vidcompute.db.engine import Database
+from vidcompute.db.engine import PATIENT_S, Database
 from vidcompute.dispatch.leading import Leading
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.storage import Storage
@@ -23,7 +23,7 @@ class Arrivals:
     async def run(self, lead: Leading) -> None:
         """Go on until cancelled."""
         del lead
-        with self._db.subscribe() as woken:
+        with self._db.subscribe(PATIENT_S) as woken:
             while True:
                 waiting = await self._db.read(uploads.readable)
                 read = [await self._read(upload) for upload in waiting]

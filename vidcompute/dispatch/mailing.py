@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from vidcompute import logs
-from vidcompute.db.engine import Database
+from vidcompute.db.engine import PATIENT_S, Database
 from vidcompute.db.outbox import now_ms
 from vidcompute.dispatch.leading import Leading
 from vidcompute.errors import Kind, VidComputeError
@@ -27,7 +27,7 @@ class Mailing:
 
     async def run(self, lead: Leading) -> None:
         """Go on until cancelled, or until another server leads (LeaseLostError)."""
-        with self._db.subscribe() as woken:
+        with self._db.subscribe(PATIENT_S) as woken:
             while True:
                 due = await self._db.read(mail.due, self._clock(), _AT_ONCE)
                 if due:

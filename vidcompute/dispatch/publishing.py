@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from vidcompute import logs
 from vidcompute.db import cursors, outbox
-from vidcompute.db.engine import Database
+from vidcompute.db.engine import PATIENT_S, Database
 from vidcompute.db.outbox import Event
 from vidcompute.dispatch.leading import Leading
 from vidcompute.errors import VidComputeError
@@ -34,7 +34,7 @@ class Publishing:
         """Go on until cancelled, or until another server leads (LeaseLostError)."""
         try:
             await lead.write(_begin)
-            with self._db.subscribe() as woken:
+            with self._db.subscribe(PATIENT_S) as woken:
                 while True:
                     found = await self._db.read(_next)
                     if found and await self._published(found):

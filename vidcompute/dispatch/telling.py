@@ -2,7 +2,7 @@
 
 import asyncio
 
-from vidcompute.db.engine import Database
+from vidcompute.db.engine import PATIENT_S, Database
 from vidcompute.dispatch.leading import Leading
 from vidcompute.services import telling
 from vidcompute.services.telling import Teller
@@ -22,7 +22,7 @@ class Telling:
     async def run(self, lead: Leading) -> None:
         """Go on until cancelled, or until another server leads (LeaseLostError)."""
         seq = saved = await lead.write(telling.begin)
-        with self._db.subscribe() as woken:
+        with self._db.subscribe(PATIENT_S) as woken:
             while True:
                 found = await self._db.read(telling.news, seq, telling.TYPES)
                 if found.items or found.seq - saved >= _SAVED_EVERY:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from vidcompute import logs
 from vidcompute.db import outbox
-from vidcompute.db.engine import Database
+from vidcompute.db.engine import PATIENT_S, Database
 from vidcompute.ports.tracing import Tracing
 from vidcompute.services import traces
 
@@ -16,7 +16,7 @@ _AGAIN_S = 1.0
 async def follow(db: Database, tracing: Tracing, leads: Callable[[], bool]) -> None:
     """Go on until cancelled; of all servers only the one that leads tells, so that nothing is told twice."""
     seq: int | None = None
-    with db.subscribe() as subscription:
+    with db.subscribe(PATIENT_S) as subscription:
         while True:
             try:
                 if seq is None or not leads():

@@ -282,3 +282,13 @@ async def test_who_came_first_is_woken_first(db: Database) -> None:
     assert order == list(range(20))
     for one in subscriptions:
         one.close()
+
+
+async def test_one_that_has_patience_is_woken_later(db: Database) -> None:
+    with db.subscribe(3600.0) as patient, db.subscribe(0.01) as less_patient, db.subscribe() as eager:
+        await db.write(outbox.emit, ORG, "thing.counted", "it", {})
+        assert await eager.wait(5)
+        assert await less_patient.wait(5)
+        assert not await patient.wait(0.0)
+        patient.wake()
+        assert await patient.wait(5)

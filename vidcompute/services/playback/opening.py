@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
-from vidcompute.db.engine import Database
+from vidcompute.db.engine import PATIENT_S, Database
 from vidcompute.db.outbox import Event, all_since, last_seq
 from vidcompute.errors import VidComputeError
 from vidcompute.pipeline.recipes.cost import SHORT_S
@@ -38,7 +38,7 @@ class Opening:
     async def run(self) -> None:
         """Go on until cancelled, over times when the database is away."""
         seq: int | None = None
-        with self._db.subscribe() as subscription:
+        with self._db.subscribe(PATIENT_S) as subscription:
             while True:
                 try:
                     seq = await self._follow(seq)
