@@ -26,7 +26,7 @@ def _waiting(table: Table, condition: TextClause) -> Select[Any]:
     """The organizations with such rows, those after `after` first: one step in the index for each, not for each row."""
     owner = table.c.organization_id
     laps = []
-    for lap, within in (("first", owner > bindparam("after")), ("second", owner <= bindparam("after"))):
+    for lap, within in (("later", owner > bindparam("after")), ("sooner", owner <= bindparam("after"))):
         found = select(func.min(owner).label("id")).where(condition, within).cte(lap, recursive=True)
         further = select(func.min(owner)).where(condition, within, owner > found.c.id).scalar_subquery()
         found = found.union_all(select(further).where(found.c.id.is_not(None)))
