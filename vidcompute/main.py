@@ -93,11 +93,10 @@ async def build(settings: "Settings", url: str) -> Platform:
     program = ffmpeg.locate(str(settings.ffmpeg_path) if settings.ffmpeg_path else None)
     if warning := ffmpeg.safety_warning(program):
         _log().warning("ffmpeg_unsafe", detail=warning)
-    data = settings.data_dir
     db = Database.open(settings.effective_database_url)
     follower = Follower(settings, db, _load)
     storage = await follower.begin(_log().warning)
-    await db.write(accounts.ensure_local, data)
+    await db.write(accounts.ensure_local, settings.data_dir)
     await db.write(quotas.set_for_all, guarding.quotas(settings))
     interactive = await _opened(runner.executor(settings, program))
     executor = await cluster.placing(settings, db, interactive, url, runner.fetch_limits(settings))
@@ -113,7 +112,7 @@ async def build(settings: "Settings", url: str) -> Platform:
         db=db,
         storage=storage,
         executor=executor,
-        incoming=data / "incoming",
+        incoming=settings.data_dir / "incoming",
         uploading=uploading.policy(settings),
         base_url=base_url,
         rates=both.rates,
