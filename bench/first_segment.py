@@ -46,7 +46,8 @@ def measure(run: Run) -> Report:
     """All cases on one server; the figure is the median, the breakdown goes into the details."""
     figures, details = [], {}
     with platform(run.work / NAME) as server:
-        _once(server, run.sources.make("conformant", 8))  # what is loaded at a first job is loaded now
+        for resumable in (False, True):  # what is loaded at a first job is loaded now
+            _once(server, run.sources.make("conformant", 8), resumable=resumable)
         for case in _CASES:
             seconds = 2 * case.minutes if run.quick else 60 * case.minutes
             source = run.sources.make(case.video, seconds, sound=case.sound, index_first=case.index_first)
