@@ -4,7 +4,7 @@
 # builds the web pages, and does nothing at all when both are up to date.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check dev format lock openapi example client bench faults fuzz wheel pages setup clean
+.PHONY: help run test check dev format lock openapi example client bench faults fuzz wheel pages screenshots setup clean
 
 SETUP := sh setup/start.sh
 BIN := .venv/bin
@@ -75,6 +75,10 @@ wheel: ## build a wheel with the web pages in it
 
 pages: ## build the web pages
 	@$(SETUP) pages
+
+screenshots: ## pictures of every page of the dashboard, into screenshots/
+	@$(SETUP) bench
+	@$(BIN)/python -m tests.e2e.screenshots
 
 setup: ## make the environment with the developers' tools, and run nothing
 	@$(SETUP) dev

@@ -28,9 +28,9 @@ def files() -> tuple[Path, ...]:
 
 
 def is_generated(path: Path) -> bool:
-    """Whether a program wrote it: the clients of the API, migrations (by alembic), lock files."""
+    """Whether a program wrote it: the clients of the API, migrations (by alembic), lock files, the tree of routes."""
     folders = ("vidcompute/client/", "vidcompute/db/migrations/versions/", "web/src/api/", "requirements/")
-    return path.as_posix().startswith(folders) or path.name == "package-lock.json"
+    return path.as_posix().startswith(folders) or path.name.endswith((".gen.ts", "package-lock.json"))
 
 
 def sources(*suffixes: str) -> tuple[Path, ...]:

@@ -1,12 +1,13 @@
 """`vidctl keys`, `whoami` and `audit` against a server that is a function."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from tests.fixtures.vidctl import answering, local, vidctl
+from tests.fixtures.vidctl import URL, answering, local, vidctl
 from vidcompute.cli.exit_codes import ExitCode
 
 KEY = "key_01kq3v8a4rj0t5w6x7y8z9abcg"
@@ -44,6 +45,21 @@ def test_a_new_key_goes_alone_into_a_pipe() -> None:
     assert asked[0]["expires_at"]
     assert asked[1] == {"overlap_s": 60}
     assert json.loads(vidctl("keys", "create", "x", *scopes, "--json", parts=parts).stdout)["secret"] == "vck_secret"
+
+
+def test_the_dashboard_is_opened_by_a_key_that_is_good_for_minutes() -> None:
+    asked: list[Any] = []
+
+    def made(request: httpx2.Request) -> Any:
+        asked.append(json.loads(request.content))
+        return httpx2.Response(201, json=key(secret="vck_secret"))
+
+    parts = local(answering(**{"POST /api/v1/keys": made}))
+    told = vidctl("dashboard", parts=parts)
+    assert told.stdout == f"{URL}/dashboard/enter#vck_secret\n"
+    assert asked[0]["scopes"] == ["*"]
+    assert timedelta() < datetime.fromisoformat(asked[0]["expires_at"]) - datetime.now(UTC) <= timedelta(minutes=10)
+    assert json.loads(vidctl("dashboard", "--json", parts=parts).stdout)["url"].endswith("#vck_secret")
 
 
 def test_a_key_is_revoked_by_its_id() -> None:

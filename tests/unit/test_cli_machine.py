@@ -74,6 +74,8 @@ def test_run_names_the_watch_page_and_ends_as_asked(
     following = Following(event("asset.playable", {"asset_id": ASSET}, 2), end=job(status))
 
     def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/api/v1/keys":
+            return httpx2.Response(201, json={"secret": "vck_x"})
         return httpx2.Response(201, json=job("queued")) if request.method == "POST" else following(request)
 
     @contextmanager
@@ -86,6 +88,7 @@ def test_run_names_the_watch_page_and_ends_as_asked(
     assert told.exit_code == code, told.output
     assert told.stdout.startswith("Port 8550 is taken.\n")
     assert f"watch {URL}/watch/abc" in told.stdout
+    assert (f"{URL}/dashboard/enter#vck_x" in told.stdout) == (not once), "who ends at once has nothing to look at"
 
 
 def test_plan_shows_costs_by_stage_and_command_lines_for_a_shell(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from vidcompute.api import (
     admission,
     assets,
     audit,
+    browser_keys,
+    dashboard,
     devices,
     direct_uploads,
     docs,
@@ -82,6 +84,7 @@ _GUARDED = (
     organizations.router,
     logos.router,
     keys.router,
+    browser_keys.router,
     audit.router,
     quotas.router,
     retention.router,
@@ -94,6 +97,7 @@ _GUARDED = (
 _PUBLIC = (streams.router, pictures.router, watch.router, admission.public_router, one_time.router)
 _APART = (
     docs.router,
+    dashboard.router,
     my_pages.router,
     account_pages.router,
     oauth.router,

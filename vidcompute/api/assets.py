@@ -14,7 +14,7 @@ from vidcompute.api.deps import Given
 from vidcompute.api.views import asset_outputs, asset_view
 from vidcompute.db.outbox import now_ms
 from vidcompute.services import assets, passwords, retention
-from vidcompute.services.assets import Changes
+from vidcompute.services.assets import AssetFilter, AssetOrder, Changes
 from vidcompute.services.states import AssetStatus
 
 router = APIRouter(prefix="/api/v1", tags=["assets"])
@@ -26,16 +26,21 @@ async def list_assets(
     deps: Given,
     limit: Limit = 20,
     cursor: Cursor = None,
-    status: Annotated[AssetStatus | None, Query(description="Only assets in this state.")] = None,
     *,
+    status: Annotated[
+        list[AssetStatus] | None, Query(max_length=4, description="Only assets in this state; may be repeated.")
+    ] = None,
+    q: Annotated[str, Query(max_length=200, description="Only those with this in the title, or with this id.")] = "",
+    sort: Annotated[AssetOrder, Query(description="In which order.")] = AssetOrder.NEWEST,
     deleted: Annotated[bool, Query(description="Those instead that were deleted, and can be restored.")] = False,
 ) -> schemas.AssetPage:
-    """Assets, newest first."""
+    """Assets, newest first or as `sort` says."""
     mine = caller.organization_id
     if deleted:
         page = await deps.db.read(assets.list_deleted, mine, now_ms(), limit=limit, cursor=cursor)
     else:
-        page = await deps.db.read(assets.list_assets, mine, limit=limit, cursor=cursor, status=status and status.value)
+        only = AssetFilter([one.value for one in status or ()], q.strip())
+        page = await deps.db.read(assets.list_assets, mine, only, limit=limit, cursor=cursor, order=sort)
     items = [asset_view(asset, deps.base_url) for asset in page.items]
     return schemas.AssetPage(items=items, next_cursor=page.next_cursor)
 

@@ -74,16 +74,23 @@ async def _identify(request: Request, deps: Deps) -> Principal:
     if secret.count(".") == 2 and not key_id:
         return await deps.db.read(people.by_token, secret, organization)
     if secret:
-        found = await deps.db.read(accounts.authenticate, secret)
-        if key_id not in {"", found.key_id}:
-            raise accounts.unknown_key()
-        if organization not in {"", found.organization_id}:
-            raise not_found("organization", organization)
-        return found
+        return await _by_key(deps, secret, organization, key_id)
     if cookie:
         cookies.check_site(request, deps)
+        if accounts.is_key(cookie):
+            return await _by_key(deps, cookie, organization)
         return await deps.db.read(people.by_cookie, cookie, organization)
     raise VidComputeError(Kind.UNAUTHENTICATED, "api_key_missing", "Send an API key: `Authorization: Bearer <key>`.")
+
+
+async def _by_key(deps: Deps, secret: str, organization: str, key_id: str = "") -> Principal:
+    """Who a key stands for; the id and the organization are those that the request names, if it does."""
+    found = await deps.db.read(accounts.authenticate, secret)
+    if key_id not in {"", found.key_id}:
+        raise accounts.unknown_key()
+    if organization not in {"", found.organization_id}:
+        raise not_found("organization", organization)
+    return found
 
 
 def _secret(header: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """What a browser keeps for us: cookies, and from which pages that of a session counts."""
 
+from typing import Literal
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -22,7 +23,15 @@ def _is_secure(deps: Deps) -> bool:
     return deps.base_url.startswith("https://")
 
 
-def give(response: Response, deps: Deps, secret: str, lifetime_s: int, name: str = SESSION) -> None:
+def give(
+    response: Response,
+    deps: Deps,
+    secret: str,
+    lifetime_s: int,
+    name: str = SESSION,
+    *,
+    samesite: Literal["lax", "strict"] = "lax",
+) -> None:
     """Let the browser keep a secret, out of the reach of scripts."""
     response.set_cookie(
         name_of(deps, name),
@@ -31,7 +40,7 @@ def give(response: Response, deps: Deps, secret: str, lifetime_s: int, name: str
         path="/",
         secure=_is_secure(deps),
         httponly=True,
-        samesite="lax",
+        samesite=samesite,
     )
 
 

@@ -57,8 +57,8 @@ async def document(request: Request) -> Response:
 
 @router.get("/")
 async def home() -> Response:
-    """Who opens the server's address in a browser finds out what there is."""
-    return RedirectResponse("/docs")
+    """Who opens the server's address in a browser comes to the dashboard."""
+    return RedirectResponse("/dashboard")
 
 
 @router.get("/docs")

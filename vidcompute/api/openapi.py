@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from vidcompute.api import (
     admission,
+    browser_keys,
     device_schemas,
     event_schemas,
     people_schemas,
@@ -148,6 +149,7 @@ def _add_bodies(schemas: dict[str, Any]) -> None:
         upload_schemas.UploadRequest,
         upload_schemas.PartsWanted,
         *admission.BODIES,
+        *browser_keys.BODIES,
         *event_schemas.BODIES,
         *device_schemas.TAKEN,
         *people_schemas.TAKEN,

@@ -26,6 +26,7 @@ from vidcompute.services.playback import Presentation
 router = APIRouter(tags=["watching"])
 
 _ASSET_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
+_CODINGS = {"br": ".br", "gzip": ".gz"}  # made when the pages are built
 _ASSET_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(\.[A-Za-z0-9_-]{1,40}){1,3}")
 _OEMBED_WIDTH = 640
 _FRESH_S = 1.0
@@ -117,13 +118,19 @@ def _fields(view: Presentation, handle: str, base_url: str) -> dict[str, str]:
 
 
 @public(router, "/pages/assets/{file_name}", sends="*/*", include_in_schema=False)
-async def page_asset(file_name: str, seen: Seen) -> Response:
-    """A script, style or font of the built pages; its name has its hash."""
+async def page_asset(request: Request, file_name: str, seen: Seen) -> Response:
+    """A script, style or font of the built pages, as small as the browser takes it; its name has its hash."""
     path = seen.pages / "assets" / file_name
     media_type = _ASSET_TYPES.get(path.suffix)
     if media_type is None or not _ASSET_NAME.fullmatch(file_name) or not path.is_file():
         raise not_found("file", file_name[:80])
-    return FileResponse(path, media_type=media_type, headers={"Cache-Control": IMMUTABLE})
+    headers = {"Cache-Control": IMMUTABLE, "Vary": "Accept-Encoding"}
+    taken = {part.partition(";")[0].strip() for part in request.headers.get("accept-encoding", "").split(",")}
+    for coding, suffix in _CODINGS.items():
+        small = path.with_name(path.name + suffix)
+        if coding in taken and small.is_file():
+            return FileResponse(small, media_type=media_type, headers={**headers, "Content-Encoding": coding})
+    return FileResponse(path, media_type=media_type, headers=headers)
 
 
 @public(

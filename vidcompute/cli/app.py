@@ -7,6 +7,7 @@ from vidcompute.cli import (
     audit,
     checking,
     cluster,
+    dashboard,
     dead,
     events,
     frames,
@@ -48,7 +49,7 @@ def create_app(local: Local) -> typer.Typer:
 
     work = (submit, upload, frames, plan, checking, jobs, dead, assets, retention)
     access = (signing, login, orgs, keys, members, people, usage, audit)
-    for part in (*work, *access, events, webhooks, mails, run, cluster, machine):
+    for part in (*work, *access, events, webhooks, mails, run, dashboard, cluster, machine):
         part.add_to(app)
     begin.__doc__ = _HELP
     return app

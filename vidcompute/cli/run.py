@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vidcompute.cli import progress, submit, wishes
+from vidcompute.cli import dashboard, progress, submit, wishes
 from vidcompute.cli.exit_codes import ExitCode
 from vidcompute.cli.local import Platform
 from vidcompute.cli.machine import PANEL
@@ -40,11 +40,12 @@ def run(
             output.json({"event": "submitted", "id": None, "data": job})
             job = progress.follow(api, output, job)
             progress.list_outputs(output, job)
+            opened = None if once else dashboard.link(api)
         finally:
             api.close()
-        if once:
+        if opened is None:
             return ExitCode.OK if job["status"] == "done" else ExitCode.FAILED
-        return _keep_serving(output, platform, job["urls"]["watch"])
+        return _keep_serving(output, platform, job["urls"]["watch"], opened)
 
 
 def _interrupt(*_: Any) -> None:
@@ -56,8 +57,9 @@ def _sample(session: Session) -> Any:
         return session.local.sample(told)
 
 
-def _keep_serving(output: Output, platform: Platform, watch_url: str) -> int:
+def _keep_serving(output: Output, platform: Platform, watch_url: str, dashboard_url: str) -> int:
     progress.announce(output, watch_url)
+    output.say(f"The dashboard (this link is good once, for ten minutes): {dashboard_url}")
     if platform.reused:
         output.say("The platform ran before, and goes on.")
         return ExitCode.OK

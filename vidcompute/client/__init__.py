@@ -93,6 +93,9 @@ class AssetDeletedData(TypedDict):
     restorable_until_ms: NotRequired[int | None]
 
 
+AssetOrder: TypeAlias = "Literal['-created', 'created', 'title', '-title', 'duration', '-duration']"
+
+
 class AssetPage(TypedDict):
     """Some assets, newest first."""
 
@@ -197,6 +200,20 @@ class AuditPage(TypedDict):
 
     items: list[AuditEntry]
     next_cursor: str | None
+
+
+class BrowserKey(TypedDict):
+    """The key that a browser has in a cookie now. Nobody is told its secret."""
+
+    key_id: str
+    expires_at: str
+
+
+class BrowserWish(TypedDict):
+    """How a browser trades a key for one of its own."""
+
+    name: NotRequired[str]
+    once: NotRequired[bool]
 
 
 class Caller(TypedDict):
@@ -2035,14 +2052,18 @@ class Client:
         *,
         limit: int | None = None,
         cursor: str | None = None,
-        status: AssetStatus | None = None,
+        status: list[AssetStatus] | None = None,
+        q: str | None = None,
+        sort: AssetOrder | None = None,
         deleted: bool | None = None,
     ) -> AssetPage:
         """List assets"""
         return cast(
             "AssetPage",
             self._send(
-                "GET", "/api/v1/assets", params={"limit": limit, "cursor": cursor, "status": status, "deleted": deleted}
+                "GET",
+                "/api/v1/assets",
+                params={"limit": limit, "cursor": cursor, "status": status, "q": q, "sort": sort, "deleted": deleted},
             ).json(),
         )
 
@@ -2346,6 +2367,10 @@ class Client:
         return cast(
             "NewKey", self._send("POST", f"/api/v1/keys/{_quote(str(key_id), safe='')}/rotate", json=body).json()
         )
+
+    def create_browser_key(self, body: BrowserWish) -> BrowserKey:
+        """Let this browser in by a key"""
+        return cast("BrowserKey", self._send("POST", "/api/v1/browser-key", json=body).json())
 
     def list_audit_entries(
         self,

@@ -31,6 +31,7 @@ MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(range(256)) * 8_000  # 2 MB
 PAGE = (
     """<!doctype html><title>{{title}}</title><link href="{{oembed_url}}"><meta content="{{embed_url}}">{{nothing}}"""
 )
+DASHBOARD = "<!doctype html><title>Dashboard</title>"
 URL = "https://example.com/films/clip.mp4"
 BUILD = Build("1.2.3", "abc", "9.0")
 CORS = ("https://app.test",)
@@ -154,6 +155,7 @@ async def viewer(platform: Platform, tmp_path: Path, sites: tuple[str, ...]) -> 
     """A client without a key, of an application that shows streams and pages."""
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "watch.html").write_text(PAGE)
+    (tmp_path / "pages" / "dashboard.html").write_text(DASHBOARD)
     nobody = cast(Any, None)  # nothing is made here
     makers = Makers(nobody, nobody, tmp_path / "fast", rates=MemoryRates(), limits=MakerLimits(hold_s=0.05))
     viewing = Viewing(

@@ -301,7 +301,7 @@ async def test_the_document_and_its_page_come_from_here(stranger: httpx2.AsyncCl
     document = await stranger.get("/openapi.json")
     assert document.json() == platform.app.openapi()
     home = await stranger.get("/")
-    assert (home.status_code, home.headers["location"]) == (307, "/docs")
+    assert (home.status_code, home.headers["location"]) == (307, "/dashboard")
     assert (await stranger.get("/docs/swagger.json")).json() == document.json()
     page = await stranger.get("/docs")
     assert page.headers["content-type"].startswith("text/html")

@@ -10,6 +10,7 @@ from tests.unit.api.conftest import Platform
 
 ANCESTORS = {
     "/docs": "'none'",
+    "/dashboard/videos": "'none'",
     "/account/me": "'none'",
     "/account/unsubscribe": "'none'",
     "/account/reset": "'none'",

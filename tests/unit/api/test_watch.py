@@ -107,6 +107,30 @@ async def test_the_state_tells_what_can_be_watched(viewer: httpx2.AsyncClient, p
     assert told["progress"]["fraction"] == 0
 
 
+@pytest.mark.parametrize(
+    ("taken", "coding", "body"),
+    [
+        ("gzip, deflate, br, zstd", "br", b"small"),
+        ("gzip;q=0.8", "gzip", b"less"),
+        ("identity", None, b"1;"),
+        ("", None, b"1;"),
+    ],
+)
+async def test_scripts_are_sent_as_small_as_the_browser_takes_them(
+    viewer: httpx2.AsyncClient, tmp_path: Path, taken: str, coding: str | None, body: bytes
+) -> None:
+    assets = tmp_path / "pages" / "assets"
+    assets.mkdir()
+    for suffix, data in (("", b"1;"), (".br", b"small"), (".gz", b"less")):
+        (assets / f"main-4f2a.js{suffix}").write_bytes(data)
+    async with viewer.stream("GET", "/pages/assets/main-4f2a.js", headers={"accept-encoding": taken}) as found:
+        assert b"".join([piece async for piece in found.aiter_raw()]) == body
+    assert found.headers.get("content-encoding") == coding
+    assert "Accept-Encoding" in found.headers["vary"]
+    assert found.headers["content-type"].startswith("text/javascript")
+    assert (await viewer.get("/pages/assets/main-4f2a.js.br")).status_code == 404
+
+
 async def test_scripts_of_the_page_are_found_by_their_names_alone(viewer: httpx2.AsyncClient, tmp_path: Path) -> None:
     assets = tmp_path / "pages" / "assets"
     assets.mkdir()

@@ -9,8 +9,10 @@ from tests.unit.engine import toys
 from tests.unit.engine.toys import AT_ONCE, ORG
 from vidcompute.db import outbox, schema
 from vidcompute.errors import VidComputeError
+from vidcompute.ids import new_id
 from vidcompute.pipeline.spec import JobSpec
 from vidcompute.services import assets, jobs
+from vidcompute.services.assets import Asset, AssetFilter, AssetOrder
 
 
 def count(conn: Connection) -> dict[str, int]:
@@ -38,8 +40,47 @@ def test_lists_come_in_pages_newest_first(conn: Connection) -> None:
     seen = [a.id for page in (first, second, last) for a in page.items]
     assert seen == sorted(made, reverse=True)
     assert last.next_cursor is None
-    assert [a.id for a in assets.list_assets(conn, ORG, status="ready").items] == [made[0]]
+    ready = AssetFilter(["ready"])
+    assert [a.id for a in assets.list_assets(conn, ORG, ready).items] == [made[0]]
     assert assets.list_assets(conn, "org_other").items == ()
+
+
+def test_lists_are_searched_by_title_and_identifier(conn: Connection) -> None:
+    film = assets.create(conn, ORG, title="100% Summer_film")
+    other = assets.create(conn, ORG, title="Winter")
+    assets.create(conn, ORG)
+
+    def found(text: str) -> list[str]:
+        return [a.id for a in assets.list_assets(conn, ORG, AssetFilter(text=text)).items]
+
+    assert found("summer") == [film.id]
+    assert found("%") == [film.id], "signs of the database's own are text like any other"
+    assert found("_film") == [film.id]
+    assert found(other.id) == found(other.playback_id) == [other.id]
+    assert found("nothing") == []
+
+
+@pytest.mark.parametrize("order", AssetOrder)
+def test_lists_come_in_the_wanted_order_whole_whatever_the_page(conn: Connection, order: AssetOrder) -> None:
+    made = [assets.create(conn, ORG, title=title) for title in ("b", "A", None, "c", "a")]
+
+    def place(asset: Asset) -> tuple[str, str]:
+        return ((asset.title or "").lower() if "title" in order else "", asset.id)  # none has a duration yet
+
+    wanted = [asset.id for asset in sorted(made, key=place, reverse=order.startswith("-"))]
+    for limit in (1, 2, 5):
+        seen: list[str] = []
+        cursor: str | None = None
+        while len(seen) < len(made):
+            page = assets.list_assets(conn, ORG, limit=limit, cursor=cursor, order=order)
+            seen += [asset.id for asset in page.items]
+            cursor = page.next_cursor
+        assert (seen, cursor) == (wanted, None)
+
+
+def test_a_list_by_title_goes_on_after_nothing_unknown(conn: Connection) -> None:
+    with pytest.raises(VidComputeError, match="invalid_cursor"):
+        assets.list_assets(conn, ORG, cursor=new_id("asset"), order=AssetOrder.TITLE)
 
 
 def test_a_change_touches_what_is_named_and_nothing_else(conn: Connection) -> None:

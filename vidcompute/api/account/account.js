@@ -88,7 +88,10 @@ const pages = {
     } else if (account) {
       const text = `You are logged in as ${account.email}.`;
       show(text, [], "Log out", () => ask("logout", {}), () => location.reload());
-      put(button("Security", () => location.assign("security")));
+      put(
+        button("Security", () => location.assign("security")),
+        button("Dashboard", () => location.assign("/dashboard")),
+      );
     } else {
       const text = waiting() === null ? "Log in." : "A program asks to be let in. Log in first.";
       const send = ({ email, password }) => logIn(email, password);

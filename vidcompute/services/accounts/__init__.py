@@ -13,7 +13,15 @@ from vidcompute.services.accounts.access import (
     scopes_of,
     scopes_of_key,
 )
-from vidcompute.services.accounts.keys import authenticate, create_key, note_use, revoke_key, rotate_key, unknown_key
+from vidcompute.services.accounts.keys import (
+    authenticate,
+    create_key,
+    is_key,
+    note_use,
+    revoke_key,
+    rotate_key,
+    unknown_key,
+)
 from vidcompute.services.accounts.models import ApiKey, NewKey, Principal
 from vidcompute.services.accounts.queries import get_key, list_keys
 from vidcompute.services.accounts.service import ensure_local
@@ -34,6 +42,7 @@ __all__ = [
     "create_key",
     "ensure_local",
     "get_key",
+    "is_key",
     "list_keys",
     "note_use",
     "require",

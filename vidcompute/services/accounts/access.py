@@ -139,6 +139,7 @@ OPERATIONS: Mapping[str, Rule] = {
     "list_keys": Scope.KEYS_READ,
     "get_key": Scope.KEYS_READ,
     "create_key": Scope.KEYS_WRITE,
+    "create_browser_key": Scope.KEYS_WRITE,
     "rotate_key": Scope.KEYS_WRITE,
     "revoke_key": Scope.KEYS_WRITE,
     # uploads

@@ -19,6 +19,11 @@ SHAPE = re.compile(r"vck_[A-Za-z0-9_-]{43}")
 _PREFIX = 12  # characters of the key that are shown: 48 of its 256 random bits
 
 
+def is_key(text: str) -> bool:
+    """Whether a text has the form of a key."""
+    return SHAPE.fullmatch(text) is not None
+
+
 def new_secret() -> str:
     """A fresh key as its owner gets it: 256 random bits."""
     return f"vck_{secrets.token_urlsafe(32)}"

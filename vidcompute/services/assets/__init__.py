@@ -2,6 +2,8 @@
 
 from vidcompute.services.assets.models import Asset, Removed, Source
 from vidcompute.services.assets.queries import (
+    AssetFilter,
+    AssetOrder,
     belongings,
     by_playback_id,
     get,
@@ -31,6 +33,8 @@ from vidcompute.services.assets.service import (
 
 __all__ = [
     "Asset",
+    "AssetFilter",
+    "AssetOrder",
     "Changes",
     "Removed",
     "Source",

@@ -1,12 +1,14 @@
 """What is read about assets and sources."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, false, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, false, func, or_, select, tuple_
 
 from vidcompute.db.schema import DELETED, artifacts, assets, attempts, interests, jobs, sources, tasks
-from vidcompute.errors import not_found
+from vidcompute.errors import invalid, not_found
 from vidcompute.ids import is_playback_id
 from vidcompute.pipeline.stages.fetch import Fetch
 from vidcompute.services.assets.models import Asset, Belongings, Removed, Source
@@ -17,6 +19,11 @@ from vidcompute.services.tasks.moves import batches
 AnyRow = Row[*tuple[Any, ...]]
 PARTS_OF_ARTIFACT = 5  # orgs/O/artifacts/KEY/ATTEMPT
 LIVING = assets.c.purge_ms.is_(None)
+_SORTED_BY: Mapping[str, Sequence[ColumnElement[Any]]] = {
+    "created": (),
+    "title": (func.lower(func.coalesce(assets.c.title, "")),),
+    "duration": (func.coalesce(assets.c.duration_ms, 0),),
+}
 _ASSET = [assets.c[name] for name in Asset.__annotations__]
 
 
@@ -53,28 +60,86 @@ def by_playback_id(conn: Connection, playback_id: str) -> Asset:
     return Asset(**row._mapping)
 
 
+class AssetOrder(StrEnum):
+    """In which order assets are listed; `-` stands for the other way round."""
+
+    NEWEST = "-created"
+    OLDEST = "created"
+    TITLE = "title"
+    TITLE_DOWN = "-title"
+    SHORTEST = "duration"
+    LONGEST = "-duration"
+
+
+@dataclass(frozen=True)
+class AssetFilter:
+    """Which assets are wanted: in one of these states, and with this text in their title, or with this identifier."""
+
+    statuses: Sequence[str] = ()
+    text: str = ""
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """What their rows must meet."""
+        found: list[ColumnElement[bool]] = [LIVING]
+        if self.statuses:
+            found.append(assets.c.status.in_(self.statuses))
+        if self.text:
+            in_title = func.lower(assets.c.title).contains(self.text.lower(), autoescape=True)
+            found.append(or_(in_title, assets.c.id == self.text, assets.c.playback_id == self.text))
+        return found
+
+
 def list_assets(
-    conn: Connection, organization_id: str, *, limit: int = 20, cursor: str | None = None, status: str | None = None
+    conn: Connection,
+    organization_id: str,
+    only: AssetFilter | None = None,
+    *,
+    limit: int = 20,
+    cursor: str | None = None,
+    order: AssetOrder = AssetOrder.NEWEST,
 ) -> Page[Asset]:
-    """A page of assets, newest first."""
-    conditions = [LIVING] if status is None else [LIVING, assets.c.status == status]
-    return _page(conn, organization_id, conditions, limit, cursor)
+    """A page of assets, newest first or as it is ordered."""
+    return _page(conn, organization_id, (only or AssetFilter()).conditions(), limit=limit, cursor=cursor, order=order)
 
 
 def list_deleted(
     conn: Connection, organization_id: str, at_ms: int, *, limit: int = 20, cursor: str | None = None
 ) -> Page[Asset]:
     """A page of the assets that were deleted and can be restored, newest first."""
-    return _page(conn, organization_id, [DELETED, assets.c.purge_ms > at_ms], limit, cursor)
+    return _page(conn, organization_id, [DELETED, assets.c.purge_ms > at_ms], limit=limit, cursor=cursor)
 
 
-def _page(conn: Connection, organization_id: str, conditions: list[Any], limit: int, cursor: str | None) -> Page[Asset]:
+def _page(
+    conn: Connection,
+    organization_id: str,
+    conditions: list[Any],
+    *,
+    limit: int,
+    cursor: str | None,
+    order: AssetOrder = AssetOrder.NEWEST,
+) -> Page[Asset]:
     query = select(*_ASSET).where(assets.c.organization_id == organization_id, *conditions)
+    name, down = order.removeprefix("-"), order.startswith("-")
+    # Where two are alike the identifier decides, so that a cursor has one place.
+    keys = [*_SORTED_BY[name], assets.c.id]
     last = parse_cursor("asset", cursor)
     if last is not None:
-        query = query.where(assets.c.id < last)
-    rows = conn.execute(query.order_by(assets.c.id.desc()).limit(limit + 1)).all()
+        place = tuple_(*_place(conn, organization_id, last, keys))
+        query = query.where(tuple_(*keys) < place if down else tuple_(*keys) > place)
+    by = [key.desc() if down else key.asc() for key in keys]
+    rows = conn.execute(query.order_by(*by).limit(limit + 1)).all()
     return page_of([Asset(**row._mapping) for row in rows], [row.id for row in rows], limit)
+
+
+def _place(conn: Connection, organization_id: str, asset_id: str, keys: Sequence[ColumnElement[Any]]) -> Sequence[Any]:
+    """Where the list goes on after this asset; `invalid_cursor` where it has no place any more."""
+    if len(keys) == 1:
+        return (asset_id,)
+    mine = assets.c.id == asset_id, assets.c.organization_id == organization_id
+    row = conn.execute(select(*keys).where(*mine)).one_or_none()
+    if row is None:
+        raise invalid("invalid_cursor", "What the list was to go on after is gone; begin anew.")
+    return tuple(row)
 
 
 def get_source(conn: Connection, organization_id: str, source_id: str) -> Source:

@@ -313,7 +313,7 @@ export interface paths {
         };
         /**
          * List assets
-         * @description Assets, newest first.
+         * @description Assets, newest first or as `sort` says.
          */
         get: operations["list_assets"];
         put?: never;
@@ -1453,6 +1453,26 @@ export interface paths {
          * @description Make a key that may do the same; the old one goes on for a while.
          */
         post: operations["rotate_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/browser-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let this browser in by a key
+         * @description Make a key that may do what the given one may, and let the browser keep it where scripts can't read it.
+         */
+        post: operations["create_browser_key"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3481,6 +3501,12 @@ export interface components {
             restorable_until_ms: number | null;
         };
         /**
+         * AssetOrder
+         * @description In which order assets are listed; `-` stands for the other way round.
+         * @enum {string}
+         */
+        AssetOrder: "-created" | "created" | "title" | "-title" | "duration" | "-duration";
+        /**
          * AssetPage
          * @description Some assets, newest first.
          */
@@ -3711,6 +3737,44 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * BrowserKey
+         * @description The key that a browser has in a cookie now. Nobody is told its secret.
+         */
+        BrowserKey: {
+            /**
+             * Key Id
+             * @description Revoke it to log the browser out.
+             */
+            key_id: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+        };
+        /**
+         * BrowserWish
+         * @description How a browser trades a key for one of its own.
+         * @example {
+         *       "name": "Laptop",
+         *       "once": true
+         *     }
+         */
+        BrowserWish: {
+            /**
+             * Name
+             * @description What the browser's key is called.
+             * @default Browser
+             */
+            name: string;
+            /**
+             * Once
+             * @description Revoke the key that the request brought: it was made for this alone.
+             * @default false
+             */
+            once: boolean;
+        };
+        /**
          * Caller
          * @description Who a request was made by, and what they may do.
          */
@@ -3742,7 +3806,7 @@ export interface components {
         Choice: "off" | "own" | "all";
         /**
          * CleanupData
-         * @description What a clean-up of all organizations took: how many of each, and how much room that made.
+         * @description What a clean-up took, of all organizations or by hand of one: how many of each, and how much room that made.
          */
         CleanupData: {
             /**
@@ -9934,8 +9998,12 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before; left out for the first page. */
                 cursor?: string | null;
-                /** @description Only assets in this state. */
-                status?: components["schemas"]["AssetStatus"] | null;
+                /** @description Only assets in this state; may be repeated. */
+                status?: components["schemas"]["AssetStatus"][] | null;
+                /** @description Only those with this in the title, or with this id. */
+                q?: string;
+                /** @description In which order. */
+                sort?: components["schemas"]["AssetOrder"];
                 /** @description Those instead that were deleted, and can be restored. */
                 deleted?: boolean;
             };
@@ -15596,6 +15664,102 @@ export interface operations {
             };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large; `max_bytes` says what may be sent. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_browser_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["BrowserWish"];
+            };
+        };
+        responses: {
+            /** @description The browser has its cookie. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrowserKey"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key, or the role, is not enough for this, or it may not be done here. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

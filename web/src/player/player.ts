@@ -16,6 +16,8 @@ export interface PlayerOptions {
   loop: boolean;
   /** Load no more picture than the player's size can show: for embeds, which are often small. */
   capToSize: boolean;
+  /** Where keys are listened for; left out, on the whole page. */
+  keysOn?: HTMLElement;
 }
 
 /** What is to be played. */
@@ -51,6 +53,7 @@ export class Player extends EventTarget {
   private storyboardUrl = '';
   private wantsToPlay: boolean;
   private toastTimer = 0;
+  private ended = false;
   private readonly cover: CoverView;
   private readonly lists: TrackLists;
 
@@ -74,7 +77,7 @@ export class Player extends EventTarget {
     this.wantsToPlay = options.autoplay;
     this.cover = new CoverView(root);
     this.listenToVideo();
-    root.ownerDocument.addEventListener('keydown', (event) => this.onKey(event));
+    (options.keysOn ?? root.ownerDocument).addEventListener('keydown', this.onKey);
     this.part<HTMLButtonElement>('.vc-unmute').addEventListener('click', () => this.unmute());
   }
 
@@ -151,6 +154,16 @@ export class Player extends EventTarget {
     this.video.currentTime = Math.min(Math.max(seconds, 0), end);
   }
 
+  /** Ends it: nothing is loaded any more, and no key is listened for. */
+  destroy(): void {
+    this.ended = true;
+    (this.options.keysOn ?? this.root.ownerDocument).removeEventListener('keydown', this.onKey);
+    window.clearTimeout(this.toastTimer);
+    this.engine?.destroy();
+    this.engine = null;
+    this.root.replaceChildren();
+  }
+
   /** Tells people who don't see the page. */
   announce(text: string): void {
     this.part('.vc-live').textContent = text;
@@ -191,10 +204,12 @@ export class Player extends EventTarget {
       },
     };
     const { HlsEngine, canUseHlsJs } = await hlsEngine;
+    if (this.ended) return;
     if (canUseHlsJs()) {
       this.engine = new HlsEngine(this.video, options);
     } else {
       const { NativeEngine } = await import('./native-engine');
+      if (this.ended) return;
       this.engine = new NativeEngine(this.video, options);
     }
     this.root.dataset.engine = this.engine.kind;
@@ -272,13 +287,14 @@ export class Player extends EventTarget {
     });
   }
 
-  private onKey(event: KeyboardEvent): void {
-    if (event.defaultPrevented || ownedByTarget(event, event.composedPath())) return;
+  private readonly onKey = (event: Event): void => {
+    if (!(event instanceof KeyboardEvent) || event.defaultPrevented) return;
+    if (ownedByTarget(event, event.composedPath())) return;
     const action = actionFor(event);
     if (!action) return;
     event.preventDefault();
     this.perform(action);
-  }
+  };
 
   /** Does what a key stands for, and says so on screen. */
   perform(action: KeyAction): void {

@@ -1,0 +1,85 @@
+"""Pictures of every page of the dashboard, in both themes, at desk and phone size: `make screenshots` puts them into
+`screenshots/`, to be looked at.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect, sync_playwright
+
+from tests.e2e.dashboards import PAGES, enter
+from tests.e2e.driving import Driver, Json, running
+from tests.fixtures.chromium import CHROMIUM_ARGUMENTS, chromium_path
+from vidcompute.media import ffmpeg, sample
+from vidcompute.media.run import run
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ViewportSize
+
+FOLDER = Path(__file__).parents[2] / "screenshots"
+SIZES: "dict[str, ViewportSize]" = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
+OUTPUTS: Json = {"outputs": ["hls", "mp4", "thumbnail", "storyboard", "preview"], "renditions": [{"height": 360}]}
+TITLES = (
+    "Launch film, second cut",
+    "Interview with Ada in the workshop, unedited, both cameras, with room tone for the mix and everything else",
+    "שלום עולם 🎬",
+    "<b>Titles are text</b>",
+)
+
+
+def main() -> int:
+    """Make the pictures; what was made is told."""
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as work:
+        film = Path(work) / "sample.mp4"
+        run(sample.command(ffmpeg.locate(None), film), timeout_s=900)
+        with running(Path(work) / "data") as driver, sync_playwright() as playwright:
+            asset_id = _fill(driver, film, Path(work))
+            browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS)
+            for name in _pictures(browser, driver, asset_id):
+                sys.stdout.write(f"{name}\n")
+            browser.close()
+    return 0
+
+
+def _fill(driver: Driver, film: Path, work: Path) -> str:
+    """Videos in several states; one that is ready."""
+    for title in TITLES:
+        ready = driver.done(driver.submit(film, title=title, **OUTPUTS)["id"])
+    broken = work / "broken.mp4"
+    broken.write_bytes(film.read_bytes()[:20_000])
+    driver.ended(driver.submit(broken, title="A file that was cut off", **OUTPUTS)["id"])
+    driver.http.post("/api/v1/webhooks", json={"url": "https://receiver.invalid/hook", "events": ["asset.*"]})
+    return str(ready["asset_id"])
+
+
+def _pictures(browser: "Browser", driver: Driver, asset_id: str) -> Iterator[str]:
+    tabs = ("sharing", "files", "images", "processing")
+    paths = {path or "overview": path for path in PAGES}
+    paths |= {"video": f"videos/{asset_id}"} | {f"video-{tab}": f"videos/{asset_id}?tab={tab}" for tab in tabs}
+    paths |= {"videos-grid": "videos?view=grid", "jobs-dead": "jobs?tab=dead", "jobs-all": "jobs?tab=all"}
+    paths |= {f"settings-{tab}": f"settings?tab={tab}" for tab in ("members", "usage", "retention", "audit")}
+    paths["developers-webhooks"] = "developers?tab=webhooks"
+    for size, viewport in SIZES.items():
+        for scheme in ("light", "dark"):
+            context = browser.new_context(viewport=viewport, color_scheme="dark" if scheme == "dark" else "light")
+            page = context.new_page()
+            page.goto(f"{driver.server.url}/dashboard/enter")
+            expect(page.get_by_role("button", name="Log in", exact=True)).to_be_visible()
+            page.screenshot(path=FOLDER / f"enter-{size}-{scheme}.png")
+            enter(page, driver.server)
+            for name, path in paths.items():
+                page.goto(f"{driver.server.url}/dashboard/{path}")
+                expect(page.get_by_role("heading", level=1)).to_be_visible()
+                page.wait_for_load_state("load")
+                page.locator(".animate-pulse").first.wait_for(state="detached")
+                page.screenshot(path=FOLDER / f"{name}-{size}-{scheme}.png")
+                yield f"{name}-{size}-{scheme}"
+            context.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

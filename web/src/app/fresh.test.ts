@@ -1,0 +1,45 @@
+import { QueryClient } from '@tanstack/react-query';
+import { expect, test, vi } from 'vitest';
+import { Fresh } from './fresh';
+
+const event = (type: string) => ({ type, subjectId: 'x_1', data: {} });
+
+function setUp() {
+  vi.useFakeTimers();
+  const queries = new QueryClient();
+  const paths = ['/api/v1/jobs', '/api/v1/jobs/{job_id}', '/api/v1/nodes', '/api/v1/assets', '/api/v1/keys'];
+  for (const path of paths) queries.setQueryData(['get', path, {}], {});
+  const old = () =>
+    queries
+      .getQueryCache()
+      .getAll()
+      .filter(({ state }) => state.isInvalidated)
+      .map(({ queryKey }) => queryKey[1]);
+  return { queries, fresh: new Fresh(queries), old };
+}
+
+test('an event makes old what it may have changed, and nothing else', () => {
+  const { fresh, old } = setUp();
+  fresh.take(event('task.running'));
+  expect(old()).toEqual([]);
+  vi.advanceTimersByTime(1_000);
+  expect(old()).toEqual(['/api/v1/jobs/{job_id}', '/api/v1/nodes']);
+});
+
+test('the events of a moment are answered together', () => {
+  const { fresh, queries } = setUp();
+  const asked = vi.spyOn(queries, 'invalidateQueries');
+  for (let number = 0; number < 100; number += 1) fresh.take(event('task.done'));
+  vi.advanceTimersByTime(1_000);
+  expect(asked).toHaveBeenCalledTimes(1);
+});
+
+test('who watches hears every event until they stop', () => {
+  const { fresh } = setUp();
+  const heard: string[] = [];
+  const stop = fresh.watch(({ type }) => heard.push(type));
+  fresh.take(event('asset.ready'));
+  stop();
+  fresh.take(event('asset.deleted'));
+  expect(heard).toEqual(['asset.ready']);
+});

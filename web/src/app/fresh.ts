@@ -1,0 +1,59 @@
+import type { QueryClient } from '@tanstack/react-query';
+import type { LiveEvent } from './live';
+
+const GATHER_MS = 300;
+
+// The queries that an event may make old, by the beginning of its type and of their path.
+const TOUCHED: readonly (readonly [string, readonly string[]])[] = [
+  ['job.', ['/api/v1/jobs', '/api/v1/usage']],
+  ['task.', ['/api/v1/jobs/', '/api/v1/nodes']],
+  ['upload.', ['/api/v1/uploads']],
+  ['asset.', ['/api/v1/quotas', '/api/v1/cleanup']],
+  ['key.', ['/api/v1/keys', '/api/v1/caller']],
+  ['webhook.', ['/api/v1/webhooks']],
+  ['signing_key.', ['/api/v1/signing-keys']],
+  ['member.', ['/api/v1/members', '/api/v1/caller', '/api/v1/organizations']],
+  ['invitation.', ['/api/v1/invitations']],
+  ['organization.', ['/api/v1/organization']],
+  ['quota.', ['/api/v1/quotas']],
+];
+
+type Watcher = (event: LiveEvent) => void;
+
+/**
+ * Keeps what is shown as new as the events that come. Those of a moment are answered together, so that a job with a
+ * hundred tasks is asked for once. A page that can do better than to ask again listens by `watch`.
+ */
+export class Fresh {
+  private readonly old = new Set<string>();
+  private readonly watchers = new Set<Watcher>();
+  private timer = 0;
+
+  constructor(private readonly queries: QueryClient) {}
+
+  readonly take = (event: LiveEvent): void => {
+    for (const watcher of this.watchers) watcher(event);
+    for (const [type, paths] of TOUCHED) {
+      if (event.type.startsWith(type)) for (const path of paths) this.old.add(path);
+    }
+    if (this.old.size > 0 && this.timer === 0) this.timer = window.setTimeout(() => this.flush(), GATHER_MS);
+  };
+
+  readonly all = (): void => {
+    void this.queries.invalidateQueries();
+  };
+
+  watch(watcher: Watcher): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  private flush(): void {
+    this.timer = 0;
+    const paths = [...this.old];
+    this.old.clear();
+    void this.queries.invalidateQueries({
+      predicate: ({ queryKey: [, path] }) => typeof path === 'string' && paths.some((old) => path.startsWith(old)),
+    });
+  }
+}

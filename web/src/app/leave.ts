@@ -1,0 +1,4 @@
+/** Goes to an address as a new page: nothing of this one stays in memory. */
+export function leaveFor(address: string): void {
+  window.location.assign(address);
+}

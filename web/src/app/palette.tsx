@@ -1,0 +1,87 @@
+import { useNavigate } from '@tanstack/react-router';
+import { Command } from 'cmdk';
+import { Clapperboard, Moon, Sun } from 'lucide-react';
+import { type ReactNode, useDeferredValue, useEffect, useState } from 'react';
+import { api } from '../api/client';
+import { titleOf } from '../features/videos/asset';
+import type { PageLink } from './navigation';
+import { setTheme } from './theme';
+
+const ITEM =
+  'flex cursor-pointer items-center gap-3 rounded-md px-3 py-2 data-[selected=true]:bg-muted [&_svg]:size-4 [&_svg]:shrink-0 [&_svg]:text-muted-foreground';
+const HEADING =
+  '[&_[cmdk-group-heading]]:px-3 [&_[cmdk-group-heading]]:py-1.5 [&_[cmdk-group-heading]]:text-[13px] [&_[cmdk-group-heading]]:text-muted-foreground';
+const FOUND = 8;
+
+interface PaletteProps {
+  pages: readonly PageLink[];
+  onClose: () => void;
+}
+
+/** Finds videos and pages, and does what can be done from everywhere. */
+export default function Palette({ pages, onClose }: PaletteProps) {
+  const [text, setText] = useState('');
+  const navigate = useNavigate();
+  const wanted = useDeferredValue(text.trim());
+  const { data } = api.useQuery('get', '/api/v1/assets', { params: { query: { q: wanted, limit: FOUND } } });
+  const matches = (label: string) => label.toLowerCase().includes(wanted.toLowerCase());
+  const first = data?.items[0]?.id ?? pages.find((page) => matches(page.label))?.to ?? '';
+  const [chosen, setChosen] = useState(first);
+  // What was found last comes first, and is what Enter opens.
+  useEffect(() => setChosen(first), [first]);
+  const act = (run: () => unknown) => () => {
+    onClose();
+    run();
+  };
+  const item = (value: string, icon: ReactNode, label: ReactNode, run: () => unknown) => (
+    <Command.Item key={value} value={value} onSelect={act(run)} className={ITEM}>
+      {icon}
+      {label}
+    </Command.Item>
+  );
+  return (
+    <Command.Dialog
+      open
+      onOpenChange={(open) => !open && onClose()}
+      label="Find or do something"
+      shouldFilter={false}
+      value={chosen}
+      onValueChange={setChosen}
+      overlayClassName="fixed inset-0 z-40 bg-black/55"
+      contentClassName="fixed top-[12dvh] left-1/2 z-50 w-[calc(100vw-2rem)] max-w-xl -translate-x-1/2 overflow-hidden rounded-xl border bg-card shadow-2xl"
+    >
+      <Command.Input
+        value={text}
+        onValueChange={setText}
+        placeholder="Find a video or a page …"
+        className="h-12 w-full border-b bg-transparent px-4 text-base outline-none placeholder:text-muted-foreground"
+      />
+      <Command.List className="max-h-[55dvh] overflow-y-auto p-1.5">
+        <Command.Empty className="px-4 py-8 text-center text-muted-foreground">
+          Nothing has this in its name.
+        </Command.Empty>
+        <Command.Group heading="Videos" className={HEADING}>
+          {(data?.items ?? []).map((asset) =>
+            item(
+              asset.id,
+              <Clapperboard aria-hidden />,
+              <span className="truncate" dir="auto">
+                {titleOf(asset)}
+              </span>,
+              () => navigate({ to: '/videos/$assetId', params: { assetId: asset.id } }),
+            ),
+          )}
+        </Command.Group>
+        <Command.Group heading="Go to" className={HEADING}>
+          {pages
+            .filter((page) => matches(page.label))
+            .map(({ to, label, icon: Icon }) => item(to, <Icon aria-hidden />, label, () => navigate({ to })))}
+        </Command.Group>
+        <Command.Group heading="Do" className={HEADING}>
+          {matches('Light theme') && item('light', <Sun aria-hidden />, 'Light theme', () => setTheme('light'))}
+          {matches('Dark theme') && item('dark', <Moon aria-hidden />, 'Dark theme', () => setTheme('dark'))}
+        </Command.Group>
+      </Command.List>
+    </Command.Dialog>
+  );
+}

@@ -1,0 +1,87 @@
+import { screen, waitFor } from '@testing-library/react';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { caller, viewer } from '../testing/facts';
+import { show } from '../testing/render';
+import { serve } from '../testing/server';
+import { Shell } from './shell';
+import { setTheme } from './theme';
+
+const ORGANIZATION = {
+  'GET /api/v1/organization': { id: 'org_1', name: 'Films <b>', slug: null, created_at: '2026-11-21T10:00:00Z' },
+};
+const membership = (id: string, name: string) => ({
+  organization_id: id,
+  name,
+  slug: null,
+  role: 'viewer',
+  joined_at: '2026-11-21T10:00:00Z',
+});
+
+vi.mock('./leave', () => ({ leaveFor: vi.fn() }));
+
+beforeEach(() => setTheme('system'));
+
+const pagesOf = () => [...new Set(screen.getAllByRole('link').map((link) => link.textContent))];
+
+test('pages that one may see are led to, and no others', async () => {
+  serve({ ...ORGANIZATION, 'GET /api/v1/caller': caller() });
+  await show(<Shell>here</Shell>);
+  expect(await screen.findByText('Films <b>')).toBeDefined();
+  expect(pagesOf()).toEqual(
+    expect.arrayContaining(['Overview', 'Videos', 'Upload', 'Jobs', 'Nodes', 'Developers', 'Settings']),
+  );
+});
+
+test('who may only look is led neither to uploads nor to keys', async () => {
+  serve({
+    ...ORGANIZATION,
+    'GET /api/v1/caller': viewer(),
+    'GET /api/v1/organizations': { items: [membership('org_1', 'Films')] },
+  });
+  await show(<Shell>here</Shell>);
+  await screen.findAllByRole('link', { name: 'Videos' });
+  expect(pagesOf()).not.toContain('Upload');
+  expect(pagesOf()).not.toContain('Developers');
+});
+
+test('who is in several organizations chooses one, and is asked for in it from then on', async () => {
+  const items = [membership('org_1', 'Films'), membership('org_2', 'News')];
+  serve({ ...ORGANIZATION, 'GET /api/v1/caller': viewer(), 'GET /api/v1/organizations': { items } });
+  const { user } = await show(<Shell>here</Shell>);
+  await user.click(await screen.findByRole('button', { name: /^Organization:/ }));
+  await user.click(await screen.findByRole('menuitemradio', { name: 'News' }));
+  expect(localStorage.getItem('vidcompute-organization')).toBe('org_2');
+});
+
+test('who is in none may make one', async () => {
+  const nobody = { ...viewer(), organization_id: null, scopes: [] };
+  const asked = serve({
+    'GET /api/v1/caller': nobody,
+    'GET /api/v1/organizations': { items: [] },
+    'POST /api/v1/organizations': { id: 'org_3', name: 'Mine', slug: null, created_at: '2026-11-21T10:00:00Z' },
+  });
+  const { user } = await show(<Shell>here</Shell>);
+  await user.type(await screen.findByLabelText('Name of the organization'), 'Mine');
+  await user.click(screen.getByRole('button', { name: 'Make it' }));
+  await waitFor(() => expect(localStorage.getItem('vidcompute-organization')).toBe('org_3'));
+  expect(asked.find(({ method }) => method === 'POST')?.body).toEqual({ name: 'Mine' });
+  expect(screen.queryByText('here')).toBeNull();
+});
+
+test('a theme is chosen, and the keys are listed', async () => {
+  serve({ ...ORGANIZATION, 'GET /api/v1/caller': caller() });
+  const { user } = await show(<Shell>here</Shell>);
+  await user.click(await screen.findByRole('button', { name: 'You and this page' }));
+  await user.click(await screen.findByRole('menuitemradio', { name: 'Light' }));
+  expect(document.documentElement.dataset.theme).toBe('light');
+  await user.keyboard('?');
+  expect((await screen.findByRole('dialog', { name: 'Keys' })).textContent).toContain('Go to Videos');
+});
+
+test('the side bar is folded, and stays so', async () => {
+  serve({ ...ORGANIZATION, 'GET /api/v1/caller': caller() });
+  const { user } = await show(<Shell>here</Shell>);
+  await user.click(await screen.findByRole('button', { name: 'Fold the side bar' }));
+  expect(await screen.findByRole('button', { name: 'Unfold the side bar' })).toBeDefined();
+  expect(localStorage.getItem('vidcompute-side-bar')).toBe('narrow');
+});

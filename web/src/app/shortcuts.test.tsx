@@ -1,0 +1,47 @@
+import { act, fireEvent, render } from '@testing-library/react';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { listenForShortcuts, useShortcut, useShortcuts } from './shortcuts';
+
+let stop: () => void;
+beforeEach(() => {
+  stop = listenForShortcuts();
+});
+afterEach(() => stop());
+
+function Page({ onDo, onGo }: { onDo: () => void; onGo: () => void }) {
+  useShortcut('x', 'Choose it', 'Videos', onDo);
+  useShortcut('g v', 'Go to Videos', 'Go', onGo);
+  const listed = useShortcuts().map(({ keys }) => keys);
+  return (
+    <>
+      <p>{listed.join(', ')}</p>
+      <input aria-label="text" />
+      <input type="checkbox" aria-label="box" />
+    </>
+  );
+}
+
+test('a key, and keys one after the other, do what they are listed with', () => {
+  const [does, goes] = [vi.fn(), vi.fn()];
+  const { getByText, unmount } = render(<Page onDo={does} onGo={goes} />);
+  getByText('x, g v');
+  fireEvent.keyDown(document.body, { key: 'x' });
+  fireEvent.keyDown(document.body, { key: 'g' });
+  fireEvent.keyDown(document.body, { key: 'v' });
+  fireEvent.keyDown(document.body, { key: 'v' });
+  expect([does.mock.calls.length, goes.mock.calls.length]).toEqual([1, 1]);
+  act(() => unmount());
+  fireEvent.keyDown(document.body, { key: 'x' });
+  expect(does).toHaveBeenCalledTimes(1);
+});
+
+test('what is typed stays text, and the keys of the system stay its own', () => {
+  const does = vi.fn();
+  const { getByLabelText } = render(<Page onDo={does} onGo={vi.fn()} />);
+  fireEvent.keyDown(getByLabelText('text'), { key: 'x' });
+  fireEvent.keyDown(document.body, { key: 'x', ctrlKey: true });
+  fireEvent.keyDown(document.body, { key: 'x', metaKey: true });
+  expect(does).not.toHaveBeenCalled();
+  fireEvent.keyDown(getByLabelText('box'), { key: 'x' });
+  expect(does).toHaveBeenCalledTimes(1);
+});

@@ -1,0 +1,82 @@
+import { useEffect, useRef, useSyncExternalStore } from 'react';
+
+export interface Shortcut {
+  /** One key ("/"), or keys one after the other ("g v"). */
+  keys: string;
+  label: string;
+  group: string;
+}
+
+interface Entry extends Shortcut {
+  run: () => void;
+}
+
+const SEQUENCE_MS = 1_200;
+
+let entries: readonly Entry[] = [];
+const listeners = new Set<() => void>();
+let before = '';
+let timer = 0;
+
+function changed(next: readonly Entry[]): void {
+  entries = next;
+  for (const listener of listeners) listener();
+}
+
+/** Whether the keys belong to what has the focus: text is typed there, or a menu or a player listens itself. */
+function isTaken(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  return target.closest('input, textarea, select, [contenteditable], [role="menu"], .vc-player') !== null
+    ? !(target instanceof HTMLInputElement && target.type === 'checkbox')
+    : false;
+}
+
+function isCovered(): boolean {
+  return document.querySelector('[role="dialog"][data-state="open"], [role="alertdialog"][data-state="open"]') !== null;
+}
+
+function onKey(event: KeyboardEvent): void {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (isTaken(event.target) || isCovered()) return;
+  const pressed = before ? `${before} ${event.key}` : event.key;
+  const entry = entries.findLast(({ keys }) => keys === pressed) ?? entries.findLast(({ keys }) => keys === event.key);
+  window.clearTimeout(timer);
+  before = '';
+  if (entry) {
+    event.preventDefault();
+    entry.run();
+  } else if (entries.some(({ keys }) => keys.startsWith(`${event.key} `))) {
+    before = event.key;
+    timer = window.setTimeout(() => {
+      before = '';
+    }, SEQUENCE_MS);
+  }
+}
+
+/** Lets keys do something while the component is there; `?` lists them. A later one goes before an earlier one. */
+export function useShortcut(keys: string, label: string, group: string, run: () => void): void {
+  const latest = useRef(run);
+  latest.current = run;
+  useEffect(() => {
+    const entry: Entry = { keys, label, group, run: () => latest.current() };
+    changed([...entries, entry]);
+    return () => changed(entries.filter((other) => other !== entry));
+  }, [keys, label, group]);
+}
+
+/** What the keys do now. */
+export function useShortcuts(): readonly Shortcut[] {
+  return useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => entries,
+  );
+}
+
+/** Begins to listen; what ends it. */
+export function listenForShortcuts(): () => void {
+  document.addEventListener('keydown', onKey);
+  return () => document.removeEventListener('keydown', onKey);
+}

@@ -1,0 +1,195 @@
+import { Webhook as Icon, Plus } from 'lucide-react';
+import { type FormEvent, useState } from 'react';
+import { api, http, type Schemas } from '../../api/client';
+import { told } from '../../api/problem';
+import { useDeed } from '../../app/deed';
+import { useMay } from '../../app/session';
+import { Badge } from '../../ui/badge';
+import { Button } from '../../ui/button';
+import { Card, CardHead } from '../../ui/card';
+import { CopyField } from '../../ui/copy';
+import { Confirm, Dialog } from '../../ui/dialog';
+import { Field, Input, Textarea } from '../../ui/field';
+import { Failed, Loading, Nothing } from '../../ui/states';
+import { Deliveries } from './deliveries';
+
+type Webhook = Schemas['Webhook'];
+
+/** Where the platform tells what happens: endpoints, what each gets, and what became of it. */
+export function Webhooks() {
+  const found = api.useQuery('get', '/api/v1/webhooks', { params: { query: { limit: 100 } } });
+  const mayChange = useMay('webhooks:write');
+  const [making, setMaking] = useState(false);
+  const [secret, setSecret] = useState('');
+  if (found.isPending) return <Loading />;
+  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
+  const add = mayChange && (
+    <Button variant="primary" onClick={() => setMaking(true)}>
+      <Plus aria-hidden /> Add an endpoint
+    </Button>
+  );
+  return (
+    <div className="grid grid-cols-1 gap-5">
+      {found.data.items.length === 0 ? (
+        <Card>
+          <Nothing icon={<Icon />} title="No endpoints">
+            <p>An endpoint is told of every event that it asks for, signed as Standard Webhooks has it.</p>
+            {add}
+          </Nothing>
+        </Card>
+      ) : (
+        <>
+          <div className="flex justify-end">{add}</div>
+          {found.data.items.map((webhook) => (
+            <Endpoint key={webhook.id} webhook={webhook} onSecret={setSecret} />
+          ))}
+        </>
+      )}
+      {making && (
+        <NewEndpoint
+          onClose={() => setMaking(false)}
+          onMade={(made) => {
+            setMaking(false);
+            setSecret(made.secret);
+          }}
+        />
+      )}
+      {secret && (
+        <Dialog
+          open
+          onOpenChange={(open) => !open && setSecret('')}
+          title="The endpoint’s secret"
+          description="What comes to the endpoint is signed with it."
+        >
+          <CopyField label="Secret" value={secret} />
+        </Dialog>
+      )}
+    </div>
+  );
+}
+
+const TOUCHES = ['/api/v1/webhooks'];
+
+function Endpoint({ webhook, onSecret }: { webhook: Webhook; onSecret: (secret: string) => void }) {
+  const deed = useDeed();
+  const mayChange = useMay('webhooks:write');
+  const [asked, setAsked] = useState(false);
+  const [open, setOpen] = useState(false);
+  const path = { params: { path: { webhook_id: webhook.id } } };
+  const test = () =>
+    deed(() => http.POST('/api/v1/webhooks/{webhook_id}/ping', path), {
+      done: 'A test is on its way.',
+      touches: TOUCHES,
+    });
+  const turn = (enabled: boolean) =>
+    deed(() => http.PATCH('/api/v1/webhooks/{webhook_id}', { ...path, body: { enabled } }), { touches: TOUCHES });
+  const remove = () =>
+    deed(() => http.DELETE('/api/v1/webhooks/{webhook_id}', path), {
+      done: 'The endpoint is removed.',
+      touches: TOUCHES,
+    });
+  const show = async () => {
+    const answer = await deed(() => http.POST('/api/v1/webhooks/{webhook_id}/secret', path), { touches: [] });
+    if (answer?.data) onSecret(answer.data.secret);
+  };
+  return (
+    <Card aria-label={webhook.url}>
+      <CardHead
+        title={
+          <span className="flex flex-wrap items-center gap-2 [overflow-wrap:anywhere]">
+            {webhook.url} <State webhook={webhook} />
+          </span>
+        }
+        hint={webhook.description || webhook.events.join(', ')}
+      >
+        {mayChange && (
+          <div className="flex flex-wrap gap-1">
+            <Button size="sm" onClick={() => void test().then(() => setOpen(true))}>
+              Test
+            </Button>
+            <Button size="sm" variant="ghost" onClick={() => void show()}>
+              Secret
+            </Button>
+            <Button size="sm" variant="ghost" onClick={() => void turn(!webhook.enabled)}>
+              {webhook.enabled ? 'Switch off' : 'Switch on'}
+            </Button>
+            <Button size="sm" variant="ghost" className="text-destructive" onClick={() => setAsked(true)}>
+              Remove
+            </Button>
+          </div>
+        )}
+      </CardHead>
+      <div className="border-t px-5 py-2.5">
+        <Button variant="link" size="none" aria-expanded={open} onClick={() => setOpen(!open)}>
+          {open ? 'Hide the deliveries' : 'Show the deliveries'}
+        </Button>
+      </div>
+      {open && <Deliveries webhookId={webhook.id} />}
+      <Confirm
+        open={asked}
+        onOpenChange={setAsked}
+        title="Remove this endpoint?"
+        action="Remove it"
+        onConfirm={() => void remove()}
+      >
+        It is told of nothing any more, and its deliveries are forgotten.
+      </Confirm>
+    </Card>
+  );
+}
+
+function State({ webhook }: { webhook: Webhook }) {
+  if (!webhook.enabled) {
+    const why = { failing: 'Off: it failed for days', gone: 'Off: it answered 410 Gone' };
+    return <Badge tone="danger">{webhook.disabled_reason ? why[webhook.disabled_reason] : 'Off'}</Badge>;
+  }
+  return webhook.failing_since ? <Badge tone="warn">Failing</Badge> : <Badge tone="ok">On</Badge>;
+}
+
+const USUAL = 'asset.*\njob.*\nupload.*';
+
+function NewEndpoint({ onClose, onMade }: { onClose: () => void; onMade: (made: Schemas['CreatedWebhook']) => void }) {
+  const [url, setUrl] = useState('');
+  const [events, setEvents] = useState(USUAL);
+  const [problem, setProblem] = useState<string>();
+  const make = async (event: FormEvent) => {
+    event.preventDefault();
+    const wanted = events.split(/[\s,]+/).filter((type) => type !== '');
+    const { data, error } = await http
+      .POST('/api/v1/webhooks', { body: { url: url.trim(), events: wanted, description: '', enabled: true } })
+      .catch((wrong: unknown) => ({ data: undefined, error: wrong }));
+    if (data) onMade(data as Schemas['CreatedWebhook']);
+    else setProblem(told(error).detail);
+  };
+  return (
+    <Dialog open onOpenChange={(open) => !open && onClose()} title="Add an endpoint">
+      <form onSubmit={(event) => void make(event)} className="grid grid-cols-1 gap-4">
+        <Field label="Address" problem={problem}>
+          {(field) => (
+            <Input
+              {...field}
+              type="url"
+              required
+              placeholder="https://example.com/hooks/video"
+              value={url}
+              onChange={(event) => setUrl(event.target.value)}
+            />
+          )}
+        </Field>
+        <Field label="Events" hint="One a line: a type (job.done), all of a subject (asset.*), or all (*).">
+          {(field) => (
+            <Textarea
+              {...field}
+              className="font-mono"
+              value={events}
+              onChange={(event) => setEvents(event.target.value)}
+            />
+          )}
+        </Field>
+        <Button type="submit" variant="primary" className="justify-self-end">
+          Add it
+        </Button>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,240 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { Activity, RotateCcw } from 'lucide-react';
+import { api, http, type Schemas } from '../../api/client';
+import { useDeed } from '../../app/deed';
+import { useMay } from '../../app/session';
+import { percent, took } from '../../app/words';
+import { Badge } from '../../ui/badge';
+import { Button } from '../../ui/button';
+import { Card } from '../../ui/card';
+import { Page } from '../../ui/page';
+import { Progress } from '../../ui/progress';
+import { Failed, Loading, Nothing } from '../../ui/states';
+import { Cell, Table } from '../../ui/table';
+import { TabPanel, Tabs } from '../../ui/tabs';
+import { Ago } from '../../ui/time';
+import { titleOf } from '../videos/asset';
+import { useJob } from '../videos/status';
+import { JOB_TABS, type JobTab } from './tabs';
+import { activity, byQueue, isOver, JOB_STATUS, type JobSummary } from './words';
+
+const LABELS: Record<JobTab, string> = {
+  queue: 'Queue',
+  dead: 'Dead letters',
+  failed: 'Failed',
+  done: 'Done',
+  all: 'All',
+};
+
+/** What is worked on, what waits and why, and what gave up. */
+export function Jobs({ tab, onTab }: { tab: JobTab; onTab: (tab: JobTab) => void }) {
+  return (
+    <Page title="Jobs" hint="High goes before normal, normal before low; organizations take turns.">
+      <Tabs
+        label="Which jobs"
+        value={tab}
+        onChange={(next) => onTab(next as JobTab)}
+        tabs={JOB_TABS.map((value) => ({ value, label: LABELS[value] }))}
+      >
+        <TabPanel value={tab}>{tab === 'queue' ? <Queue /> : <JobList key={tab} tab={tab} />}</TabPanel>
+      </Tabs>
+    </Page>
+  );
+}
+
+type Status = Schemas['JobStatus'];
+const IN_QUEUE = 100;
+
+function useJobsIn(status: Status) {
+  return api.useQuery('get', '/api/v1/jobs', { params: { query: { status, limit: IN_QUEUE } } });
+}
+
+/** Those that run and those that wait, in the order in which their turn comes. */
+function Queue() {
+  const running = useJobsIn('running');
+  const queued = useJobsIn('queued');
+  const error = running.error ?? queued.error;
+  if (error) return <Failed error={error} onRetry={() => void Promise.all([running.refetch(), queued.refetch()])} />;
+  if (!running.data || !queued.data) return <Loading />;
+  const jobs = [...byQueue(running.data.items), ...byQueue(queued.data.items)];
+  if (jobs.length === 0) {
+    return (
+      <Nothing icon={<Activity />} title="Nothing to do">
+        <p>No job runs, and none waits.</p>
+      </Nothing>
+    );
+  }
+  const waiting = jobs.filter(({ status }) => status === 'queued');
+  return (
+    <Card>
+      <Table label="The queue" head={['Place', 'Video', 'Status', 'Priority', 'Created', '']}>
+        {jobs.map((job) => (
+          <Line key={job.id} job={job} place={job.status === 'queued' ? `${waiting.indexOf(job) + 1}` : '▸'} />
+        ))}
+      </Table>
+    </Card>
+  );
+}
+
+const FILTERS: Record<Exclude<JobTab, 'queue'>, { status?: Status; dead?: boolean }> = {
+  dead: { dead: true },
+  failed: { status: 'failed' },
+  done: { status: 'done' },
+  all: {},
+};
+
+async function pageOf(tab: Exclude<JobTab, 'queue'>, cursor: string | null): Promise<Schemas['JobPage']> {
+  const query = { limit: 50, ...FILTERS[tab], ...(cursor ? { cursor } : {}) };
+  const { data, error } = await http.GET('/api/v1/jobs', { params: { query } });
+  if (!data) throw error;
+  return data;
+}
+
+function JobList({ tab }: { tab: Exclude<JobTab, 'queue'> }) {
+  const found = useInfiniteQuery({
+    queryKey: ['get', '/api/v1/jobs', 'list', tab],
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam }) => pageOf(tab, pageParam),
+    getNextPageParam: (page) => page.next_cursor,
+  });
+  if (found.isPending) return <Loading />;
+  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
+  const jobs = found.data.pages.flatMap((page) => page.items);
+  if (jobs.length === 0)
+    return <Nothing icon={<Activity />} title={tab === 'dead' ? 'No job has given up' : 'No such job'} />;
+  return (
+    <div className="grid grid-cols-1 gap-4">
+      {tab === 'dead' && <RequeueAll />}
+      <Card>
+        <Table label={LABELS[tab]} head={['Video', 'Status', 'Priority', 'Created', '']}>
+          {jobs.map((job) => (
+            <Line key={job.id} job={job} />
+          ))}
+        </Table>
+      </Card>
+      {found.hasNextPage && (
+        <Button className="justify-self-center" onClick={() => void found.fetchNextPage()}>
+          More
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function RequeueAll() {
+  const deed = useDeed();
+  const mayChange = useMay('jobs:write');
+  if (!mayChange) return null;
+  const requeue = () =>
+    deed(() => http.POST('/api/v1/jobs/requeue', {}), {
+      done: 'They are on the way again.',
+      touches: ['/api/v1/jobs'],
+    });
+  return (
+    <div className="flex flex-wrap items-center justify-between gap-3 rounded-xl border bg-warn-soft px-5 py-3 text-warn">
+      <p>These used up the attempts at one of their tasks. Where the reason is gone, try them again.</p>
+      <Button onClick={() => void requeue()}>
+        <RotateCcw aria-hidden /> Try all again
+      </Button>
+    </div>
+  );
+}
+
+/** A job: its video, where it stands and why, and what can be done. */
+function Line({ job, place }: { job: JobSummary; place?: string }) {
+  const { data: asset } = api.useQuery(
+    'get',
+    '/api/v1/assets/{asset_id}',
+    { params: { path: { asset_id: job.asset_id } } },
+    { staleTime: 60_000, retry: false },
+  );
+  return (
+    <tr>
+      {place && <Cell className="w-12 text-muted-foreground tabular-nums">{place}</Cell>}
+      <Cell className="min-w-48 max-w-80">
+        <Link
+          to="/videos/$assetId"
+          params={{ assetId: job.asset_id }}
+          search={{ tab: 'processing' }}
+          className="block truncate font-medium no-underline hover:underline"
+          dir="auto"
+        >
+          {asset ? titleOf(asset) : job.asset_id}
+        </Link>
+      </Cell>
+      <Cell className="min-w-56">
+        <Standing job={job} />
+      </Cell>
+      <Cell className="text-muted-foreground">{job.priority}</Cell>
+      <Cell className="text-muted-foreground">
+        <Ago time={job.created_at} />
+      </Cell>
+      <Cell className="text-right">
+        <Deeds job={job} />
+      </Cell>
+    </tr>
+  );
+}
+
+function Standing({ job }: { job: JobSummary }) {
+  const { label, tone } = JOB_STATUS[job.status];
+  return (
+    <div className="grid grid-cols-1 gap-1">
+      <div className="flex items-center gap-2">
+        <Badge tone={tone}>{label}</Badge>
+        {isOver(job) && job.duration_ms !== null && (
+          <span className="text-[13px] text-muted-foreground">{took(job.duration_ms)}</span>
+        )}
+      </div>
+      {!isOver(job) && <UnderWay job={job} />}
+      {job.error && (
+        <p className="line-clamp-2 text-[13px] text-destructive [overflow-wrap:anywhere]" title={job.error.detail}>
+          {job.error.detail}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function UnderWay({ job }: { job: JobSummary }) {
+  const { data } = useJob(job.id, true);
+  if (!data) return null;
+  const { fraction } = data.progress;
+  return (
+    <>
+      {data.status === 'running' && (
+        <div className="flex items-center gap-2">
+          <Progress fraction={fraction} label="The job" className="max-w-40" />
+          <span className="text-[13px] tabular-nums">{percent(fraction)}</span>
+        </div>
+      )}
+      <p className="text-[13px] text-muted-foreground">{activity(data)}</p>
+    </>
+  );
+}
+
+function Deeds({ job }: { job: JobSummary }) {
+  const deed = useDeed();
+  const mayChange = useMay('jobs:write');
+  const path = { params: { path: { job_id: job.id } } };
+  const touches = ['/api/v1/jobs'];
+  if (!mayChange) return null;
+  if (!isOver(job)) {
+    const cancel = () =>
+      deed(() => http.DELETE('/api/v1/jobs/{job_id}', path), { done: 'The job is cancelled.', touches });
+    return (
+      <Button size="sm" variant="ghost" onClick={() => void cancel()}>
+        Cancel
+      </Button>
+    );
+  }
+  if (job.status === 'done') return null;
+  const retry = () =>
+    deed(() => http.POST('/api/v1/jobs/{job_id}/retry', path), { done: 'It is on the way again.', touches });
+  return (
+    <Button size="sm" variant="ghost" onClick={() => void retry()}>
+      <RotateCcw aria-hidden /> Try again
+    </Button>
+  );
+}

@@ -1,0 +1,33 @@
+import { screen } from '@testing-library/react';
+import { expect, test } from 'vitest';
+import { show } from '../../testing/render';
+import { serve } from '../../testing/server';
+import { Nodes } from './nodes';
+
+test('machines show what they have and what runs there', async () => {
+  const attempt = { id: 'att_1', job_id: 'job_1', stage: 'encode', label: 'encode/3', since: new Date().toISOString() };
+  const node = {
+    ...{
+      name: 'laptop',
+      cpu: 8,
+      memory_bytes: 16_000_000_000,
+      gpu_memory_bytes: 0,
+      gpus: [],
+      encoders: ['h264_nvenc'],
+    },
+    ...{ decoders: [], simulated: false, cache_bytes: 0, cache_max_bytes: 0, running: 1, attempts: [attempt] },
+  };
+  serve({ 'GET /api/v1/nodes': { items: [node] } });
+  await show(<Nodes />);
+  expect(await screen.findByText('laptop')).toBeDefined();
+  expect(screen.getByText('1 attempt running')).toBeDefined();
+  expect(screen.getByText('16 GB')).toBeDefined();
+  expect(screen.getByText('h264_nvenc')).toBeDefined();
+  expect(screen.getByRole('link', { name: 'encode/3' })).toBeDefined();
+});
+
+test('where no machine answers, that is said', async () => {
+  serve({ 'GET /api/v1/nodes': { items: [] } });
+  await show(<Nodes />);
+  expect(await screen.findByText('No machine answers')).toBeDefined();
+});

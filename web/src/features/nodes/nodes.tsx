@@ -1,0 +1,108 @@
+import { Link } from '@tanstack/react-router';
+import { Server } from 'lucide-react';
+import { api, type Schemas } from '../../api/client';
+import { bytes, count } from '../../app/words';
+import { Badge } from '../../ui/badge';
+import { Card, CardBody, CardHead } from '../../ui/card';
+import { Page } from '../../ui/page';
+import { Progress } from '../../ui/progress';
+import { Failed, Loading, Nothing } from '../../ui/states';
+import { Ago } from '../../ui/time';
+
+type Node = Schemas['Node'];
+
+const LOOK_MS = 3_000;
+
+/** The machines that work: what they have, and what runs where. */
+export function Nodes() {
+  const found = api.useQuery('get', '/api/v1/nodes', {}, { refetchInterval: LOOK_MS });
+  return (
+    <Page title="Nodes" hint="The machines that answer now, and what runs on them.">
+      {found.isPending ? (
+        <Loading />
+      ) : found.isError ? (
+        <Failed error={found.error} onRetry={() => void found.refetch()} />
+      ) : found.data.items.length === 0 ? (
+        <Nothing icon={<Server />} title="No machine answers" />
+      ) : (
+        <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-2">
+          {found.data.items.map((node) => (
+            <NodeCard key={node.name} node={node} />
+          ))}
+        </div>
+      )}
+    </Page>
+  );
+}
+
+function NodeCard({ node }: { node: Node }) {
+  return (
+    <Card aria-label={node.name}>
+      <CardHead
+        title={
+          <span className="flex items-center gap-2" dir="auto">
+            {node.name}
+            {node.simulated && <Badge>simulated</Badge>}
+          </span>
+        }
+        hint={`${count(node.running, 'attempt')} running`}
+      />
+      <CardBody className="grid grid-cols-1 gap-4">
+        <dl className="grid grid-cols-2 gap-3 sm:grid-cols-3">
+          <Fact name="Cores">{`${node.cpu}`}</Fact>
+          <Fact name="Memory">{bytes(node.memory_bytes)}</Fact>
+          <Fact name="GPU memory">{node.gpu_memory_bytes > 0 ? bytes(node.gpu_memory_bytes) : 'none'}</Fact>
+        </dl>
+        {node.gpus.length > 0 && <Words name="GPUs" words={node.gpus} />}
+        {node.encoders.length > 0 && <Words name="Hardware encoders" words={node.encoders} />}
+        {node.cache_max_bytes > 0 && (
+          <div className="grid gap-1.5">
+            <p className="flex justify-between text-[13px] text-muted-foreground">
+              <span>Cache of inputs</span>
+              <span className="tabular-nums">
+                {bytes(node.cache_bytes)} of {bytes(node.cache_max_bytes)}
+              </span>
+            </p>
+            <Progress fraction={node.cache_bytes / node.cache_max_bytes} label="Cache of inputs" />
+          </div>
+        )}
+        {node.attempts.length > 0 && (
+          <ul aria-label={`What runs on ${node.name}`} className="grid gap-1 border-t pt-3">
+            {node.attempts.map((attempt) => (
+              <li key={attempt.id} className="flex items-center justify-between gap-3">
+                <Link to="/jobs" className="font-medium no-underline hover:underline">
+                  {attempt.label}
+                </Link>
+                <span className="text-[13px] text-muted-foreground">
+                  <Ago time={attempt.since} />
+                </span>
+              </li>
+            ))}
+          </ul>
+        )}
+      </CardBody>
+    </Card>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: string }) {
+  return (
+    <div>
+      <dt className="text-[13px] text-muted-foreground">{name}</dt>
+      <dd className="font-semibold text-[15px] tabular-nums">{children}</dd>
+    </div>
+  );
+}
+
+function Words({ name, words }: { name: string; words: readonly string[] }) {
+  return (
+    <div className="grid gap-1.5">
+      <p className="text-[13px] text-muted-foreground">{name}</p>
+      <p className="flex flex-wrap gap-1.5">
+        {words.map((word) => (
+          <Badge key={word}>{word}</Badge>
+        ))}
+      </p>
+    </div>
+  );
+}

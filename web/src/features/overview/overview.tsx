@@ -1,0 +1,207 @@
+import { Link } from '@tanstack/react-router';
+import { ArrowRight, Clapperboard } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { api } from '../../api/client';
+import { useMay } from '../../app/session';
+import { count, percent } from '../../app/words';
+import { Button } from '../../ui/button';
+import { Card, CardBody, CardHead } from '../../ui/card';
+import { Page } from '../../ui/page';
+import { Progress } from '../../ui/progress';
+import { Failed, Loading, Nothing } from '../../ui/states';
+import { Ago } from '../../ui/time';
+import { activity, byQueue, type JobSummary } from '../jobs/words';
+import { QuotaBar } from '../settings/quotas';
+import { titleOf } from '../videos/asset';
+import { Picture } from '../videos/picture';
+import { Status, useJob } from '../videos/status';
+
+const LAST = 6;
+
+/** What goes on, what wants a hand, and what is used. */
+export function Overview() {
+  return (
+    <Page title="Overview">
+      <Trouble />
+      <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
+        <div className="grid grid-cols-1 gap-5">
+          <Running />
+          <LastVideos />
+        </div>
+        <div className="grid grid-cols-1 gap-5">
+          <Use />
+          <Machines />
+        </div>
+      </div>
+    </Page>
+  );
+}
+
+/** Jobs that gave up: nobody tries them again but people. */
+function Trouble() {
+  const { data } = api.useQuery('get', '/api/v1/jobs', { params: { query: { dead: true, limit: 100 } } });
+  const dead = data?.items.length ?? 0;
+  if (dead === 0) return null;
+  return (
+    <div
+      role="alert"
+      className="flex flex-wrap items-center justify-between gap-3 rounded-xl bg-destructive-soft px-5 py-3 text-destructive"
+    >
+      <p>
+        {data?.next_cursor ? `More than ${dead} jobs` : count(dead, 'job')} gave up. {data?.items[0]?.error?.detail}
+      </p>
+      <Button asChild>
+        <Link to="/jobs" search={{ tab: 'dead' }}>
+          Look at them
+        </Link>
+      </Button>
+    </div>
+  );
+}
+
+function More({ children }: { children: ReactNode }) {
+  return <span className="text-[13px] text-muted-foreground">{children}</span>;
+}
+
+function Running() {
+  const running = api.useQuery('get', '/api/v1/jobs', { params: { query: { status: 'running', limit: LAST } } });
+  const queued = api.useQuery('get', '/api/v1/jobs', { params: { query: { status: 'queued', limit: 100 } } });
+  const waiting = queued.data?.items.length ?? 0;
+  return (
+    <Card>
+      <CardHead title="Running now">{waiting > 0 && <More>{count(waiting, 'job')} waiting</More>}</CardHead>
+      {running.isPending ? (
+        <CardBody>
+          <Loading lines={2} />
+        </CardBody>
+      ) : running.isError ? (
+        <Failed error={running.error} onRetry={() => void running.refetch()} />
+      ) : running.data.items.length === 0 ? (
+        <CardBody className="text-muted-foreground">Nothing runs.</CardBody>
+      ) : (
+        <ul aria-label="Running jobs">
+          {byQueue(running.data.items).map((job) => (
+            <RunningLine key={job.id} job={job} />
+          ))}
+        </ul>
+      )}
+    </Card>
+  );
+}
+
+function RunningLine({ job }: { job: JobSummary }) {
+  const { data } = useJob(job.id, true);
+  const fraction = data?.progress.fraction ?? 0;
+  return (
+    <li className="grid gap-1.5 border-t px-5 py-3">
+      <div className="flex items-center justify-between gap-3">
+        <Link
+          to="/videos/$assetId"
+          params={{ assetId: job.asset_id }}
+          search={{ tab: 'processing' }}
+          className="truncate font-medium no-underline hover:underline"
+          dir="auto"
+        >
+          {data ? titleOf(data.asset) : job.asset_id}
+        </Link>
+        <span className="text-[13px] text-muted-foreground tabular-nums">
+          {data ? activity(data) : ''} {percent(fraction)}
+        </span>
+      </div>
+      <Progress fraction={fraction} label="The job" />
+    </li>
+  );
+}
+
+function LastVideos() {
+  const found = api.useQuery('get', '/api/v1/assets', { params: { query: { limit: LAST } } });
+  return (
+    <Card>
+      <CardHead title="Last videos">
+        <Button variant="ghost" size="sm" asChild>
+          <Link to="/videos">
+            All <ArrowRight aria-hidden />
+          </Link>
+        </Button>
+      </CardHead>
+      {found.isPending ? (
+        <CardBody>
+          <Loading />
+        </CardBody>
+      ) : found.isError ? (
+        <Failed error={found.error} onRetry={() => void found.refetch()} />
+      ) : found.data.items.length === 0 ? (
+        <Nothing icon={<Clapperboard />} title="No videos yet" />
+      ) : (
+        <ul aria-label="Last videos">
+          {found.data.items.map((asset) => (
+            <li key={asset.id} className="flex items-center gap-3 border-t px-5 py-2.5">
+              <Link
+                to="/videos/$assetId"
+                params={{ assetId: asset.id }}
+                className="flex min-w-0 flex-1 items-center gap-3 font-medium no-underline"
+              >
+                <Picture asset={asset} className="w-16 shrink-0" />
+                <span className="truncate" dir="auto">
+                  {titleOf(asset)}
+                </span>
+              </Link>
+              <Status asset={asset} />
+              <span className="text-[13px] text-muted-foreground max-sm:hidden">
+                <Ago time={asset.created_at} />
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Card>
+  );
+}
+
+function Use() {
+  const may = useMay('usage:read');
+  const { data } = api.useQuery('get', '/api/v1/quotas', {}, { enabled: may });
+  const shown = data?.items.filter(({ name }) => name !== 'requests_per_minute') ?? [];
+  if (shown.length === 0) return null;
+  return (
+    <Card>
+      <CardHead title="Used" />
+      <CardBody className="grid grid-cols-1 gap-4">
+        {shown.map((quota) => (
+          <QuotaBar key={quota.name} quota={quota} />
+        ))}
+      </CardBody>
+    </Card>
+  );
+}
+
+function Machines() {
+  const may = useMay('nodes:read');
+  const { data } = api.useQuery('get', '/api/v1/nodes', {}, { enabled: may });
+  if (!data) return null;
+  return (
+    <Card>
+      <CardHead title="Nodes">
+        <Button variant="ghost" size="sm" asChild>
+          <Link to="/nodes">
+            More <ArrowRight aria-hidden />
+          </Link>
+        </Button>
+      </CardHead>
+      <CardBody>
+        {data.items.length === 0 && <p className="text-destructive">No machine answers: nothing can be run.</p>}
+        <ul className="grid grid-cols-1 gap-2">
+          {data.items.map((node) => (
+            <li key={node.name} className="flex items-center justify-between gap-3">
+              <span className="flex min-w-0 items-center gap-2">
+                <span aria-hidden className="size-2 shrink-0 rounded-full bg-ok" />
+                <span className="truncate">{node.name}</span>
+              </span>
+              <More>{node.running > 0 ? `${count(node.running, 'attempt')} running` : 'idle'}</More>
+            </li>
+          ))}
+        </ul>
+      </CardBody>
+    </Card>
+  );
+}

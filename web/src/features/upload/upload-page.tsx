@@ -1,0 +1,330 @@
+import { Link } from '@tanstack/react-router';
+import { CircleCheck, Link2, Pause, Play, RotateCcw, Trash2, Upload as UploadIcon, X } from 'lucide-react';
+import { type DragEvent, type FormEvent, useRef, useState, useSyncExternalStore } from 'react';
+import { api, http, type Schemas } from '../../api/client';
+import { told } from '../../api/problem';
+import { say, sayProblem } from '../../app/messages';
+import { bytes, percent, took } from '../../app/words';
+import { Button } from '../../ui/button';
+import { Card, CardBody, CardHead } from '../../ui/card';
+import { cn } from '../../ui/cn';
+import { Field, Input, Select } from '../../ui/field';
+import { Page } from '../../ui/page';
+import { Progress } from '../../ui/progress';
+import { plays } from '../videos/asset';
+import { Status } from '../videos/status';
+import { filesOf } from './dropped';
+import { type Choice, jobOf, PRESETS, type Preset, USUAL } from './options';
+import { type Item, uploads } from './queue';
+import { begun, forgetFile } from './remembered';
+
+/** Brings videos here: files, folders, addresses. */
+export function UploadPage() {
+  const [choice, setChoice] = useState<Choice>(USUAL);
+  const items = useSyncExternalStore(uploads.subscribe, uploads.shown);
+  const add = (files: Iterable<File>) => uploads.add(files, jobOf(choice));
+  return (
+    <Page title="Upload" hint="A video can be watched seconds after its last byte; its other qualities follow.">
+      <DropZone onFiles={add} />
+      <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-2">
+        <ByAddress choice={choice} />
+        <Options choice={choice} onChange={setChoice} />
+      </div>
+      {items.length > 0 && (
+        <Card>
+          <CardHead title="On their way" />
+          <ul aria-label="Uploads">
+            {items.toReversed().map((item) => (
+              <Line key={item.key} item={item} />
+            ))}
+          </ul>
+        </Card>
+      )}
+      <Unfinished onFiles={add} shown={items} />
+    </Page>
+  );
+}
+
+function DropZone({ onFiles }: { onFiles: (files: Iterable<File>) => void }) {
+  const [over, setOver] = useState(false);
+  const files = useRef<HTMLInputElement>(null);
+  const drop = (event: DragEvent) => {
+    event.preventDefault();
+    setOver(false);
+    void filesOf(event.dataTransfer).then(onFiles, sayProblem);
+  };
+  return (
+    <section
+      aria-label="Files"
+      className={cn(
+        'grid justify-items-center gap-3 rounded-xl border-2 border-dashed px-6 py-12 text-center transition-colors',
+        over && 'border-primary bg-primary-soft',
+      )}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={drop}
+    >
+      <UploadIcon aria-hidden className="size-8 text-muted-foreground" />
+      <p className="font-medium text-[15px]">Drop videos or folders here</p>
+      <Button variant="primary" onClick={() => files.current?.click()}>
+        Choose files
+      </Button>
+      <input
+        ref={files}
+        type="file"
+        multiple
+        hidden
+        aria-label="Video files"
+        accept="video/*,audio/*,.mkv,.mxf,.ts,.mts,.flv,.wmv,.avi"
+        onChange={(event) => {
+          onFiles(event.target.files ?? []);
+          event.target.value = '';
+        }}
+      />
+    </section>
+  );
+}
+
+function Options({ choice, onChange }: { choice: Choice; onChange: (choice: Choice) => void }) {
+  return (
+    <Card>
+      <CardHead title="What to make" hint="Of what is brought from now on." />
+      <CardBody className="grid grid-cols-1 gap-4">
+        <Field label="Outputs">
+          {(field) => (
+            <Select
+              {...field}
+              className="w-full"
+              value={choice.preset}
+              onChange={(event) => onChange({ ...choice, preset: event.target.value as Preset })}
+            >
+              {Object.entries(PRESETS).map(([preset, { label }]) => (
+                <option key={preset} value={preset}>
+                  {label}
+                </option>
+              ))}
+            </Select>
+          )}
+        </Field>
+        <div className="grid gap-4 sm:grid-cols-2">
+          <Field label="Who may watch">
+            {(field) => (
+              <Select
+                {...field}
+                className="w-full"
+                value={choice.policy}
+                onChange={(event) => onChange({ ...choice, policy: event.target.value as Choice['policy'] })}
+              >
+                <option value="public">Everybody</option>
+                <option value="signed">By signed links</option>
+              </Select>
+            )}
+          </Field>
+          <Field label="Priority">
+            {(field) => (
+              <Select
+                {...field}
+                className="w-full"
+                value={choice.priority}
+                onChange={(event) => onChange({ ...choice, priority: event.target.value as Choice['priority'] })}
+              >
+                <option value="high">High</option>
+                <option value="normal">Normal</option>
+                <option value="low">Low</option>
+              </Select>
+            )}
+          </Field>
+        </div>
+      </CardBody>
+    </Card>
+  );
+}
+
+function ByAddress({ choice }: { choice: Choice }) {
+  const [address, setAddress] = useState('');
+  const [problem, setProblem] = useState<string>();
+  const [assetId, setAssetId] = useState<string | null>(null);
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setProblem(undefined);
+    const { data, error } = await http
+      .POST('/api/v1/jobs', { body: { input: address.trim(), ...jobOf(choice) } as never })
+      .catch((wrong: unknown) => ({ data: undefined, error: wrong }));
+    if (!data) {
+      setProblem(told(error).detail);
+      return;
+    }
+    setAddress('');
+    setAssetId((data as Schemas['Job']).asset_id);
+    say('The video is being fetched.');
+  };
+  return (
+    <Card>
+      <CardHead title="From an address" hint="The server fetches it." />
+      <CardBody className="grid grid-cols-1 gap-4">
+        <form onSubmit={(event) => void submit(event)} className="grid grid-cols-1 gap-4">
+          <Field label="Address" problem={problem}>
+            {(field) => (
+              <Input
+                {...field}
+                type="url"
+                required
+                placeholder="https://…"
+                value={address}
+                onChange={(event) => setAddress(event.target.value)}
+              />
+            )}
+          </Field>
+          <Button type="submit" className="justify-self-start">
+            <Link2 aria-hidden /> Fetch it
+          </Button>
+        </form>
+        {assetId && <WatchLink assetId={assetId} />}
+      </CardBody>
+    </Card>
+  );
+}
+
+function Line({ item }: { item: Item }) {
+  const { key, name, sizeBytes, sentBytes, state } = item;
+  return (
+    <li className="grid gap-2 border-t px-5 py-3 first:border-0">
+      <div className="flex items-center gap-3">
+        <span className="min-w-0 flex-1 truncate font-medium" dir="auto" title={name}>
+          {name}
+        </span>
+        {(state === 'sending' || state === 'waiting') && (
+          <Button variant="ghost" size="icon-sm" aria-label={`Pause ${name}`} onClick={() => uploads.pause(key)}>
+            <Pause />
+          </Button>
+        )}
+        {state === 'paused' && (
+          <Button variant="ghost" size="icon-sm" aria-label={`Go on with ${name}`} onClick={() => uploads.resume(key)}>
+            <Play />
+          </Button>
+        )}
+        {state === 'failed' && (
+          <Button variant="ghost" size="icon-sm" aria-label={`Try ${name} again`} onClick={() => uploads.resume(key)}>
+            <RotateCcw />
+          </Button>
+        )}
+        {state === 'done' && <CircleCheck aria-label="Uploaded" className="size-5 text-ok" />}
+        <Button
+          variant="ghost"
+          size="icon-sm"
+          aria-label={state === 'done' ? `Take ${name} off the list` : `Give up ${name}`}
+          onClick={() => void uploads.cancel(key)}
+        >
+          <X />
+        </Button>
+      </div>
+      {state !== 'done' && (
+        <Progress
+          fraction={sizeBytes > 0 ? sentBytes / sizeBytes : 0}
+          label={`Upload of ${name}`}
+          tone={state === 'failed' ? 'danger' : 'accent'}
+        />
+      )}
+      {state === 'done' && item.assetId ? (
+        <WatchLink assetId={item.assetId} />
+      ) : (
+        <p className="text-[13px] text-muted-foreground">{words(item)}</p>
+      )}
+    </li>
+  );
+}
+
+/** Where an upload stands: how far, how quick, how long still. */
+export function words({ state, sizeBytes, sentBytes, speed, problem }: Item): string {
+  if (state === 'failed') return problem;
+  const far = `${percent(sizeBytes > 0 ? sentBytes / sizeBytes : 1)} of ${bytes(sizeBytes)}`;
+  if (state === 'waiting') return `Waits for its turn · ${bytes(sizeBytes)}`;
+  if (state === 'paused') return `Paused · ${far}`;
+  if (state === 'done') return `Uploaded · ${bytes(sizeBytes)}`;
+  if (speed <= 0) return far;
+  return `${far} · ${bytes(speed)}/s · ${took(((sizeBytes - sentBytes) / speed) * 1000)} left`;
+}
+
+/** What becomes of a video that has arrived, and the link to it as soon as it plays. */
+function WatchLink({ assetId }: { assetId: string }) {
+  const { data: asset } = api.useQuery(
+    'get',
+    '/api/v1/assets/{asset_id}',
+    { params: { path: { asset_id: assetId } } },
+    { refetchInterval: ({ state }) => (state.data && plays(state.data) ? false : 1_500) },
+  );
+  if (!asset) return null;
+  return (
+    <div className="flex flex-wrap items-center gap-3">
+      <Status asset={asset} />
+      <Button variant="link" size="none" asChild>
+        <Link to="/videos/$assetId" params={{ assetId }}>
+          {plays(asset) ? 'Watch it' : 'See how it goes'}
+        </Link>
+      </Button>
+      {asset.error && <span className="text-[13px] text-destructive">{asset.error.detail}</span>}
+    </div>
+  );
+}
+
+/** What was begun in this browser and is not on its way now: the page has lost the files, and asks for them again. */
+function Unfinished({ onFiles, shown }: { onFiles: (files: Iterable<File>) => void; shown: readonly Item[] }) {
+  const { data, refetch } = api.useQuery('get', '/api/v1/uploads', { params: { query: { limit: 100 } } });
+  const files = useRef<HTMLInputElement>(null);
+  const known = begun();
+  const names = new Set(
+    shown.filter(({ state }) => state !== 'done').map(({ name, sizeBytes }) => `${name} ${sizeBytes}`),
+  );
+  const left = (data?.items ?? []).filter(
+    ({ id, status, name, size_bytes }) =>
+      status === 'uploading' && known.has(id) && !names.has(`${name} ${size_bytes}`),
+  );
+  if (left.length === 0) return null;
+  const giveUp = async (id: string) => {
+    const { error } = await http.DELETE('/api/v1/uploads/{upload_id}', { params: { path: { upload_id: id } } });
+    if (error) sayProblem(error);
+    forgetFile(id);
+    await refetch();
+  };
+  return (
+    <Card>
+      <CardHead
+        title="Not finished"
+        hint="The page was loaded anew meanwhile. Choose the same files again: they go on where they were."
+      >
+        <Button size="sm" onClick={() => files.current?.click()}>
+          Choose the files
+        </Button>
+        <input
+          ref={files}
+          type="file"
+          multiple
+          hidden
+          aria-label="Files to go on with"
+          onChange={(event) => {
+            onFiles(event.target.files ?? []);
+            event.target.value = '';
+          }}
+        />
+      </CardHead>
+      <ul aria-label="Uploads that are not finished">
+        {left.map(({ id, name, offset_bytes, size_bytes }) => (
+          <li key={id} className="flex items-center gap-3 border-t px-5 py-2.5">
+            <span className="min-w-0 flex-1 truncate" dir="auto">
+              {name}
+            </span>
+            <span className="text-[13px] text-muted-foreground tabular-nums">
+              {bytes(offset_bytes)} of {bytes(size_bytes)}
+            </span>
+            <Button variant="ghost" size="icon-sm" aria-label={`Give up ${name}`} onClick={() => void giveUp(id)}>
+              <Trash2 />
+            </Button>
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}

@@ -1,0 +1,190 @@
+import { Ban, RotateCcw } from 'lucide-react';
+import { useState } from 'react';
+import { api, http, type Schemas } from '../../api/client';
+import { useDeed } from '../../app/deed';
+import { useMay } from '../../app/session';
+import { bytes, count, percent, took } from '../../app/words';
+import { Badge } from '../../ui/badge';
+import { Button } from '../../ui/button';
+import { Card, CardBody, CardHead } from '../../ui/card';
+import { cn } from '../../ui/cn';
+import { Confirm } from '../../ui/dialog';
+import { Progress } from '../../ui/progress';
+import { Failed, Loading, Nothing } from '../../ui/states';
+import { Cell, Table } from '../../ui/table';
+import { Ago } from '../../ui/time';
+import { isOver, JOB_STATUS, type Job, OUTCOME_TONES, STAGE_STATUS } from '../jobs/words';
+import type { Asset } from '../videos/asset';
+import { useJob } from '../videos/status';
+import { Logs } from './logs';
+
+type Stage = Schemas['Stage'];
+
+/** How the video is made: each stage as it goes, its attempts, its log. */
+export default function Processing({ asset }: { asset: Asset }) {
+  const found = useJob(asset.job_id, true);
+  if (asset.job_id === null) return <Nothing title="No job has worked on it" />;
+  if (found.isPending) return <Loading />;
+  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
+  return (
+    <div className="grid grid-cols-1 gap-5">
+      <Summary job={found.data} />
+      <Attempts job={found.data} />
+      <Logs job={found.data} />
+    </div>
+  );
+}
+
+/** What can be done to a job; it is shown as it is then. */
+function useJobDeeds(job: Job) {
+  const deed = useDeed();
+  const path = { params: { path: { job_id: job.id } } };
+  const touches = ['/api/v1/jobs', '/api/v1/assets'];
+  return {
+    retry: (stage?: string) => {
+      const body = stage ? { body: { resume_from: stage } } : {};
+      const done = stage ? `It runs again from ${stage}.` : 'What failed runs again.';
+      return deed(() => http.POST('/api/v1/jobs/{job_id}/retry', { ...path, ...body }), { done, touches });
+    },
+    cancel: () =>
+      deed(() => http.DELETE('/api/v1/jobs/{job_id}', path), {
+        done: 'The job is cancelled. What is done stays.',
+        touches,
+      }),
+  };
+}
+
+function Summary({ job }: { job: Job }) {
+  const { retry, cancel } = useJobDeeds(job);
+  const mayChange = useMay('jobs:write');
+  const [asked, setAsked] = useState(false);
+  const { label, tone } = JOB_STATUS[job.status];
+  return (
+    <Card>
+      <CardHead
+        title={
+          <span className="flex items-center gap-2.5">
+            Job <Badge tone={tone}>{label}</Badge>
+          </span>
+        }
+        hint={<JobFacts job={job} />}
+      >
+        {mayChange && !isOver(job) && (
+          <Button size="sm" variant="destructive" onClick={() => setAsked(true)}>
+            <Ban aria-hidden /> Cancel
+          </Button>
+        )}
+        {mayChange && (job.status === 'failed' || job.status === 'cancelled') && (
+          <Button size="sm" onClick={() => void retry()}>
+            <RotateCcw aria-hidden /> Try again
+          </Button>
+        )}
+      </CardHead>
+      <CardBody className="grid grid-cols-1 gap-4">
+        {!isOver(job) && <Progress fraction={job.progress.fraction} label="The whole job" />}
+        {job.error && (
+          <p className="rounded-lg bg-destructive-soft px-3 py-2 text-destructive [overflow-wrap:anywhere]">
+            {job.error.detail} <span className="font-mono text-[12px]">{job.error.code}</span>
+          </p>
+        )}
+        <ol className="grid">
+          {job.stages.map((stage) => (
+            <StageLine
+              key={stage.name}
+              stage={stage}
+              onRetry={mayChange && isOver(job) ? () => void retry(stage.name) : null}
+            />
+          ))}
+        </ol>
+      </CardBody>
+      <Confirm
+        open={asked}
+        onOpenChange={setAsked}
+        title="Cancel this job?"
+        action="Cancel the job"
+        onConfirm={() => void cancel()}
+      >
+        Its processes end at once. What is done stays, and it can be tried again.
+      </Confirm>
+    </Card>
+  );
+}
+
+function JobFacts({ job }: { job: Job }) {
+  const left = job.eta_ms ? `about ${took(job.eta_ms)} left` : '';
+  const facts = [took(job.duration_ms), `priority ${job.priority}`, left].filter((fact) => fact !== '' && fact !== '–');
+  return (
+    <>
+      <span className="font-mono">{job.id}</span> · {facts.join(' · ')}
+    </>
+  );
+}
+
+/** One stage: how far it is, how quick, what it waits for, what went wrong. */
+function StageLine({ stage, onRetry }: { stage: Stage; onRetry: (() => void) | null }) {
+  const { label, tone } = STAGE_STATUS[stage.status];
+  const runs = stage.status === 'running' || stage.status === 'placed';
+  const facts = [
+    stage.tasks > 1 ? `${stage.tasks_done} of ${stage.tasks} parts` : '',
+    stage.progress.fps ? `${Math.round(stage.progress.fps)} frames/s` : '',
+    stage.progress.speed ? `${stage.progress.speed.toFixed(1)} × speed` : '',
+    stage.reused > 0 ? 'taken from before' : '',
+    stage.attempts > stage.tasks ? count(stage.attempts, 'attempt') : '',
+    stage.duration_ms !== null ? took(stage.duration_ms) : '',
+  ].filter((fact) => fact !== '');
+  return (
+    <li className="grid gap-1.5 border-t py-2.5 first:border-0">
+      <div className="flex min-h-8 flex-wrap items-center gap-x-3 gap-y-1">
+        <span className={cn('min-w-28 font-medium', stage.status === 'waiting' && 'text-muted-foreground')}>
+          {stage.name}
+        </span>
+        <Badge tone={tone}>{label}</Badge>
+        <span className="text-[13px] text-muted-foreground tabular-nums">{facts.join(' · ')}</span>
+        <span className="ml-auto flex items-center gap-2">
+          {runs && <span className="text-[13px] tabular-nums">{percent(stage.progress.fraction)}</span>}
+          {onRetry && (
+            <Button size="sm" variant="ghost" aria-label={`Run again from ${stage.name}`} onClick={onRetry}>
+              <RotateCcw aria-hidden /> From here
+            </Button>
+          )}
+        </span>
+      </div>
+      {runs && <Progress fraction={stage.progress.fraction} label={stage.name} />}
+      {stage.waits_for && <p className="text-[13px] text-muted-foreground">{stage.waits_for}</p>}
+      {stage.error && <p className="text-[13px] text-destructive [overflow-wrap:anywhere]">{stage.error.detail}</p>}
+    </li>
+  );
+}
+
+function Attempts({ job }: { job: Job }) {
+  const init = { params: { path: { job_id: job.id }, query: { limit: 100 } } };
+  const found = api.useQuery('get', '/api/v1/jobs/{job_id}/attempts', init);
+  if (!found.data || found.data.items.length === 0) return null;
+  return (
+    <Card>
+      <CardHead title="Attempts" hint="What was run, where, and what it took; newest first." />
+      <Table label="Attempts" head={['Part', 'Number', 'Outcome', 'Node', 'Began', 'CPU', 'Memory']}>
+        {found.data.items.map((attempt) => (
+          <tr key={attempt.id}>
+            <Cell className="whitespace-nowrap font-medium">{attempt.task}</Cell>
+            <Cell>{attempt.number}</Cell>
+            <Cell className="min-w-32">
+              <Badge tone={attempt.outcome ? OUTCOME_TONES[attempt.outcome] : 'accent'}>
+                {attempt.outcome ?? 'running'}
+              </Badge>
+              {attempt.error && <p className="mt-1 text-[13px] text-destructive">{attempt.error.detail}</p>}
+            </Cell>
+            <Cell className="text-muted-foreground">{attempt.node}</Cell>
+            <Cell className="text-muted-foreground">
+              <Ago time={attempt.placed_at} />
+            </Cell>
+            <Cell className="whitespace-nowrap text-muted-foreground tabular-nums">
+              {attempt.spent ? `${attempt.spent.cpu_s.toFixed(1)} s` : '–'}
+            </Cell>
+            <Cell className="whitespace-nowrap text-muted-foreground tabular-nums">{bytes(attempt.max_rss_bytes)}</Cell>
+          </tr>
+        ))}
+      </Table>
+    </Card>
+  );
+}

@@ -1,0 +1,146 @@
+import { useState } from 'react';
+import { http } from '../../api/client';
+import { told } from '../../api/problem';
+import { say } from '../../app/messages';
+import { useMay } from '../../app/session';
+import { date } from '../../app/words';
+import { Button } from '../../ui/button';
+import { Card, CardBody, CardHead } from '../../ui/card';
+import { CopyField } from '../../ui/copy';
+import { Field, Input, Select } from '../../ui/field';
+import { embedCode } from '../../watch/share';
+import { type Asset, titleOf } from '../videos/asset';
+import { useChange } from './details';
+
+const POLICIES = {
+  public: 'Everybody who has the link',
+  signed: 'Whoever has a signed link',
+  password: 'Whoever knows the password',
+} as const;
+type Policy = keyof typeof POLICIES;
+
+/** The code that shows a video on another page. */
+export function codeOf(asset: Asset): string {
+  return embedCode(asset.urls.embed, asset.width_px ?? 1_280, asset.height_px ?? 720, titleOf(asset));
+}
+
+/** The video's addresses, and who may see it. */
+export function Sharing({ asset }: { asset: Asset }) {
+  const mayChange = useMay('assets:write');
+  return (
+    <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-2">
+      <Card>
+        <CardHead title="Links" />
+        <CardBody className="grid grid-cols-1 gap-4">
+          <CopyField label="Watch page" value={asset.urls.watch} />
+          <CopyField label="Embed code" value={codeOf(asset)} />
+          <CopyField label="HLS" value={asset.urls.stream} />
+          <CopyField label="DASH" value={asset.urls.dash} />
+        </CardBody>
+      </Card>
+      {mayChange && (
+        <Card>
+          <CardHead title="Who may watch" />
+          <CardBody className="grid grid-cols-1 gap-5">
+            <PolicyForm asset={asset} key={asset.playback_policy} />
+            {asset.playback_policy === 'signed' && <SignedLink asset={asset} />}
+          </CardBody>
+        </Card>
+      )}
+    </div>
+  );
+}
+
+function PolicyForm({ asset }: { asset: Asset }) {
+  const change = useChange(asset);
+  const [policy, setPolicy] = useState<Policy>(asset.playback_policy);
+  const [password, setPassword] = useState('');
+  const [problem, setProblem] = useState<string>();
+  const save = async () => {
+    const wish = { playback_policy: policy, ...(policy === 'password' && password ? { password } : {}) };
+    const wrong = await change(wish).catch((error) => told(error).detail);
+    setProblem(wrong ?? undefined);
+    if (wrong === null) say('Saved.');
+  };
+  return (
+    <form
+      className="grid grid-cols-1 gap-4"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void save();
+      }}
+    >
+      <Field label="It can be watched by" problem={problem}>
+        {(field) => (
+          <Select
+            {...field}
+            className="w-full"
+            value={policy}
+            onChange={(event) => setPolicy(event.target.value as Policy)}
+          >
+            {Object.entries(POLICIES).map(([value, label]) => (
+              <option key={value} value={value}>
+                {label}
+              </option>
+            ))}
+          </Select>
+        )}
+      </Field>
+      {policy === 'password' && (
+        <Field label="Password" hint="Those who were let in with another one are asked again.">
+          {(field) => (
+            <Input
+              {...field}
+              type="password"
+              autoComplete="new-password"
+              value={password}
+              onChange={(event) => setPassword(event.target.value)}
+            />
+          )}
+        </Field>
+      )}
+      <Button
+        type="submit"
+        variant="primary"
+        className="justify-self-start"
+        disabled={policy === asset.playback_policy && password === ''}
+      >
+        Save
+      </Button>
+    </form>
+  );
+}
+
+const TIMES = { '1 hour': 3_600, '1 day': 86_400, '7 days': 604_800 };
+
+function SignedLink({ asset }: { asset: Asset }) {
+  const [seconds, setSeconds] = useState(TIMES['1 day']);
+  const [link, setLink] = useState<{ url: string; expiresAt: string } | null>(null);
+  const make = async () => {
+    const { data, error } = await http.POST('/api/v1/assets/{asset_id}/signed-links', {
+      params: { path: { asset_id: asset.id } },
+      body: { expires_in_s: seconds } as never,
+    });
+    if (data) setLink({ url: data.urls.watch, expiresAt: data.expires_at });
+    else say(told(error).detail, undefined, 'error');
+  };
+  return (
+    <div className="grid gap-3 border-t pt-4">
+      <div className="flex items-end gap-2">
+        <Field label="A link that is good for">
+          {(field) => (
+            <Select {...field} value={seconds} onChange={(event) => setSeconds(Number(event.target.value))}>
+              {Object.entries(TIMES).map(([label, value]) => (
+                <option key={value} value={value}>
+                  {label}
+                </option>
+              ))}
+            </Select>
+          )}
+        </Field>
+        <Button onClick={() => void make()}>Sign it</Button>
+      </div>
+      {link && <CopyField label={`Signed link, until ${date(link.expiresAt)}`} value={link.url} />}
+    </div>
+  );
+}

@@ -1,0 +1,165 @@
+import { screen, waitFor, within } from '@testing-library/react';
+import { expect, test, vi } from 'vitest';
+import { asset, caller, job, stage, viewer } from '../../testing/facts';
+import { show } from '../../testing/render';
+import { type Asked, serve } from '../../testing/server';
+import { Details } from './details';
+import { Files } from './files';
+import { matching } from './logs';
+import Processing from './processing';
+import { codeOf, Sharing } from './sharing';
+import { Video } from './video';
+
+vi.mock('./player', () => ({ default: ({ handle }: { handle: string }) => <p>player of {handle}</p> }));
+
+const CALLER = { 'GET /api/v1/caller': caller() };
+const sent = (asked: Asked[], method: string) => asked.filter((one) => one.method === method);
+
+test('a video shows its player, and is deleted with a way back', async () => {
+  const asked = serve({ ...CALLER, 'GET /api/v1/assets/a': asset('a'), 'DELETE /api/v1/assets/a': null });
+  const { user, router } = await show(<Video assetId="a" tab="sharing" onTab={() => undefined} />);
+  expect(await screen.findByText('player of playa')).toBeDefined();
+  expect(screen.getByRole('heading', { level: 1 }).textContent).toBe('Title of a');
+  await user.click(screen.getByRole('button', { name: 'Delete' }));
+  await waitFor(() => expect(router.state.location.pathname).toBe('/videos'));
+  expect(await screen.findByRole('button', { name: 'Undo' })).toBeDefined();
+  expect(sent(asked, 'DELETE')).toHaveLength(1);
+});
+
+test('a private video is played by a signed link of one’s own', async () => {
+  const secret = asset('a', { playback_policy: 'signed' });
+  const urls = { ...secret.urls, watch: 'http://video.test/watch/playa~pass' };
+  serve({
+    ...CALLER,
+    'GET /api/v1/assets/a': secret,
+    'POST /api/v1/assets/a/signed-links': { expires_at: secret.created_at, urls },
+  });
+  await show(<Video assetId="a" tab="sharing" onTab={() => undefined} />);
+  expect(await screen.findByText('player of playa~pass')).toBeDefined();
+});
+
+test('who may only look is offered no deletion', async () => {
+  serve({ 'GET /api/v1/caller': viewer(), 'GET /api/v1/assets/a': asset('a', { metadata: { album: '2026' } }) });
+  await show(<Video assetId="a" tab="details" onTab={() => undefined} />);
+  expect(await screen.findByText('player of playa')).toBeDefined();
+  expect(screen.queryByRole('button', { name: 'Delete' })).toBeNull();
+  expect(screen.queryByRole('button', { name: 'Save' })).toBeNull();
+  expect(screen.getByText('2026')).toBeDefined();
+});
+
+test('title and metadata are saved together', async () => {
+  const before = asset('a', { metadata: { album: '2025' } });
+  const asked = serve({ ...CALLER, 'PATCH /api/v1/assets/a': before, 'GET /api/v1/assets/a': before });
+  const { user } = await show(<Details asset={before} />);
+  const title = await screen.findByLabelText('Title');
+  await user.clear(title);
+  await user.type(title, '  New title ');
+  await user.clear(screen.getByLabelText('Value of album'));
+  await user.type(screen.getByLabelText('Value of album'), '2026');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  expect(await screen.findByText('Saved.')).toBeDefined();
+  expect(sent(asked, 'PATCH')[0]?.body).toEqual({ title: 'New title', metadata: { album: '2026' } });
+});
+
+test('the embed code is whole whatever the title is', () => {
+  const code = codeOf(asset('a', { title: '"><script>alert(1)</script>' }));
+  const frame = new DOMParser().parseFromString(code, 'text/html').querySelector('iframe');
+  expect(frame?.getAttribute('title')).toBe('"><script>alert(1)</script>');
+  expect(frame?.getAttribute('src')).toBe('http://video.test/embed/playa');
+  expect(code).not.toContain('<script>');
+});
+
+test('who may watch is changed, and a link is signed for a time', async () => {
+  const signed = asset('a', { playback_policy: 'signed' });
+  const asked = serve({
+    ...CALLER,
+    'POST /api/v1/assets/a/signed-links': {
+      expires_at: '2026-11-22T10:00:00Z',
+      urls: { ...signed.urls, watch: 'http://video.test/watch/playa~pass' },
+    },
+    'PATCH /api/v1/assets/a': signed,
+    'GET /api/v1/assets/a': signed,
+  });
+  const { user } = await show(<Sharing asset={signed} />);
+  await user.selectOptions(await screen.findByLabelText('A link that is good for'), '1 hour');
+  await user.click(screen.getByRole('button', { name: 'Sign it' }));
+  expect(await screen.findByDisplayValue('http://video.test/watch/playa~pass')).toBeDefined();
+  expect(sent(asked, 'POST')[0]?.body).toEqual({ expires_in_s: 3_600 });
+  await user.selectOptions(screen.getByLabelText('It can be watched by'), 'password');
+  await user.type(screen.getByLabelText('Password'), 'open sesame');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await waitFor(() =>
+    expect(sent(asked, 'PATCH')[0]?.body).toEqual({ playback_policy: 'password', password: 'open sesame' }),
+  );
+});
+
+test('files are offered for download when they are there', async () => {
+  const items = [
+    { type: 'mp4', url: 'http://video.test/stream/playa.mp4', ready: true, size_bytes: 1_500_000 },
+    { type: 'hls', url: 'http://video.test/stream/playa.m3u8', ready: false, size_bytes: null },
+  ];
+  serve({ ...CALLER, 'GET /api/v1/assets/a/outputs': { items } });
+  await show(<Files asset={asset('a')} />);
+  const link = await screen.findByRole('link', { name: 'Download: MP4 file' });
+  expect(link.getAttribute('href')).toBe('/stream/playa.mp4');
+  expect(screen.queryByRole('link', { name: 'Download: HLS stream' })).toBeNull();
+  expect(screen.getByText('1.5 MB')).toBeDefined();
+});
+
+test('each stage says how it goes, and what has ended runs again from where one wants', async () => {
+  const failed = { code: 'encode_failed', detail: 'The encoder broke.' };
+  const shown = job('job_a', {
+    status: 'failed',
+    error: failed,
+    stages: [
+      stage('probe'),
+      stage('encode', { status: 'dead', error: failed, attempts: 3 }),
+      stage('package', { status: 'waiting' }),
+    ],
+  });
+  const asked = serve({
+    ...CALLER,
+    'GET /api/v1/jobs/job_a': shown,
+    'GET /api/v1/jobs/job_a/attempts': { items: [], next_cursor: null },
+    'GET /api/v1/jobs/job_a/logs': { items: [], next_cursor: null },
+    'POST /api/v1/jobs/job_a/retry': { ...shown, status: 'queued' },
+  });
+  const { user } = await show(<Processing asset={asset('a', { status: 'errored' })} />);
+  const encode = (await screen.findByText('encode', { selector: 'span' })).closest('li') as HTMLElement;
+  expect(encode.textContent).toContain('Failed');
+  expect(encode.textContent).toContain('3 attempts');
+  await user.click(within(encode).getByRole('button', { name: 'Run again from encode' }));
+  await waitFor(() => expect(sent(asked, 'POST')[0]?.body).toEqual({ resume_from: 'encode' }));
+});
+
+test('a job that runs is cancelled only when one means it', async () => {
+  const running = job('job_a', { status: 'running', progress: { fraction: 0.5 } });
+  const asked = serve({
+    ...CALLER,
+    'GET /api/v1/jobs/job_a': running,
+    'GET /api/v1/jobs/job_a/attempts': { items: [], next_cursor: null },
+    'GET /api/v1/jobs/job_a/logs': { items: [], next_cursor: null },
+    'DELETE /api/v1/jobs/job_a': running,
+  });
+  const { user } = await show(<Processing asset={asset('a', { status: 'preparing' })} />);
+  await user.click(await screen.findByRole('button', { name: 'Cancel' }));
+  const dialog = await screen.findByRole('alertdialog', { name: 'Cancel this job?' });
+  expect(sent(asked, 'DELETE')).toEqual([]);
+  await user.click(within(dialog).getByRole('button', { name: 'Cancel the job' }));
+  await waitFor(() => expect(sent(asked, 'DELETE')).toHaveLength(1));
+});
+
+test('a log is searched by its text', () => {
+  const line = (message: string) => ({
+    stage: 's',
+    task: 's',
+    attempt_id: 'a',
+    line: 1,
+    at: null,
+    level: 'info',
+    message,
+  });
+  const lines = [line('Encoding frame 12'), line('Done')];
+  expect(matching(lines, 'FRAME').map(({ message }) => message)).toEqual(['Encoding frame 12']);
+  expect(matching(lines, '')).toHaveLength(2);
+});

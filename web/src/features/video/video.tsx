@@ -1,0 +1,175 @@
+import { Link, useNavigate } from '@tanstack/react-router';
+import { ArrowLeft, ExternalLink, Trash2 } from 'lucide-react';
+import { lazy, Suspense, useCallback, useRef, useState } from 'react';
+import { api } from '../../api/client';
+import { useEvents } from '../../app/live-context';
+import { useMay } from '../../app/session';
+import { clock } from '../../app/words';
+import { Button } from '../../ui/button';
+import { Page } from '../../ui/page';
+import { Failed, Loading } from '../../ui/states';
+import { TabPanel, Tabs } from '../../ui/tabs';
+import { Ago } from '../../ui/time';
+import { type Asset, pathOf, plays, titleOf } from '../videos/asset';
+import { useDeeds } from '../videos/deeds';
+import { Status } from '../videos/status';
+import { Details } from './details';
+import { Files } from './files';
+import { Images } from './images';
+import { Sharing } from './sharing';
+import { VIDEO_TABS, type VideoTab } from './tabs';
+
+const VideoPlayer = lazy(() => import('./player'));
+const Processing = lazy(() => import('./processing'));
+
+const LABELS: Record<VideoTab, string> = {
+  details: 'Details',
+  sharing: 'Sharing',
+  files: 'Files',
+  images: 'Images',
+  processing: 'Processing',
+};
+
+interface VideoProps {
+  assetId: string;
+  tab: VideoTab;
+  onTab: (tab: VideoTab) => void;
+}
+
+/** One video: it plays, and what it has, who may see it, and how it was made. */
+export function Video({ assetId, tab, onTab }: VideoProps) {
+  const path = { params: { path: { asset_id: assetId } } };
+  const found = api.useQuery('get', '/api/v1/assets/{asset_id}', path);
+  const { refetch } = found;
+  useEvents(useCallback((event) => (event.subjectId === assetId ? void refetch() : undefined), [assetId, refetch]));
+  if (found.isPending) return <Loading lines={8} label="The video is loading" />;
+  if (found.isError) return <Failed error={found.error} onRetry={() => void refetch()} />;
+  return <Found asset={found.data} tab={tab} onTab={onTab} />;
+}
+
+function Found({ asset, tab, onTab }: { asset: Asset } & Omit<VideoProps, 'assetId'>) {
+  const seconds = useRef(0);
+  const [heldS, setHeldS] = useState(0);
+  return (
+    <Page title={titleOf(asset)} heading={<Heading asset={asset} />} actions={<Actions asset={asset} />}>
+      <Stage asset={asset} onTime={(at) => (seconds.current = at)} />
+      <Tabs
+        label="About the video"
+        value={tab}
+        onChange={(next) => {
+          setHeldS(seconds.current);
+          onTab(next as VideoTab);
+        }}
+        tabs={VIDEO_TABS.map((value) => ({ value, label: LABELS[value] }))}
+      >
+        <TabPanel value="details">
+          <Details asset={asset} />
+        </TabPanel>
+        <TabPanel value="sharing">
+          <Sharing asset={asset} />
+        </TabPanel>
+        <TabPanel value="files">
+          <Files asset={asset} />
+        </TabPanel>
+        <TabPanel value="images">
+          <Images asset={asset} startS={heldS} />
+        </TabPanel>
+        <TabPanel value="processing">
+          <Suspense fallback={<Loading />}>
+            <Processing asset={asset} />
+          </Suspense>
+        </TabPanel>
+      </Tabs>
+    </Page>
+  );
+}
+
+function Heading({ asset }: { asset: Asset }) {
+  const size = asset.width_px ? `${asset.width_px} × ${asset.height_px}` : '';
+  return (
+    <div className="grid gap-1.5">
+      <Link
+        to="/videos"
+        className="inline-flex items-center gap-1 text-muted-foreground no-underline hover:text-foreground"
+      >
+        <ArrowLeft aria-hidden className="size-4" /> Videos
+      </Link>
+      <h1 className="line-clamp-3 font-semibold text-xl tracking-tight [overflow-wrap:anywhere]" dir="auto">
+        {titleOf(asset)}
+      </h1>
+      <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-muted-foreground">
+        <Status asset={asset} />
+        {asset.duration_ms !== null && <span className="tabular-nums">{clock(asset.duration_ms)}</span>}
+        {size && <span>{size}</span>}
+        <Ago time={asset.created_at} />
+      </div>
+      {asset.error && (
+        <p
+          role="alert"
+          className="mt-1 max-w-2xl rounded-lg bg-destructive-soft px-3 py-2 text-destructive [overflow-wrap:anywhere]"
+        >
+          {asset.error.detail} <span className="font-mono text-[12px]">{asset.error.code}</span>
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Actions({ asset }: { asset: Asset }) {
+  const { remove } = useDeeds();
+  const mayChange = useMay('assets:write');
+  const navigate = useNavigate();
+  const deleteIt = () => {
+    void navigate({ to: '/videos' });
+    void remove([asset]);
+  };
+  return (
+    <>
+      {plays(asset) && (
+        <Button asChild>
+          <a href={pathOf(asset.urls.watch)} target="_blank" rel="noreferrer">
+            <ExternalLink aria-hidden /> Watch page
+          </a>
+        </Button>
+      )}
+      {mayChange && (
+        <Button variant="destructive" onClick={deleteIt}>
+          <Trash2 aria-hidden /> Delete
+        </Button>
+      )}
+    </>
+  );
+}
+
+/** The picture, in the video's shape; nothing where it failed before there was one. */
+function Stage({ asset, onTime }: { asset: Asset; onTime: (seconds: number) => void }) {
+  const handle = useHandle(asset);
+  if (asset.status === 'errored') return null;
+  const ratio = asset.width_px && asset.height_px ? asset.width_px / asset.height_px : 16 / 9;
+  return (
+    <div
+      className="mx-auto w-full overflow-hidden rounded-xl bg-black"
+      style={{ aspectRatio: ratio, maxWidth: `calc(62dvh * ${ratio})` }}
+    >
+      <Suspense>{handle && <VideoPlayer key={asset.job_id} handle={handle} onTime={onTime} />}</Suspense>
+    </div>
+  );
+}
+
+/** What its addresses begin with, and a pass where not everybody is let in; null while that is asked for. */
+function useHandle(asset: Asset): string | null {
+  const isPublic = asset.playback_policy === 'public';
+  const maySign = useMay('assets:write');
+  const { data } = api.useQuery(
+    'post',
+    '/api/v1/assets/{asset_id}/signed-links',
+    { params: { path: { asset_id: asset.id } }, body: { expires_in_s: 6 * 3600 } as never },
+    { enabled: !isPublic && maySign, staleTime: 5 * 3600_000 },
+  );
+  if (isPublic || !maySign) return asset.playback_id;
+  return data ? handleOf(data.urls.watch) : null;
+}
+
+function handleOf(watchUrl: string): string {
+  return new URL(watchUrl, window.location.href).pathname.replace('/watch/', '');
+}

@@ -1,0 +1,142 @@
+import type { InfiniteData, QueryClient } from '@tanstack/react-query';
+import { infiniteQueryOptions, keepPreviousData } from '@tanstack/react-query';
+import { http, type Schemas } from '../../api/client';
+import { told } from '../../api/problem';
+import type { LiveEvent } from '../../app/live';
+import { type Asset, type AssetStatus, titleOf } from './asset';
+
+export const TABS = ['all', 'processing', 'ready', 'failed'] as const;
+export type Tab = (typeof TABS)[number];
+
+export const SORTS = ['-created', 'created', 'title', '-title', '-duration', 'duration'] as const;
+export type Sort = (typeof SORTS)[number];
+
+/** What the list shows, as its address says. */
+export interface Wanted {
+  tab: Tab;
+  q: string;
+  sort: Sort;
+}
+
+const STATUSES: Record<Tab, AssetStatus[]> = {
+  all: [],
+  processing: ['preparing', 'playable'],
+  ready: ['ready'],
+  failed: ['errored'],
+};
+
+const PAGE_SIZE = 100;
+// With more pages than these nothing is asked for anew because of one event: what is shown is patched instead.
+const FEW_PAGES = 3;
+
+type Page = Schemas['AssetPage'];
+export type Pages = InfiniteData<Page, string | null>;
+
+const KEY = 'videos';
+
+export function listQuery(wanted: Wanted) {
+  return infiniteQueryOptions({
+    queryKey: [KEY, 'list', wanted] as const,
+    initialPageParam: null as string | null,
+    queryFn: async ({ pageParam, signal }): Promise<Page> => {
+      const query = {
+        limit: PAGE_SIZE,
+        sort: wanted.sort,
+        ...(STATUSES[wanted.tab].length > 0 ? { status: STATUSES[wanted.tab] } : {}),
+        ...(wanted.q ? { q: wanted.q } : {}),
+        ...(pageParam ? { cursor: pageParam } : {}),
+      };
+      const { data, error } = await http.GET('/api/v1/assets', { params: { query }, signal });
+      if (!data) throw error;
+      return data;
+    },
+    getNextPageParam: (page) => page.next_cursor,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** All that came so far, in order. */
+export function rowsOf(pages: InfiniteData<Page, unknown> | undefined): Asset[] {
+  return pages?.pages.flatMap((page) => page.items) ?? [];
+}
+
+/** Whether a video belongs into a list. */
+export function fits(asset: Asset, { tab, q }: Wanted): boolean {
+  const statuses = STATUSES[tab];
+  if (statuses.length > 0 && !statuses.includes(asset.status)) return false;
+  const text = q.toLowerCase();
+  return text === '' || titleOf(asset).toLowerCase().includes(text) || [asset.id, asset.playback_id].includes(q);
+}
+
+/** The pages with a video as it is now: changed in its place, gone from where it doesn't belong any more. */
+export function withAsset(pages: Pages, asset: Asset, wanted: Wanted): Pages {
+  const stays = fits(asset, wanted);
+  return {
+    ...pages,
+    pages: pages.pages.map((page) =>
+      page.items.some(({ id }) => id === asset.id)
+        ? { ...page, items: page.items.flatMap((item) => (item.id !== asset.id ? [item] : stays ? [asset] : [])) }
+        : page,
+    ),
+  };
+}
+
+/** The pages without some videos. */
+export function without(pages: Pages, ids: ReadonlySet<string>): Pages {
+  return {
+    ...pages,
+    pages: pages.pages.map((page) => ({ ...page, items: page.items.filter(({ id }) => !ids.has(id)) })),
+  };
+}
+
+function eachList(queries: QueryClient, change: (pages: Pages, wanted: Wanted) => Pages): void {
+  for (const [key, pages] of queries.getQueriesData<Pages>({ queryKey: [KEY, 'list'] })) {
+    if (pages) queries.setQueryData<Pages>(key, change(pages, key[2] as Wanted));
+  }
+}
+
+/** Lets videos vanish from every list that is shown, before the server has answered. */
+export function forget(queries: QueryClient, ids: ReadonlySet<string>): void {
+  eachList(queries, (pages) => without(pages, ids));
+}
+
+/** Asks for the lists anew. */
+export function reload(queries: QueryClient): Promise<void> {
+  return queries.invalidateQueries({ queryKey: [KEY, 'list'] });
+}
+
+const assetKey = (assetId: string) => ['get', '/api/v1/assets/{asset_id}', { params: { path: { asset_id: assetId } } }];
+
+/** Takes an event of a video into what is shown: one request for that video, whatever is on screen. */
+export async function takeEvent(queries: QueryClient, event: LiveEvent): Promise<void> {
+  if (!event.type.startsWith('asset.')) return;
+  const id = event.subjectId;
+  if (event.type === 'asset.deleted' || event.type === 'asset.purged') {
+    forget(queries, new Set([id]));
+    return;
+  }
+  const asset = await findAsset(id);
+  if (asset === null) return;
+  queries.setQueryData(assetKey(id), asset);
+  eachList(queries, (pages, wanted) => withAsset(pages, asset, wanted));
+  await reloadSmall(queries, asset);
+}
+
+/** Asks for those lists anew that a video has to come into, and that are short enough. */
+function reloadSmall(queries: QueryClient, asset: Asset): Promise<void> {
+  return queries.invalidateQueries({
+    queryKey: [KEY, 'list'],
+    predicate: ({ queryKey, state }) => {
+      const pages = state.data as Pages | undefined;
+      if (!pages || pages.pages.length > FEW_PAGES || !fits(asset, queryKey[2] as Wanted)) return false;
+      return !rowsOf(pages).some((row) => row.id === asset.id);
+    },
+  });
+}
+
+async function findAsset(id: string): Promise<Asset | null> {
+  const { data, error } = await http.GET('/api/v1/assets/{asset_id}', { params: { path: { asset_id: id } } });
+  if (data) return data;
+  if (told(error).status === 404) return null;
+  throw error;
+}

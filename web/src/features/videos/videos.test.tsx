@@ -1,0 +1,138 @@
+import { screen, waitFor, within } from '@testing-library/react';
+import { expect, test, vi } from 'vitest';
+import { asset, caller, job, viewer } from '../../testing/facts';
+import { show } from '../../testing/render';
+import { type Asked, Refusal, serve } from '../../testing/server';
+import type { Wanted } from './list';
+import { Videos } from './videos';
+
+const ALL: Wanted = { tab: 'all', q: '', sort: '-created' };
+const page = (...items: unknown[]) => ({ items, next_cursor: null });
+
+async function open(replies: Record<string, unknown>, wanted = ALL, view: 'table' | 'grid' = 'table') {
+  const asked = serve({ 'GET /api/v1/caller': caller(), ...replies });
+  const change = vi.fn();
+  const shown = await show(<Videos wanted={wanted} view={view} onChange={change} />);
+  return { ...shown, asked, change };
+}
+
+const made = (asked: Asked[], method: string) => asked.filter((one) => one.method === method).map(({ path }) => path);
+
+test('videos are shown with title, length and status, and how far those are that are made', async () => {
+  await open({
+    'GET /api/v1/assets': page(asset('a'), asset('b', { status: 'preparing', title: null, duration_ms: null })),
+    'GET /api/v1/jobs/job_b': job('job_b', { status: 'running', progress: { fraction: 0.42 } }),
+  });
+  const table = await screen.findByRole('table', { name: '2 videos' });
+  const [, first, second] = within(table).getAllByRole('row');
+  expect(first?.textContent).toContain('Title of a');
+  expect(first?.textContent).toContain('Ready');
+  expect(first?.textContent).toContain('1:01');
+  expect(within(second as HTMLElement).getByRole('link', { name: /^b/ })).toBeDefined();
+  await waitFor(() => expect(within(table).getByRole('progressbar').getAttribute('aria-valuenow')).toBe('42'));
+});
+
+test('of thousands of videos only those exist that can be seen', async () => {
+  const many = Array.from({ length: 5_000 }, (_, number) => asset(`asset_${number}`));
+  await open({ 'GET /api/v1/assets': page(...many) });
+  const table = await screen.findByRole('table');
+  expect(table.getAttribute('aria-rowcount')).toBe('5001');
+  expect(within(table).getAllByRole('row').length).toBeLessThan(60);
+});
+
+test('titles are text, whatever stands in them', async () => {
+  const title = '<img src=x onerror=alert(1)> مرحبا 🎬';
+  await open({ 'GET /api/v1/assets': page(asset('a', { title })) });
+  const link = await screen.findByText(title);
+  expect(link.getAttribute('dir')).toBe('auto');
+  expect(document.querySelector('img[src="x"]')).toBeNull();
+});
+
+test('what is chosen is deleted at once, and can be taken back', async () => {
+  const { user, asked } = await open({
+    'GET /api/v1/assets': page(asset('a'), asset('b'), asset('c')),
+    'DELETE /api/v1/assets/a': null,
+    'DELETE /api/v1/assets/b': null,
+    'POST /api/v1/assets/a/restore': asset('a'),
+    'POST /api/v1/assets/b/restore': asset('b'),
+  });
+  await user.click(await screen.findByRole('checkbox', { name: 'Choose Title of a' }));
+  await user.click(screen.getByRole('checkbox', { name: 'Choose Title of b' }));
+  expect(screen.getByText('2 videos chosen')).toBeDefined();
+  await user.click(screen.getByRole('button', { name: 'Delete' }));
+  await waitFor(() => expect(screen.queryByText('Title of a')).toBeNull());
+  expect(screen.getByText('Title of c')).toBeDefined();
+  await user.click(await screen.findByRole('button', { name: 'Undo' }));
+  expect(await screen.findByText('2 videos restored.')).toBeDefined();
+  expect(made(asked, 'DELETE').sort()).toEqual(['/api/v1/assets/a', '/api/v1/assets/b']);
+  expect(made(asked, 'POST').sort()).toEqual(['/api/v1/assets/a/restore', '/api/v1/assets/b/restore']);
+});
+
+test('what could not be deleted comes back, with the reason', async () => {
+  const { user } = await open({
+    'GET /api/v1/assets': page(asset('a')),
+    'DELETE /api/v1/assets/a': new Refusal(503, 'database_away', 'The database is away.'),
+  });
+  await user.click(await screen.findByRole('checkbox', { name: 'Choose Title of a' }));
+  await user.click(screen.getByRole('button', { name: 'Delete' }));
+  expect(await screen.findByText(/The database is away/)).toBeDefined();
+  expect(await screen.findByText('Title of a')).toBeDefined();
+});
+
+test('only those that failed are tried again', async () => {
+  const error = { code: 'decode_failed', detail: 'It is broken.' };
+  const { user, asked } = await open({
+    'GET /api/v1/assets': page(asset('a'), asset('b', { status: 'errored', error })),
+    'POST /api/v1/jobs/job_b/retry': job('job_b'),
+  });
+  await user.click(await screen.findByRole('checkbox', { name: 'Choose all' }));
+  await user.click(screen.getByRole('button', { name: 'Try 1 again' }));
+  await waitFor(() => expect(made(asked, 'POST')).toEqual(['/api/v1/jobs/job_b/retry']));
+});
+
+test('who may only look is offered nothing that changes something', async () => {
+  const { user } = await open({ 'GET /api/v1/caller': viewer(), 'GET /api/v1/assets': page(asset('a')) });
+  await user.click(await screen.findByRole('checkbox', { name: 'Choose Title of a' }));
+  expect(screen.queryByRole('button', { name: 'Delete' })).toBeNull();
+  expect(screen.queryByRole('link', { name: 'Upload' })).toBeNull();
+  await user.click(screen.getByRole('button', { name: 'Actions for Title of a' }));
+  expect(await screen.findByRole('menuitem', { name: 'Open' })).toBeDefined();
+  expect(screen.queryByRole('menuitem', { name: 'Delete' })).toBeNull();
+});
+
+test('order and search go into the address', async () => {
+  const { user, change } = await open({ 'GET /api/v1/assets': page(asset('a')) });
+  await user.click(await screen.findByRole('button', { name: 'Length' }));
+  expect(change).toHaveBeenLastCalledWith({ sort: '-duration' });
+  await user.type(screen.getByRole('searchbox', { name: 'Search videos' }), 'cats');
+  await waitFor(() => expect(change).toHaveBeenLastCalledWith({ q: 'cats' }));
+});
+
+test('where there is nothing, it says what one can do', async () => {
+  await open({ 'GET /api/v1/assets': page() });
+  expect(await screen.findByText('No videos yet')).toBeDefined();
+  expect(screen.getByRole('link', { name: 'Upload a video' })).toBeDefined();
+});
+
+test('where a search finds nothing, all can be shown again', async () => {
+  const { user, change } = await open({ 'GET /api/v1/assets': page() }, { ...ALL, q: 'nothing' });
+  await user.click(await screen.findByRole('button', { name: 'Show all videos' }));
+  expect(change).toHaveBeenCalledWith({ q: '', tab: 'all' });
+});
+
+test('one who may not is told so, and an error can be tried again', async () => {
+  const detail = 'This needs the scope assets:read.';
+  const { user, asked } = await open({ 'GET /api/v1/assets': new Refusal(500, 'internal_error', 'It broke.') });
+  await user.click(await screen.findByRole('button', { name: 'Try again' }));
+  expect(asked.filter(({ path }) => path === '/api/v1/assets')).toHaveLength(2);
+  await open({ 'GET /api/v1/assets': new Refusal(403, 'scope_missing', detail) });
+  expect(await screen.findByText('Not for you')).toBeDefined();
+  expect(screen.getByText(detail)).toBeDefined();
+});
+
+test('pictures of private videos are not asked for', async () => {
+  await open({ 'GET /api/v1/assets': page(asset('a'), asset('b', { playback_policy: 'signed' })) });
+  await screen.findByText('Title of b');
+  const sources = [...document.querySelectorAll('img')].map((image) => image.getAttribute('src'));
+  expect(sources).toEqual(['/image/playa/thumbnail.webp?width=320']);
+});

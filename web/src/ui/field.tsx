@@ -1,0 +1,66 @@
+import { type ComponentProps, type ReactNode, useId } from 'react';
+import { cn } from './cn';
+
+const BOX =
+  'w-full rounded-lg border border-input bg-background px-3 text-foreground placeholder:text-muted-foreground disabled:opacity-60 aria-invalid:border-destructive';
+
+export function Input({ className, ...props }: ComponentProps<'input'>) {
+  return <input className={cn(BOX, 'h-9', className)} {...props} />;
+}
+
+export function Textarea({ className, ...props }: ComponentProps<'textarea'>) {
+  return <textarea className={cn(BOX, 'min-h-20 py-2', className)} {...props} />;
+}
+
+export function Select({ className, ...props }: ComponentProps<'select'>) {
+  return <select className={cn(BOX, 'h-9 w-auto pr-8', className)} {...props} />;
+}
+
+export function Checkbox({ className, ...props }: Omit<ComponentProps<'input'>, 'type'>) {
+  return <input type="checkbox" className={cn('size-4 shrink-0 accent-primary', className)} {...props} />;
+}
+
+interface FieldProps {
+  label: ReactNode;
+  hint?: ReactNode;
+  problem?: string | undefined;
+  children: (props: { id: string; 'aria-describedby'?: string; 'aria-invalid'?: true }) => ReactNode;
+}
+
+/** A label, what is typed, a hint, and what is wrong with it. */
+export function Field({ label, hint, problem, children }: FieldProps) {
+  const id = useId();
+  const about = hint || problem ? `${id}-about` : undefined;
+  return (
+    <div className="grid gap-1.5">
+      <label htmlFor={id} className="font-medium">
+        {label}
+      </label>
+      {children({ id, ...(about ? { 'aria-describedby': about } : {}), ...(problem ? { 'aria-invalid': true } : {}) })}
+      {about && (
+        <p id={about} className={cn('text-[13px]', problem ? 'text-destructive' : 'text-muted-foreground')}>
+          {problem ?? hint}
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface CheckFieldProps {
+  label: ReactNode;
+  checked: boolean;
+  onChange: (checked: boolean) => void;
+}
+
+/** Something that one chooses or leaves. */
+export function CheckField({ label, checked, onChange }: CheckFieldProps) {
+  const id = useId();
+  return (
+    <div className="flex min-w-0 items-center gap-2">
+      <Checkbox id={id} checked={checked} onChange={(event) => onChange(event.target.checked)} />
+      <label htmlFor={id} className="truncate">
+        {label}
+      </label>
+    </div>
+  );
+}

@@ -1,0 +1,37 @@
+import { Tabs as Radix } from 'radix-ui';
+import type { ReactNode } from 'react';
+
+interface TabsProps {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+  tabs: readonly { value: string; label: ReactNode }[];
+  children: ReactNode;
+}
+
+const TAB =
+  '-mb-px shrink-0 border-transparent border-b-2 px-3 py-2 font-medium text-muted-foreground hover:text-foreground data-[state=active]:border-primary data-[state=active]:text-foreground';
+
+/** A row of tabs; `TabPanel`s below it show what belongs to each. */
+export function Tabs({ label, value, onChange, tabs, children }: TabsProps) {
+  return (
+    <Radix.Root value={value} onValueChange={onChange} className="grid min-w-0 grid-cols-1 gap-5">
+      <Radix.List aria-label={label} className="flex gap-1 overflow-x-auto border-b">
+        {tabs.map((tab) => (
+          <Radix.Trigger key={tab.value} value={tab.value} className={TAB}>
+            {tab.label}
+          </Radix.Trigger>
+        ))}
+      </Radix.List>
+      {children}
+    </Radix.Root>
+  );
+}
+
+export function TabPanel({ value, children }: { value: string; children: ReactNode }) {
+  return (
+    <Radix.Content value={value} className="min-w-0 outline-none">
+      {children}
+    </Radix.Content>
+  );
+}
