@@ -106,7 +106,7 @@ def test_uploads_survive_a_hundred_kills(client: str, tmp_path: Path, way: Cutti
         live_through(client, folder, way, kills_of(chance, 4), chance)
 
 
-@pytest.mark.parametrize("client", sorted(WITH))
+@pytest.mark.parametrize("client", ["tuspy", pytest.param("tus-js-client", marks=pytest.mark.long)])
 def test_an_upload_to_a_bucket_survives_kills_of_the_server_at_any_byte(
     client: str, tmp_path: Path, way: CuttingWay, swift_server: SwiftServer, swift_bucket: str
 ) -> None:
