@@ -167,6 +167,6 @@ def test_work_is_cut_for_the_cores_of_all_nodes_and_a_thread_count_fits_on_one()
     few = [n for n in made(PLAIN, facts=long).nodes if n.stage == "encode"]
     many = made(PLAIN, NVIDIA, NVIDIA, NVIDIA, facts=long, hardware_encoding="off").nodes
     assert len([n for n in many if n.stage == "encode"]) > len(few)
-    short = source_facts(video_facts(frames=150))
+    short = source_facts(video_facts(frames=400))
     assert encode_of(made(PLAIN, PLAIN, PLAIN, facts=short))[1].threads == 4
     assert Capacity.of([]).cores == 1
