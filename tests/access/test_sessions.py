@@ -203,6 +203,7 @@ async def test_forged_tokens_open_nothing(world: World) -> None:
         "too long": signed(real, header, {**said, "more": "x" * 9000}),
         "no JSON": f"{head}.bm8.{signature}",
         "two dots": "..",
+        "nested too deeply": f"{base64.urlsafe_b64encode(b'[' * 3000).decode()}.{body}.{signature}",
         "a refresh token": pair["refresh_token"],
         **{f"no {name}": signed(real, header, rest) for name, rest in without.items()},
     }

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from vidcompute.api.times import Time
+from vidcompute.pipeline.spec import Instant
 from vidcompute.services.accounts import Role, Scope
 
 KEY_ID = "key_01kq3v8a4rj0t5w6x7y8z9abcg"
@@ -79,7 +80,7 @@ class KeyWish(_Taken):
     """What people call it."""
     scopes: Annotated[list[ScopeWord], Field(min_length=1, max_length=100)]
     """What it may do: never more than its maker. `*` for everything."""
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
     """When it ends; left out, it does not."""
 
 
@@ -90,7 +91,7 @@ class KeyRotation(_Taken):
 
     overlap_s: Annotated[int, Field(ge=0, le=90 * DAY_S)] = DAY_S
     """How long the old one goes on."""
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
     """When the new one ends; left out, it does not."""
 
 

@@ -11,6 +11,7 @@ from vidcompute.api.auth import Caller
 from vidcompute.api.body import parse, read_limited
 from vidcompute.api.declared import AssetId, Cursor, Limit, problems
 from vidcompute.api.deps import Given
+from vidcompute.api.times import milliseconds
 from vidcompute.api.views import asset_outputs, asset_view
 from vidcompute.db.outbox import now_ms
 from vidcompute.services import assets, passwords, retention
@@ -70,8 +71,7 @@ async def update_asset(request: Request, asset_id: AssetId, caller: Caller, deps
     if "password" in changes:
         changes["password_digest"] = await passwords.hashed(changes.pop("password"))
     if "expires_at" in changes:
-        expires_at = changes.pop("expires_at")
-        changes["expires_ms"] = None if expires_at is None else round(expires_at.timestamp() * 1000)
+        changes["expires_ms"] = milliseconds(changes.pop("expires_at"))
     changed = await deps.db.write(assets.change, caller.organization_id, asset_id, cast(Changes, changes))
     return asset_view(changed, deps.base_url)
 

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from collections.abc import AsyncGenerator
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -14,6 +13,7 @@ from vidcompute.api import account_schemas as schemas
 from vidcompute.api.auth import Caller
 from vidcompute.api.declared import Cursor, Limit, problems
 from vidcompute.api.deps import Deps, Given
+from vidcompute.api.times import Asked, milliseconds
 from vidcompute.api.views import when
 from vidcompute.services import audit
 from vidcompute.services.audit import AuditFilter
@@ -24,8 +24,8 @@ _BATCH = 500
 _KINDS = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet would begin to calculate
 
-From = Annotated[datetime | None, Query(description="Only what was done at this time or later (RFC 3339).")]
-To = Annotated[datetime | None, Query(description="Only what was done before this time (RFC 3339).")]
+From = Annotated[Asked | None, Query(description="Only what was done at this time or later (RFC 3339).")]
+To = Annotated[Asked | None, Query(description="Only what was done before this time (RFC 3339).")]
 
 
 async def _filter(
@@ -36,11 +36,7 @@ async def _filter(
     created_from: From = None,
     created_to: To = None,
 ) -> AuditFilter:
-    return AuditFilter(action, actor_id, subject_id, _milliseconds(created_from), _milliseconds(created_to))
-
-
-def _milliseconds(time: datetime | None) -> int | None:
-    return None if time is None else round(time.timestamp() * 1000)
+    return AuditFilter(action, actor_id, subject_id, milliseconds(created_from), milliseconds(created_to))
 
 
 Only = Annotated[AuditFilter, Depends(_filter)]

@@ -60,7 +60,8 @@ def check_site(request: Request, deps: Deps) -> None:
     if site is not None:
         ours = site == "same-origin"
     else:
-        ours = request.headers.get("origin", "") in {_origin(deps.base_url), _origin(str(request.url))}
+        asked = f"{request.scope['scheme']}://{request.headers.get('host', '')}"
+        ours = request.headers.get("origin", "") in {_origin(deps.base_url), asked}
     if not ours:
         detail = "A session's cookie counts on our own pages alone; programs use tokens or API keys."
         raise VidComputeError(Kind.FORBIDDEN, "cross_site", detail)

@@ -11,9 +11,12 @@ from starlette.responses import RedirectResponse, Response
 from vidcompute.api.files import CORS_HEADERS, IMMUTABLE, content_disposition, file_response, is_text
 from vidcompute.ports.storage import Storage
 
-ELSEWHERE: Final[Mapping[int | str, dict[str, Any]]] = {
-    307: {"description": "Where the bytes are, when the store or a CDN delivers them."}
+FILE: Final[Mapping[int | str, dict[str, Any]]] = {
+    206: {"description": "The range that was asked for."},
+    304: {"description": "It is as you have it."},
+    307: {"description": "Go on there: the store or a CDN delivers the bytes, or a token became a pass."},
 }
+"""What may be answered, beside the whole, where a stored file is sent."""
 
 _PRIVATE_S = 60  # how long an address opens what isn't for everybody
 

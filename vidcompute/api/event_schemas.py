@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from vidcompute.api.schemas import KEPT
 from vidcompute.api.times import Time
+from vidcompute.pipeline.spec import Instant
 from vidcompute.services.events import USUAL
 from vidcompute.services.webhooks import DeliveryStatus
 
@@ -201,7 +202,7 @@ class ReplaySince(_Body):
 
     model_config = ConfigDict(json_schema_extra={"example": {"since": "2026-11-21T00:00:00Z"}})
 
-    since: AwareDatetime
+    since: Instant
     """Events from this time on (RFC 3339), as far as they are kept."""
     delivered: bool = False
     """Also what was delivered; left out, what failed or was never sent."""

@@ -1,5 +1,6 @@
 """A job's events as they happen: every change of state, resumable by number, and progress in between."""
 
+import re
 import time
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any
@@ -23,12 +24,16 @@ router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
 _LOOK_S = 1.0  # how often progress is looked at while nothing changes
 _BATCH = 500
+_LARGEST_SEQ = 2**62
+_NUMBER = re.compile(r"[0-9]{1,19}")
 
 LastEventId = Annotated[
     str | None,
     Header(alias="Last-Event-ID", description="Number of the last event that you have; sends what followed."),
 ]
-After = Annotated[int, Query(ge=0, le=2**62, description="Like `Last-Event-ID`, for clients that can't set headers.")]
+After = Annotated[
+    int, Query(ge=0, le=_LARGEST_SEQ, description="Like `Last-Event-ID`, for clients that can't set headers.")
+]
 
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
@@ -56,8 +61,9 @@ async def follow(
     job_id: JobId, caller: Caller, deps: Given, last_event_id: LastEventId = None, after: After = 0
 ) -> Response:
     """Send every event of the job, of its tasks and of its asset as they happen, until the job has ended."""
-    seq = int(last_event_id) if last_event_id and last_event_id.isdecimal() else after
-    first = await deps.db.read(_look, caller.organization_id, job_id, min(seq, 2**62), deps.hub)
+    number = _NUMBER.fullmatch(last_event_id or "")
+    seq = min(int(number.group()), _LARGEST_SEQ) if number else after
+    first = await deps.db.read(_look, caller.organization_id, job_id, seq, deps.hub)
     if first.ended and not first.events and seq > 0:
         return Response(status_code=204)
     return sse.EventStream(_events(deps, caller, job_id, seq))

@@ -41,7 +41,7 @@ PREFLIGHT_HEADERS: Final[Mapping[str, str]] = {
 }
 
 _TEXT_TYPES = ("text/", "application/json", "application/dash+xml", "application/vnd.apple.mpegurl")
-_RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)", re.IGNORECASE)
+_RANGE = re.compile(r"bytes\s*=\s*(\d{0,1000})\s*-\s*(\d{0,1000})", re.IGNORECASE)
 _OUTSIDE = (0, 0)
 
 

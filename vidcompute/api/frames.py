@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from vidcompute.api.auth import Caller
 from vidcompute.api.declared import JobId, problems
-from vidcompute.api.delivery import ELSEWHERE
+from vidcompute.api.delivery import FILE
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.files import CORS_HEADERS, NO_STORE, Pieces, content_disposition
 from vidcompute.errors import Kind, VidComputeError
@@ -42,7 +42,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     operation_id="download_frames",
     summary="Download frames",
     response_class=Response,
-    responses=problems(401, 404, 416, 422, 503, own={**_ANSWERS, **ELSEWHERE}),
+    responses=problems(401, 404, 416, 422, 503, own={**FILE, **_ANSWERS}),
 )
 @router.head("/jobs/{job_id}/frames.zip", operation_id="download_frames", include_in_schema=False)
 async def download_frames(

@@ -52,7 +52,7 @@ class _Position:
             fine = all(is_id("att", key) and isinstance(n, int) and n >= 0 for key, n in lines.items())
             if fine and (all_to == "" or is_id("att", all_to)):
                 return cls(all_to, dict(lines))
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             pass
         raise invalid("invalid_cursor", "This cursor is not one that a job's log gave out.")
 

@@ -1,7 +1,6 @@
 """Jobs: list, read, cancel, retry, plan."""
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -14,6 +13,7 @@ from vidcompute.api.auth import Caller
 from vidcompute.api.body import parse, read_limited
 from vidcompute.api.declared import Cursor, JobId, Limit, problems
 from vidcompute.api.deps import Given
+from vidcompute.api.times import Asked, milliseconds
 from vidcompute.api.tracing import traceparent_of
 from vidcompute.api.views import attempt_view, job_view, plan_view, summary_view
 from vidcompute.errors import Kind, VidComputeError
@@ -26,17 +26,13 @@ from vidcompute.services.states import JobStatus
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
 Since = Annotated[
-    datetime | None,
+    Asked | None,
     Query(description="Only jobs created at this time or later (RFC 3339).", examples=["2026-11-21T00:00:00Z"]),
 ]
 Before = Annotated[
-    datetime | None,
+    Asked | None,
     Query(description="Only jobs created before this time (RFC 3339).", examples=["2026-11-22T00:00:00Z"]),
 ]
-
-
-def _milliseconds(time: datetime | None) -> int | None:
-    return None if time is None else round(time.timestamp() * 1000)
 
 
 async def _filter(
@@ -51,7 +47,7 @@ async def _filter(
         Query(description="Only jobs that used up the attempts at one of their tasks, or (false) none of them."),
     ] = None,
 ) -> JobFilter:
-    return JobFilter(status, kind, _milliseconds(created_from), _milliseconds(created_to), asset_id, dead)
+    return JobFilter(status, kind, milliseconds(created_from), milliseconds(created_to), asset_id, dead)
 
 
 async def _attempt_filter(

@@ -11,6 +11,7 @@ from vidcompute.api.auth import Caller
 from vidcompute.api.body import parse, read_limited, takes
 from vidcompute.api.declared import Cursor, KeyId, Limit, problems
 from vidcompute.api.deps import Given
+from vidcompute.api.times import milliseconds
 from vidcompute.api.views import at, when
 from vidcompute.db.outbox import now_ms
 from vidcompute.services import accounts
@@ -64,7 +65,7 @@ async def get_key(key_id: KeyId, caller: Caller, deps: Given) -> schemas.Key:
 async def create_key(request: Request, caller: Caller, deps: Given) -> schemas.NewKey:
     """Make a key that may do no more than you. Its secret is in the answer, and can't be looked up later."""
     wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.KeyWish)
-    wanted = NewKey(wish.name, tuple(str(scope) for scope in wish.scopes), _milliseconds(wish.expires_at))
+    wanted = NewKey(wish.name, tuple(str(scope) for scope in wish.scopes), milliseconds(wish.expires_at))
     made = await deps.db.write(accounts.create_key, caller, wanted, most=deps.limits.max_api_keys)
     return _shown(made)
 
@@ -85,7 +86,7 @@ async def rotate_key(request: Request, key_id: KeyId, caller: Caller, deps: Give
     def work(conn: Connection) -> tuple[ApiKey, str]:
         overlap_ms = wish.overlap_s * 1000
         return accounts.rotate_key(
-            conn, caller, key_id, overlap_ms=overlap_ms, expires_ms=_milliseconds(wish.expires_at)
+            conn, caller, key_id, overlap_ms=overlap_ms, expires_ms=milliseconds(wish.expires_at)
         )
 
     return _shown(await deps.db.write(work))
@@ -95,10 +96,6 @@ async def rotate_key(request: Request, key_id: KeyId, caller: Caller, deps: Give
 async def revoke_key(key_id: KeyId, caller: Caller, deps: Given) -> schemas.Key:
     """Let the key open nothing from now on. It stays in the list of the dead ones."""
     return _view(await deps.db.write(accounts.revoke_key, caller.organization_id, key_id))
-
-
-def _milliseconds(time: Any) -> int | None:
-    return None if time is None else round(time.timestamp() * 1000)
 
 
 def _fields(key: ApiKey) -> dict[str, Any]:

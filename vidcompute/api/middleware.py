@@ -17,6 +17,7 @@ from vidcompute.api.metrics import Metrics
 from vidcompute.api.problems import internal_error, problem_response
 from vidcompute.api.tracing import Traced
 from vidcompute.db import acting
+from vidcompute.errors import Kind, VidComputeError, invalid
 from vidcompute.ids import new_id
 
 _log = logs.get(__name__)
@@ -66,6 +67,10 @@ class Around:
         if scope["method"] == "OPTIONS" and scope["path"].startswith(_PUBLIC):
             await Response(status_code=204, headers=dict(PREFLIGHT_HEADERS))(scope, receive, visit.send)
             return
+        refused = _without_place(scope)
+        if refused is not None:
+            await problem_response(refused, visit.request_id)(scope, receive, visit.send)
+            return
         try:
             await self._app(scope, receive, visit.send)
         except Exception:
@@ -90,6 +95,15 @@ class Around:
             told["viewer_id"] = viewer_id
         line = _log.debug if scope["path"] in _QUIET else _log.info
         line("request", **told, duration_ms=round(duration_s * 1000, 1), sent_bytes=visit.sent_bytes)
+
+
+def _without_place(scope: Scope) -> VidComputeError | None:
+    """The error of an address with the character U+0000, which PostgreSQL has no place for."""
+    if "\x00" in scope["path"]:
+        return VidComputeError(Kind.NOT_FOUND, "no_such_route", "Nothing has an address with the character U+0000.")
+    if b"%00" in scope["query_string"]:
+        return invalid("invalid_request", "A query may not contain the character U+0000.")
+    return None
 
 
 def _bill(scope: Scope, sent_bytes: int, metrics: Metrics) -> None:

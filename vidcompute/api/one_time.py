@@ -96,7 +96,7 @@ async def begin(request: Request, upload: Addressed) -> Response:
     tus.check_version(request.headers)
     size_bytes = tus.number(request.headers, "Upload-Length")
     begun = await intake.intake_of(request).begin(upload, size_bytes)
-    return Response(status_code=201, headers={"Location": request.url.path, **tus.expiry(begun)})
+    return Response(status_code=201, headers={"Location": request.scope["path"], **tus.expiry(begun)})
 
 
 @router.put(

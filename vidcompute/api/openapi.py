@@ -60,6 +60,12 @@ TAGS = [
 ]
 _PEOPLE: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
 _SECURITY: list[dict[str, list[str]]] = [*_PEOPLE, {"basic": []}]
+# What every operation may answer that asks who one is.
+_OF_ALL = {
+    "404": "There is no such organization, or you are not in it (`X-Organization`).",
+    "429": "More requests than the organization may make in a minute.",
+    "503": "The database, or the store, can't be reached now; try again later.",
+}
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or an access token."},
     "cookie": {
@@ -171,10 +177,11 @@ def _complete(operation: dict[str, Any], rule: Rule) -> None:
         operation["x-scope"] = rule.value
         answers.setdefault("403", {"description": f"The key, or the role, does not have the scope `{rule.value}`."})
     if rule is not Entry.PUBLIC:
-        answers.setdefault("429", {"description": "More requests than the organization may make in a minute."})
+        for status, told in _OF_ALL.items():
+            answers.setdefault(status, {"description": told})
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status, answer in answers.items():
-        if status in {"403", "429"}:
+        if status in {"403", *_OF_ALL}:
             answer.setdefault("content", problem)
         reference = answer.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
         if reference.endswith(("/Problem", "/HTTPValidationError")):

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from vidcompute.api.declared import problems
-from vidcompute.api.delivery import ELSEWHERE
+from vidcompute.api.delivery import FILE
 from vidcompute.api.deps import Given
 from vidcompute.api.files import CORS_HEADERS
 from vidcompute.api.viewing import Seen, VisitingPictures, VisitingStoryboard, public
@@ -58,7 +58,7 @@ Side = Annotated[int | None, Query(ge=16, le=3840, description="Pixels.")]
     sends="image/*",
     operation_id="get_thumbnail",
     summary="The picture at any moment, in any size",
-    responses=problems(404, 422, 503, own=ELSEWHERE),
+    responses=problems(404, 416, 422, 503, own=FILE),
 )
 async def thumbnail(
     request: Request,
@@ -90,7 +90,7 @@ async def thumbnail(
     sends="image/webp",
     operation_id="get_preview",
     summary="Short moving preview",
-    responses=problems(404, own=ELSEWHERE),
+    responses=problems(404, 416, own=FILE),
 )
 async def moving_preview(request: Request, visit: VisitingPictures, seen: Seen, given: Given) -> Response:
     """An animated WebP of some of the video's moments, where the job asked for it."""
@@ -106,7 +106,7 @@ async def moving_preview(request: Request, visit: VisitingPictures, seen: Seen, 
     sends="*/*",
     operation_id="get_storyboard_file",
     summary="Storyboard: storyboard.vtt, storyboard.json and their sheets",
-    responses=problems(404, own=ELSEWHERE),
+    responses=problems(404, 416, own=FILE),
 )
 async def storyboard(
     request: Request, visit: VisitingStoryboard, file_name: str, *, seen: Seen, given: Given

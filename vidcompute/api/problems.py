@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from vidcompute import logs
 from vidcompute.errors import FieldProblem, Kind, VidComputeError
@@ -52,6 +53,7 @@ _STATUS_OF_CODE = {
     "upload_checksum_mismatch": 460,
     "storage_full": 507,
 }
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _BEARER = 'Bearer realm="vidcompute"'
 _OWN_PHRASES = {460: "Checksum Mismatch"}  # a status of TUS, which HTTP does not know
 _CODE_OF_STATUS = {
@@ -217,7 +219,15 @@ async def _http(request: Request, error: Exception) -> Response:
     document = problem_document(translated, request_id_of(request))
     document |= {"status": error.status_code, "title": http.HTTPStatus(error.status_code).phrase}
     headers = {"Cache-Control": "no-store", **(error.headers or {})}
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods_at(request))
     return JSONResponse(document, error.status_code, headers, MEDIA_TYPE)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """All methods that this address takes: they may be those of several routes."""
+    asked = [{**request.scope, "method": method} for method in _METHODS]
+    return [one["method"] for one in asked if any(route.matches(one)[0] is Match.FULL for route in request.app.routes)]
 
 
 def install(app: FastAPI) -> None:

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from vidcompute.api.times import Time
-from vidcompute.pipeline.spec import JobSpec, PlaybackPolicy, Priority
+from vidcompute.pipeline.spec import Instant, JobSpec, PlaybackPolicy, Priority
 from vidcompute.ports.executor import Outcome
 from vidcompute.services.states import AssetStatus, JobStatus, TaskStatus
 
@@ -289,7 +289,7 @@ class AssetChanges(BaseModel):
     """Who may watch. `password` needs one."""
     password: Annotated[str, Field(min_length=4, max_length=200), KEPT] = ""
     """What viewers are asked for; those who were let in with another one are asked again."""
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
     """When it is deleted by itself."""
 
 

@@ -5,8 +5,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from vidcompute.api.declared import problems
-from vidcompute.api.delivery import ELSEWHERE
+from vidcompute.api.declared import Responses, problems
+from vidcompute.api.delivery import FILE
 from vidcompute.api.deps import Given
 from vidcompute.api.files import CORS_HEADERS, IMMUTABLE, NO_STORE, body_response
 from vidcompute.api.viewing import Seen, TrackName, Viewing, Visit, Visiting, public
@@ -19,6 +19,7 @@ router = APIRouter(tags=["playback"])
 
 HLS_TYPE = "application/vnd.apple.mpegurl"
 DASH_TYPE = "application/dash+xml"
+_TEXT: Responses = {304: FILE[304]}
 # A playlist may change until all is complete; then only with a deletion.
 _GROWING, _SETTLED = "no-cache", "public, max-age=30"
 
@@ -33,7 +34,7 @@ async def _settled(seen: Viewing, visit: Visit) -> str:
     sends=HLS_TYPE,
     operation_id="get_hls_stream",
     summary="HLS multivariant playlist",
-    responses=problems(404, 503),
+    responses=problems(404, 503, own=_TEXT),
 )
 async def multivariant(request: Request, visit: Visiting, seen: Seen, *, planned: bool = False) -> Response:
     """The playlist that players open. With `planned`, it names renditions that are still being made, too."""
@@ -47,7 +48,7 @@ async def multivariant(request: Request, visit: Visiting, seen: Seen, *, planned
     sends=DASH_TYPE,
     operation_id="get_dash_stream",
     summary="DASH manifest",
-    responses=problems(404),
+    responses=problems(404, own=_TEXT),
 )
 async def dash(request: Request, visit: Visiting, seen: Seen) -> Response:
     """The same segments for DASH players, once every rendition is complete."""
@@ -61,7 +62,7 @@ async def dash(request: Request, visit: Visiting, seen: Seen) -> Response:
     sends="video/mp4",
     operation_id="get_mp4",
     summary="Progressive MP4",
-    responses=problems(404, 416, own=ELSEWHERE),
+    responses=problems(404, 416, own=FILE),
 )
 async def progressive(
     request: Request, visit: Visiting, seen: Seen, given: Given, height: int | None = None
@@ -81,7 +82,7 @@ async def progressive(
     sends="audio/mp4",
     operation_id="get_m4a",
     summary="The sound alone",
-    responses=problems(404, 416, own=ELSEWHERE),
+    responses=problems(404, 416, own=FILE),
 )
 async def sound(request: Request, visit: Visiting, seen: Seen, given: Given) -> Response:
     """The sound as one file, where the job asked for it."""
@@ -99,7 +100,7 @@ async def sound(request: Request, visit: Visiting, seen: Seen, given: Given) -> 
     sends="application/json",
     operation_id="get_manifest",
     summary="All outputs with sizes, bit rates, codecs and digests",
-    responses=problems(404),
+    responses=problems(404, own=_TEXT),
 )
 async def manifest(request: Request, visit: Visiting, seen: Seen) -> Response:
     """What was made of the source, once every rendition is complete."""
@@ -113,7 +114,7 @@ async def manifest(request: Request, visit: Visiting, seen: Seen) -> Response:
     sends=HLS_TYPE,
     operation_id="get_media_playlist",
     summary="HLS media playlist",
-    responses=problems(404, 503),
+    responses=problems(404, 503, own=_TEXT),
 )
 async def media_playlist(request: Request, visit: Visiting, track: TrackName, seen: Seen) -> Response:
     """The playlist of one track: its whole timeline, from the first second on."""
@@ -127,7 +128,7 @@ async def media_playlist(request: Request, visit: Visiting, track: TrackName, se
     sends=HLS_TYPE,
     operation_id="get_iframe_playlist",
     summary="HLS I-frame playlist",
-    responses=problems(404),
+    responses=problems(404, own=_TEXT),
 )
 async def iframe_playlist(request: Request, visit: Visiting, track: TrackName, seen: Seen) -> Response:
     """The key frames of one rendition, for fast winding."""
@@ -138,10 +139,10 @@ async def iframe_playlist(request: Request, visit: Visiting, track: TrackName, s
 @public(
     router,
     "/stream/{playback_id}/{track}/{file_name}",
-    sends="video/iso.segment",
+    sends=("video/iso.segment", "audio/iso.segment", "video/mp4", "audio/mp4"),
     operation_id="get_segment",
     summary="Media segment, or the track's init segment",
-    responses=problems(404, 416, 503, own=ELSEWHERE),
+    responses=problems(404, 416, 503, own=FILE),
 )
 async def segment(
     request: Request, visit: Visiting, track: TrackName, file_name: str, *, seen: Seen, given: Given

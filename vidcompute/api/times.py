@@ -1,9 +1,11 @@
-"""How times are written in answers: UTC, always with milliseconds."""
+"""How times are written in answers: UTC, always with milliseconds; and how those of a query are read."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, overload
 
-from pydantic import PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, PlainSerializer, WithJsonSchema
+
+from vidcompute.pipeline.spec import in_calendar
 
 
 def written(time: datetime) -> str:
@@ -17,3 +19,20 @@ Time = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """The type of each time in a wire schema."""
+
+
+def _somewhere(time: datetime) -> datetime:
+    return in_calendar(time if time.tzinfo else time.replace(tzinfo=UTC))
+
+
+Asked = Annotated[datetime, AfterValidator(_somewhere)]
+"""The type of a time in a query; without an offset it is in UTC, as all that we write."""
+
+
+@overload
+def milliseconds(time: datetime) -> int: ...
+@overload
+def milliseconds(time: datetime | None) -> int | None: ...
+def milliseconds(time: datetime | None) -> int | None:
+    """A time with an offset as Unix milliseconds; None for None."""
+    return None if time is None else round(time.timestamp() * 1000)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends
 from fastapi import Path as PathParameter
@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 
 from vidcompute.api.declared import Responses
 from vidcompute.api.files import CORS_HEADERS
+from vidcompute.api.problems import Problem
 from vidcompute.pipeline.spec import PlaybackPolicy
 from vidcompute.services.admission import Audience, Door, Visitor
 from vidcompute.services.playback import Playback, Thumbnails
@@ -101,14 +102,21 @@ async def let_in(request: Request, handle: str, seen: Viewing, audience: Audienc
 def visitor_of(request: Request) -> Visitor:
     """Where a request comes from."""
     told = request.headers.get("referer") or request.headers.get("origin") or ""
-    return Visitor(request.client.host if request.client else "", urlsplit(told).hostname or "")
+    return Visitor(request.client.host if request.client else "", _site_of(told))
+
+
+def _site_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # what stands there need not be an address
+        return ""
 
 
 def _moved(request: Request, handle: str, to: str) -> str:
     """The request's address relative to itself, with another handle and without the token."""
-    _, _, after = request.url.path.partition(handle)
+    _, _, after = request.scope["path"].partition(handle)
     rest = after.split("/")
-    query = [(name, value) for name, value in parse_qsl(request.url.query, keep_blank_values=True) if name != "token"]
+    query = [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
     up = "../" * (len(rest) - 1) or "./"
     return up + to + "/".join(map(quote, rest)) + (f"?{urlencode(query)}" if query else "")
 
@@ -125,15 +133,29 @@ VisitingPictures = Annotated[Visit, Depends(_visiting(Audience.THUMBNAIL))]
 VisitingStoryboard = Annotated[Visit, Depends(_visiting(Audience.STORYBOARD))]
 
 
+DOOR: Responses = {
+    307: {"description": "Go on there: a token became a pass."},
+    403: {"model": Problem, "description": "The video is private: this opens it not, not any more, or not here."},
+}
+"""What viewers are told at the address of a private video."""
+
+
 def public(
-    router: APIRouter, path: str, *, sends: str, responses: Responses | None = None, **described: Any
+    router: APIRouter,
+    path: str,
+    *,
+    sends: str | tuple[str, ...],
+    responses: Responses | None = None,
+    **described: Any,
 ) -> Callable[[Handler], Handler]:
     """Declare a public route for GET, and for HEAD without mention in the OpenAPI document.
 
-    `sends` is the content type of its good answer.
+    `sends` is the content type of its good answer, or those that it may have.
     """
-    schema = {"type": "object", "additionalProperties": True} if sends == "application/json" else {"type": "string"}
-    told: Responses = {200: {"description": "As asked for.", "content": {sends: {"schema": schema}}}}
+    kinds = (sends,) if isinstance(sends, str) else sends
+    schema = {"type": "object", "additionalProperties": True} if "application/json" in kinds else {"type": "string"}
+    good = {"description": "As asked for.", "content": {kind: {"schema": schema} for kind in kinds}}
+    told: Responses = {200: good, **(DOOR if "{playback_id}" in path else {})}
 
     def declare(handler: Handler) -> Handler:
         router.add_api_route(

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +17,7 @@ from vidcompute.api import sse
 from vidcompute.api.declared import Responses, problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.files import CORS_HEADERS, IMMUTABLE
-from vidcompute.api.viewing import Handle, Seen, Viewing, Visit, Visiting, let_in, public
+from vidcompute.api.viewing import DOOR, Handle, Seen, Viewing, Visit, Visiting, let_in, public
 from vidcompute.errors import Kind, VidComputeError, invalid, not_found
 from vidcompute.services import playback
 from vidcompute.services.admission import Audience
@@ -28,6 +28,7 @@ router = APIRouter(tags=["watching"])
 _ASSET_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
 _CODINGS = {"br": ".br", "gzip": ".gz"}  # made when the pages are built
 _ASSET_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(\.[A-Za-z0-9_-]{1,40}){1,3}")
+_WATCH = re.compile(r"/(?:watch|embed)/([^/?#]+)/?([?#].*)?")
 _OEMBED_WIDTH = 640
 _FRESH_S = 1.0
 # A strict policy: nothing from elsewhere but what the store delivers, nothing inline but styles in the player.
@@ -43,11 +44,10 @@ _TOLD_BY_PAGE = {
     Kind.NOT_FOUND: (404, {"title": "No video here", **_SHAPE}),
     Kind.FORBIDDEN: (403, {"title": "Private video", **_SHAPE}),
 }
+_HTML = {"text/html": {"schema": {"type": "string"}}}
 _NO_VIDEO: Responses = {
-    404: {
-        "description": "There is no such video: the same page, which says so.",
-        "content": {"text/html": {"schema": {"type": "string"}}},
-    }
+    403: {"description": "The video is private: the same page, which says so.", "content": _HTML},
+    404: {"description": "There is no such video: the same page, which says so.", "content": _HTML},
 }
 
 
@@ -153,7 +153,7 @@ async def watch_state(visit: Visiting, seen: Seen, given: Given) -> Response:
     response_class=Response,
     response_model=None,
     responses=problems(
-        404, own={200: {"description": "Events.", "content": {sse.MEDIA_TYPE: {"schema": {"type": "string"}}}}}
+        404, own={200: {"description": "Events.", "content": {sse.MEDIA_TYPE: {"schema": {"type": "string"}}}}, **DOOR}
     ),
 )
 async def watch_events(visit: Visiting, seen: Seen, given: Given) -> Response:
@@ -214,7 +214,7 @@ async def _state(seen: Viewing, given: Deps, visit: Visit) -> dict[str, Any]:
     sends="application/json",
     operation_id="get_oembed",
     summary="oEmbed description of a watch page",
-    responses=problems(404, 422),
+    responses=problems(404, 422, own=DOOR),
 )
 async def oembed(
     request: Request,
@@ -229,7 +229,7 @@ async def oembed(
     """What a site needs to show the video in a frame of its own (oEmbed 1.0, type "video")."""
     if kind != "json":
         raise invalid("oembed_format", 'Only format "json" is offered.')
-    found = re.fullmatch(r"/(?:watch|embed)/([^/]+)/?", urlsplit(url).path)
+    found = _WATCH.fullmatch(url.removeprefix(given.base_url))
     if found is None or not url.startswith(given.base_url + "/"):
         raise not_found("watch_page", url[:200])
     visit = await let_in(request, found.group(1), seen, Audience.VIDEO)

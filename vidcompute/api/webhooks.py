@@ -15,6 +15,7 @@ from vidcompute.api.auth import Caller
 from vidcompute.api.body import parse, read_limited, takes
 from vidcompute.api.declared import Cursor, Limit, problems
 from vidcompute.api.deps import Deps, Given
+from vidcompute.api.times import milliseconds
 from vidcompute.api.views import at
 from vidcompute.services import webhooks
 from vidcompute.services.accounts import Principal
@@ -310,7 +311,7 @@ async def replay_deliveries(
             conn,
             caller.organization_id,
             webhook_id,
-            since_ms=round(wanted.since.timestamp() * 1000),
+            since_ms=milliseconds(wanted.since),
             delivered=wanted.delivered,
             cursor=wanted.cursor,
         )

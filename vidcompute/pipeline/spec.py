@@ -1,9 +1,11 @@
 """What a job asks for: the one definition that the API, the CLI, the recipes and the OpenAPI document share."""
 
+from datetime import UTC, datetime
 from enum import StrEnum, auto
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     AnyHttpUrl,
     AwareDatetime,
     BaseModel,
@@ -16,6 +18,21 @@ from pydantic import (
 )
 
 LADDER_HEIGHTS = (2160, 1440, 1080, 720, 480, 360, 240)
+
+
+def in_calendar(time: datetime) -> datetime:
+    """The time itself, where it can be told in UTC by the millisecond; ValueError beyond the calendar's ends."""
+    try:
+        datetime.fromtimestamp(round(time.timestamp() * 1000) / 1000, UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError("this time lies outside of the years 1 to 9999 in UTC") from error
+    return time
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(in_calendar)]
+"""A time of day that somebody sends: with its offset, and near enough to be told."""
+Seconds = Annotated[float, Field(ge=0, le=1_000_000)]
+"""A place in a video, from its start."""
 
 
 class Priority(StrEnum):
@@ -120,11 +137,11 @@ class Frames(_Strict):
     """With pick "every": each n-th frame."""
     rate: Annotated[float, Field(gt=0, le=240)] = 1.0
     """With pick "rate": frames a second."""
-    times: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(max_length=100_000)] = ()
+    times: Annotated[tuple[Seconds, ...], Field(max_length=100_000)] = ()
     """With pick "times": seconds from the start."""
-    start: Annotated[float, Field(ge=0)] = 0.0
+    start: Seconds = 0.0
     """Seconds from the start where the range begins."""
-    end: Annotated[float, Field(gt=0)] | None = None
+    end: Annotated[Seconds, Field(gt=0)] | None = None
     """Seconds from the start where the range ends; the end of the video when left out."""
     width: Annotated[int, Field(ge=16, le=7680)] | None = None
     height: Annotated[int, Field(ge=16, le=4320)] | None = None
@@ -145,7 +162,7 @@ class Thumbnail(_Strict):
     """A poster image."""
 
     type: Literal["thumbnail"] = "thumbnail"
-    time: Annotated[float, Field(ge=0)] | None = None
+    time: Seconds | None = None
     """Seconds from the start; left out: 2 s, or the middle of what is shorter, and never a black frame."""
 
 
@@ -250,7 +267,7 @@ class JobOptions(MediaSpec):
     """Keys and values of yours, kept with the asset."""
     playback_policy: Literal[PlaybackPolicy.PUBLIC, PlaybackPolicy.SIGNED] = PlaybackPolicy.PUBLIC
     """Who may watch: everybody with the address, or whoever has a token. A password can be set afterwards."""
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
     """When the asset is deleted by itself; left out, it is as long as the organization keeps what it has."""
 
 

@@ -169,6 +169,7 @@ def _forged(key: Json, playback_id: str) -> dict[str, str]:
         "expired": made(own, exp=round(time.time()) - 60),
         "no expiry": made(own, exp=...),
         "expiry as a text": made(own, exp="9999999999"),
+        "no end of its time": made(own, exp=float("inf")),
         "not yet": made(own, nbf=round(time.time()) + 600),
         "no subject": made(own, sub=...),
         "wrong audience": made(own, aud="everything"),
@@ -176,6 +177,7 @@ def _forged(key: Json, playback_id: str) -> dict[str, str]:
         "one good audience beside a wrong one": made(own, aud=["video", "admin"]),
         "ip is no address": made(own, ip="everywhere"),
         "nonsense": "a.b.c",
+        "nested too deeply": urlsafe_b64encode(b"[" * 3000).decode() + ".e30.e30",
         "empty": "",
         "far too long": "e30." * 5000,
     }

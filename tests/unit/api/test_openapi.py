@@ -71,11 +71,14 @@ def test_every_error_is_declared_as_a_problem(document: dict[str, Any]) -> None:
         answers = operation["responses"]
         for status, answer in answers.items():
             if status[0] in "45" and path != "/ready":
-                page = status == "404" and "text/html" in answers.get("200", {}).get("content", {})  # for people
+                for_people = "text/html" in answers.get("200", {}).get("content", {})
+                page = for_people and status in {"403", "404"}
                 kind = "text/html" if page else "application/problem+json"
                 assert list(answer["content"]) == [kind], (method, path, status)
-        if "{job_id}" in path or "{asset_id}" in path:
+        if keyed or "{" in path:
             assert "404" in operation["responses"]
+        if "{playback_id}" in path and method == "get":
+            assert {"307", "403"} <= operation["responses"].keys(), path
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from ipaddress import ip_network
-from typing import Any
+from typing import Annotated, Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -42,12 +42,15 @@ _NAMES: Mapping[Algorithm, list[str]] = {
 }
 
 
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
 class _Claims(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
     sub: str
-    exp: int | float
-    nbf: int | float = 0
+    exp: int | _Finite
+    nbf: int | _Finite = 0
     aud: str | list[str]
     ip: str | None = None
     referrers: list[str] = Field(default_factory=list, max_length=20)
@@ -96,7 +99,7 @@ def key_id_of(token: str) -> str:
     """Which key a token says that it is signed with; nothing of it is checked yet. Raises `playback_token_invalid`."""
     try:
         header = jws.extract_compact(token.encode()).headers() if len(token) <= LONGEST else {}
-    except (JoseError, ValueError, TypeError):
+    except (JoseError, ValueError, TypeError, RecursionError):
         header = {}
     key_id = header.get("kid")
     if not isinstance(key_id, str) or not is_id("skey", key_id):
@@ -110,7 +113,7 @@ def read(token: str, key: SigningKey, playback_id: str) -> Pass:
         public = _KINDS[key.algorithm].import_key(dict(key.public_key))
         decoded = jwt.decode(token, public, algorithms=_NAMES[key.algorithm])
         claims = _Claims.model_validate(decoded.claims)
-    except (JoseError, ValidationError, ValueError, TypeError) as error:
+    except (JoseError, ValidationError, ValueError, TypeError, RecursionError) as error:
         raise invalid_token("its signature or its claims are wrong") from error
     now_s = time.time()
     if claims.sub != playback_id:

@@ -1,6 +1,7 @@
 """Events as everybody outside sees them: one shape for webhooks, lists, streams and brokers."""
 
 import json
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from vidcompute.services.accounts import Scope
 from vidcompute.services.events.catalogue import CATALOGUE, heard_by, parse_patterns
 
 _LARGEST_SEQ = 2**62
+_NUMBER = re.compile(r"[0-9]{1,19}")
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def parse_cursor(cursor: str | None) -> int:
     """The number that a cursor stands for; 0, which is before every event, for None."""
     if cursor is None:
         return 0
-    if not (cursor.isascii() and cursor.isdecimal() and int(cursor) <= _LARGEST_SEQ):
+    if not (_NUMBER.fullmatch(cursor) and int(cursor) <= _LARGEST_SEQ):
         raise invalid("invalid_cursor", "This cursor is not one that a list of events gave out.")
     return int(cursor)
 

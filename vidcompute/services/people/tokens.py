@@ -85,7 +85,7 @@ def verify(conn: Connection, token: str) -> Access:
     except ExpiredTokenError as error:
         detail = "The token has ended; get another one with the refresh token."
         raise VidComputeError(Kind.UNAUTHENTICATED, "token_expired", detail) from error
-    except (JoseError, ValueError, TypeError) as error:
+    except (JoseError, ValueError, TypeError, RecursionError) as error:
         raise invalid_token() from error
     return Access(str(claims["sub"]), str(claims["sid"]))
 

@@ -7634,6 +7634,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Fields are wrong; `problems` names each. */
             422: {
                 headers: {
@@ -7654,6 +7663,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7857,6 +7875,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Fields are wrong; `problems` names each. */
             422: {
                 headers: {
@@ -7877,6 +7904,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7945,6 +7981,15 @@ export interface operations {
             };
             /** @description The key, or the role, does not have the scope `uploads:write`. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8148,6 +8193,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8567,6 +8621,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     get_upload_offset: {
@@ -8658,6 +8721,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9048,6 +9120,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     complete_upload: {
@@ -9220,6 +9301,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     cancel_job: {
@@ -9299,6 +9389,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9417,6 +9516,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     requeue_dead_jobs: {
@@ -9461,6 +9569,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The state of things does not allow it. */
             409: {
                 headers: {
@@ -9490,6 +9607,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9592,6 +9718,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     get_job_plan: {
@@ -9678,6 +9813,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     download_frames: {
@@ -9711,7 +9855,14 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Where the bytes are, when the store or a CDN delivers them. */
+            /** @description It is as you have it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Go on there: the store or a CDN delivers the bytes, or a token became a pass. */
             307: {
                 headers: {
                     [name: string]: unknown;
@@ -9885,6 +10036,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     get_job_logs: {
@@ -9989,6 +10149,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     list_assets: {
@@ -10049,6 +10218,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Fields are wrong; `problems` names each. */
             422: {
                 headers: {
@@ -10069,6 +10247,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10153,6 +10340,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     delete_asset: {
@@ -10221,6 +10417,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10327,6 +10532,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     restore_asset: {
@@ -10397,6 +10611,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10481,6 +10704,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     list_signing_keys: {
@@ -10519,6 +10751,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -10530,6 +10771,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10588,6 +10838,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is too large; `max_bytes` says what may be sent. */
             413: {
                 headers: {
@@ -10617,6 +10876,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10694,6 +10962,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10800,6 +11077,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     list_nodes: {
@@ -10838,6 +11124,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -10849,6 +11144,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11525,6 +11829,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -11536,6 +11849,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11594,6 +11916,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is too large; `max_bytes` says what may be sent. */
             413: {
                 headers: {
@@ -11623,6 +11954,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11679,6 +12019,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is too large; `max_bytes` says what may be sent. */
             413: {
                 headers: {
@@ -11708,6 +12057,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11766,6 +12124,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is too large; `max_bytes` says what may be sent. */
             413: {
                 headers: {
@@ -11795,6 +12162,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11853,6 +12229,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The state of things does not allow it. */
             409: {
                 headers: {
@@ -11898,6 +12283,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     list_sessions: {
@@ -11936,6 +12330,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -11947,6 +12350,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11992,6 +12404,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -12003,6 +12424,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12085,6 +12515,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     log_out: {
@@ -12121,6 +12560,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -12132,6 +12580,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12177,6 +12634,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -12188,6 +12654,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12246,6 +12721,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The state of things does not allow it. */
             409: {
                 headers: {
@@ -12284,6 +12768,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12356,6 +12849,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12468,6 +12970,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     view_device: {
@@ -12557,6 +13068,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12658,6 +13178,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     get_mail_choices: {
@@ -12696,6 +13225,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -12707,6 +13245,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12765,6 +13312,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The state of things does not allow it. */
             409: {
                 headers: {
@@ -12810,6 +13366,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     export_me: {
@@ -12848,6 +13413,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -12859,6 +13433,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12915,6 +13498,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The state of things does not allow it. */
             409: {
                 headers: {
@@ -12953,6 +13545,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13049,6 +13650,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13159,6 +13769,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     get_second_factor: {
@@ -13197,6 +13816,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -13208,6 +13836,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13266,6 +13903,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The state of things does not allow it. */
             409: {
                 headers: {
@@ -13304,6 +13950,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13362,6 +14017,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The state of things does not allow it. */
             409: {
                 headers: {
@@ -13400,6 +14064,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13456,6 +14129,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The state of things does not allow it. */
             409: {
                 headers: {
@@ -13494,6 +14176,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13626,6 +14317,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -13637,6 +14337,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13695,6 +14404,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The state of things does not allow it. */
             409: {
                 headers: {
@@ -13733,6 +14451,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13791,6 +14518,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The state of things does not allow it. */
             409: {
                 headers: {
@@ -13829,6 +14565,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13904,6 +14649,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14003,6 +14757,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14218,6 +14981,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     update_organization: {
@@ -14323,6 +15095,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     transfer_ownership: {
@@ -14419,6 +15200,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     list_members: {
@@ -14471,6 +15261,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Fields are wrong; `problems` names each. */
             422: {
                 headers: {
@@ -14491,6 +15290,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14575,6 +15383,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     remove_member: {
@@ -14652,6 +15469,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14767,6 +15593,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     list_invitations: {
@@ -14819,6 +15654,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Fields are wrong; `problems` names each. */
             422: {
                 headers: {
@@ -14839,6 +15683,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14897,6 +15750,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The state of things does not allow it. */
             409: {
                 headers: {
@@ -14935,6 +15797,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15017,6 +15888,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     get_logo: {
@@ -15075,6 +15955,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15167,6 +16056,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     delete_logo: {
@@ -15230,6 +16128,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     get_caller: {
@@ -15259,6 +16166,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -15270,6 +16186,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15331,6 +16256,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Fields are wrong; `problems` names each. */
             422: {
                 headers: {
@@ -15351,6 +16285,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15409,6 +16352,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The state of things does not allow it. */
             409: {
                 headers: {
@@ -15447,6 +16399,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15531,6 +16492,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     revoke_key: {
@@ -15601,6 +16571,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15709,6 +16688,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15874,6 +16862,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Fields are wrong; `problems` names each. */
             422: {
                 headers: {
@@ -15894,6 +16891,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15953,6 +16959,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Fields are wrong; `problems` names each. */
             422: {
                 headers: {
@@ -15973,6 +16988,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16038,6 +17062,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16115,6 +17148,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16221,6 +17263,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     list_usage: {
@@ -16266,6 +17317,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Fields are wrong; `problems` names each. */
             422: {
                 headers: {
@@ -16286,6 +17346,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16351,6 +17420,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16454,6 +17532,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     preview_cleanup: {
@@ -16506,6 +17593,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Fields are wrong; `problems` names each. */
             422: {
                 headers: {
@@ -16526,6 +17622,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16564,6 +17669,15 @@ export interface operations {
             };
             /** @description The key, or the role, does not have the scope `organization:write`. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16654,6 +17768,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description It is over, and not kept any more: begin anew. */
             410: {
                 headers: {
@@ -16683,6 +17806,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16752,6 +17884,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description It is over, and not kept any more: begin anew. */
             410: {
                 headers: {
@@ -16788,6 +17929,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     list_event_types: {
@@ -16817,6 +17967,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -16828,6 +17987,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16887,6 +18055,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Fields are wrong; `problems` names each. */
             422: {
                 headers: {
@@ -16907,6 +18084,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16968,6 +18154,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The state of things does not allow it. */
             409: {
                 headers: {
@@ -17006,6 +18201,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17090,6 +18294,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     delete_webhook: {
@@ -17158,6 +18371,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17264,6 +18486,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     show_webhook_secret: {
@@ -17334,6 +18565,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17452,6 +18692,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     ping_webhook: {
@@ -17534,6 +18783,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17634,6 +18892,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     get_delivery: {
@@ -17706,6 +18973,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17797,6 +19073,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17915,6 +19200,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     list_mails: {
@@ -17967,6 +19261,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Fields are wrong; `problems` names each. */
             422: {
                 headers: {
@@ -17987,6 +19290,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18119,6 +19431,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -18130,6 +19451,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18166,6 +19496,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -18177,6 +19516,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18207,6 +19555,29 @@ export interface operations {
                 };
                 content: {
                     "application/vnd.apple.mpegurl": string;
+                };
+            };
+            /** @description It is as you have it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Go on there: a token became a pass. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The video is private: this opens it not, not any more, or not here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is nothing with this identifier, or it is not yours. */
@@ -18268,6 +19639,29 @@ export interface operations {
                     "application/dash+xml": string;
                 };
             };
+            /** @description It is as you have it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Go on there: a token became a pass. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The video is private: this opens it not, not any more, or not here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
                 headers: {
@@ -18320,12 +19714,35 @@ export interface operations {
                     "video/mp4": string;
                 };
             };
-            /** @description Where the bytes are, when the store or a CDN delivers them. */
+            /** @description The range that was asked for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is as you have it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Go on there: the store or a CDN delivers the bytes, or a token became a pass. */
             307: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The video is private: this opens it not, not any more, or not here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
@@ -18386,12 +19803,35 @@ export interface operations {
                     "audio/mp4": string;
                 };
             };
-            /** @description Where the bytes are, when the store or a CDN delivers them. */
+            /** @description The range that was asked for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is as you have it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Go on there: the store or a CDN delivers the bytes, or a token became a pass. */
             307: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The video is private: this opens it not, not any more, or not here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
@@ -18454,6 +19894,29 @@ export interface operations {
                     };
                 };
             };
+            /** @description It is as you have it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Go on there: a token became a pass. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The video is private: this opens it not, not any more, or not here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
                 headers: {
@@ -18504,6 +19967,29 @@ export interface operations {
                 };
                 content: {
                     "application/vnd.apple.mpegurl": string;
+                };
+            };
+            /** @description It is as you have it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Go on there: a token became a pass. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The video is private: this opens it not, not any more, or not here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is nothing with this identifier, or it is not yours. */
@@ -18567,6 +20053,29 @@ export interface operations {
                     "application/vnd.apple.mpegurl": string;
                 };
             };
+            /** @description It is as you have it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Go on there: a token became a pass. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The video is private: this opens it not, not any more, or not here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
                 headers: {
@@ -18618,14 +20127,40 @@ export interface operations {
                 };
                 content: {
                     "video/iso.segment": string;
+                    "audio/iso.segment": string;
+                    "video/mp4": string;
+                    "audio/mp4": string;
                 };
             };
-            /** @description Where the bytes are, when the store or a CDN delivers them. */
+            /** @description The range that was asked for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is as you have it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Go on there: the store or a CDN delivers the bytes, or a token became a pass. */
             307: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The video is private: this opens it not, not any more, or not here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
@@ -18704,15 +20239,47 @@ export interface operations {
                     "image/*": string;
                 };
             };
-            /** @description Where the bytes are, when the store or a CDN delivers them. */
+            /** @description The range that was asked for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is as you have it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Go on there: the store or a CDN delivers the bytes, or a token became a pass. */
             307: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description The video is private: this opens it not, not any more, or not here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The range lies outside the file. */
+            416: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18770,15 +20337,47 @@ export interface operations {
                     "image/webp": string;
                 };
             };
-            /** @description Where the bytes are, when the store or a CDN delivers them. */
+            /** @description The range that was asked for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is as you have it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Go on there: the store or a CDN delivers the bytes, or a token became a pass. */
             307: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description The video is private: this opens it not, not any more, or not here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The range lies outside the file. */
+            416: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18828,15 +20427,47 @@ export interface operations {
                     "*/*": string;
                 };
             };
-            /** @description Where the bytes are, when the store or a CDN delivers them. */
+            /** @description The range that was asked for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is as you have it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Go on there: the store or a CDN delivers the bytes, or a token became a pass. */
             307: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description The video is private: this opens it not, not any more, or not here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The range lies outside the file. */
+            416: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18878,6 +20509,22 @@ export interface operations {
         responses: {
             /** @description As asked for. */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Go on there: a token became a pass. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The video is private: the same page, which says so. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18928,6 +20575,22 @@ export interface operations {
         responses: {
             /** @description As asked for. */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Go on there: a token became a pass. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The video is private: the same page, which says so. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18987,6 +20650,22 @@ export interface operations {
                     };
                 };
             };
+            /** @description Go on there: a token became a pass. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The video is private: this opens it not, not any more, or not here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
                 headers: {
@@ -19035,6 +20714,22 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description Go on there: a token became a pass. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The video is private: this opens it not, not any more, or not here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is nothing with this identifier, or it is not yours. */
@@ -19091,6 +20786,22 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+            /** @description Go on there: a token became a pass. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The video is private: this opens it not, not any more, or not here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is nothing with this identifier, or it is not yours. */
