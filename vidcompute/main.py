@@ -80,6 +80,7 @@ async def build(settings: "Settings", url: str) -> Platform:
     """Open and wire every part; `url` is where the server is reached. The data folder is made and migrated."""
     from vidcompute.api.app import create_app
     from vidcompute.api.deps import Build, Deps
+    from vidcompute.api.metrics import Metrics
     from vidcompute.db.engine import Database
     from vidcompute.media import ffmpeg
     from vidcompute.services import accounts, quotas
@@ -90,9 +91,7 @@ async def build(settings: "Settings", url: str) -> Platform:
     from vidcompute.wiring.library import Follower
     from vidcompute.wiring.planning import planner
 
-    program = ffmpeg.locate(str(settings.ffmpeg_path) if settings.ffmpeg_path else None)
-    if warning := ffmpeg.safety_warning(program):
-        _log().warning("ffmpeg_unsafe", detail=warning)
+    program, metrics = _program(settings), Metrics()
     db = Database.open(settings.effective_database_url)
     follower = Follower(settings, db, _load)
     storage = await follower.begin(_log().warning)
@@ -105,7 +104,7 @@ async def build(settings: "Settings", url: str) -> Platform:
     traces = tracing.traces(settings, version())
     plans, base_url = planner(settings, ffmpeg.build_id(program)), (settings.base_url or url).rstrip("/")
     dispatcher = dispatching.dispatcher(
-        settings, db, executor, plans, hub=hub, storage=storage, bucket=bucket, base_url=base_url
+        settings, db, executor, plans, hub=hub, storage=storage, bucket=bucket, base_url=base_url, outcomes=metrics
     )
     closing = asyncio.Event()
     deps = Deps(
@@ -132,9 +131,18 @@ async def build(settings: "Settings", url: str) -> Platform:
     )
     seen = viewing.viewing(settings, db, storage, (executor, interactive), rates=both.rates, base_url=base_url)
     opening = Opening(db, seen.playback, lambda: dispatcher.leads)
-    app = create_app(deps, viewing=seen, traced=traces.traced if traces else None)
+    app = create_app(deps, viewing=seen, metrics=metrics, traced=traces.traced if traces else None)
     parts = (follower, executor, interactive, dispatcher, hub, seen, opening, app, closing, both, traces)
     return Platform(settings, db, storage, bucket, *parts)
+
+
+def _program(settings: "Settings") -> Path:
+    from vidcompute.media import ffmpeg
+
+    program = ffmpeg.locate(str(settings.ffmpeg_path) if settings.ffmpeg_path else None)
+    if warning := ffmpeg.safety_warning(program):
+        _log().warning("ffmpeg_unsafe", detail=warning)
+    return program
 
 
 async def _opened(local: "LocalExecutor") -> "LocalExecutor":

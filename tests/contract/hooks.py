@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from tests.fixtures.attempts import eventually
 from tests.fixtures.receiving import InProcess
 from tests.unit.engine.toys import ORG
 from vidcompute.db import outbox
@@ -31,6 +32,27 @@ class Clock:
 
 
 @dataclass
+class Heard:
+    """Implements `ports.outcomes.Outcomes`: everything that it was told of, in order."""
+
+    told: list[tuple[str, ...]] = field(default_factory=list)
+    published: int = 0
+
+    def webhook_attempted(self, outcome: str, latency_ms: int) -> None:
+        assert latency_ms >= 0
+        self.told.append(("webhook", outcome))
+
+    def mail_attempted(self, template: str, outcome: str) -> None:
+        self.told.append(("mail", template, outcome))
+
+    def events_published(self, count: int) -> None:
+        self.published += count
+
+    def broker_failed(self) -> None:
+        self.told.append(("broker", "failed"))
+
+
+@dataclass
 class Bench:
     """The parts, and shortcuts."""
 
@@ -39,6 +61,7 @@ class Bench:
     clock: Clock
     lead: Leading
     policy: DeliveryPolicy
+    heard: Heard = field(default_factory=Heard)
 
     async def create(self, url: str = URL, *, events: list[str] | None = None, **more: Any) -> Webhook:
         wanted = {"url": url, "events": events or ["asset.deleted"], "at_most": 100, **more}
@@ -69,21 +92,23 @@ class Bench:
 
     async def until(self, webhook: Webhook, *statuses: str) -> list[webhooks.Delivery]:
         """Wait until its deliveries stand so, oldest first."""
-        async with asyncio.timeout(10):
+
+        async def so() -> list[webhooks.Delivery] | None:
             found = await self.deliveries(webhook)
-            while [delivery.status.value for delivery in found] != list(statuses):
-                await asyncio.sleep(0.01)
-                found = await self.deliveries(webhook)
+            return found if [delivery.status.value for delivery in found] == list(statuses) else None
+
+        found: list[webhooks.Delivery] = await eventually(so)
         return found
 
     async def until_attempts(self, webhook: Webhook, count: int) -> webhooks.Delivery:
         """Wait until so many attempts at its only delivery are in the log."""
-        async with asyncio.timeout(10):
+
+        async def made() -> webhooks.Delivery | None:
             found = await self.deliveries(webhook)
-            while not found or len(found[0].attempts) < count:
-                await asyncio.sleep(0.01)
-                found = await self.deliveries(webhook)
-        return found[0]
+            return found[0] if found and len(found[0].attempts) >= count else None
+
+        found: webhooks.Delivery = await eventually(made)
+        return found
 
     async def read(self, webhook: Webhook) -> Webhook:
         return await self.db.read(webhooks.get, ORG, webhook.id)
@@ -91,7 +116,7 @@ class Bench:
     @asynccontextmanager
     async def at_work(self) -> AsyncGenerator[None]:
         """Meanwhile, a leader sends."""
-        sending = WebhookDeliveries(self.db, lambda: self.receivers, self.policy, clock=self.clock)
+        sending = WebhookDeliveries(self.db, lambda: self.receivers, self.policy, clock=self.clock, outcomes=self.heard)
         task = asyncio.create_task(sending.run(self.lead))
         try:
             yield

@@ -2,15 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection
 
+from tests.contract.hooks import Heard
+from tests.fixtures.attempts import eventually
 from tests.fixtures.redis import RedisServer
 from tests.unit.engine.toys import ORG
 from vidcompute.adapters.broker_redis import RedisBroker
@@ -23,27 +26,63 @@ from vidcompute.errors import VidComputeError
 from vidcompute.ports.broker import Broker, BrokerMessage
 from vidcompute.services import accounts
 
-STREAM = "vidcompute.events"
+Entry = dict[str, Any]
+
+
+class Server(Protocol):
+    """A broker's server."""
+
+    def start(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+class Reader(Protocol):
+    """One who reads what is published."""
+
+    async def read(self) -> list[Entry]:
+        """All that came so far (`seq`, `type`, `event`), in order."""
+        ...
+
+
+@dataclass
+class RedisReader:
+    """Reads a stream."""
+
+    server: RedisServer
+    stream: str
+
+    async def read(self) -> list[Entry]:
+        with self.server.client() as client:
+            entries: Any = client.xrange(self.stream)
+        return [{"seq": int(number.partition("-")[0]), **fields} for number, fields in entries]
 
 
 @dataclass
 class Side:
-    """A broker, and what those who read from it have."""
+    """A broker, its server, and one who reads from it."""
 
+    make: Callable[[], Broker]
     broker: Broker
-    server: RedisServer
+    server: Server
+    reader: Reader
 
-    def read(self) -> list[dict[str, Any]]:
-        with self.server.client() as client:
-            entries: Any = client.xrange(STREAM)
-        return [{"seq": int(number.partition("-")[0]), **fields} for number, fields in entries]
+    async def seqs(self) -> list[int]:
+        """The numbers that a reader has who honours them: what is there again under one is known."""
+        return list(dict.fromkeys([entry["seq"] for entry in await self.reader.read()]))
 
 
 @pytest.fixture
 async def side(redis_server: RedisServer) -> AsyncGenerator[Side]:
-    broker = RedisBroker(redis_server.url, STREAM)
-    yield Side(broker, redis_server)
-    await broker.close()
+    name = f"events.{uuid4().hex[:8]}"
+    made = Side(
+        lambda: RedisBroker(redis_server.url, name),
+        RedisBroker(redis_server.url, name),
+        redis_server,
+        RedisReader(redis_server, name),
+    )
+    yield made
+    await made.broker.close()
 
 
 def messages(*seqs: int) -> list[BrokerMessage]:
@@ -53,7 +92,7 @@ def messages(*seqs: int) -> list[BrokerMessage]:
 async def test_messages_arrive_in_order_with_their_numbers_and_types(side: Side) -> None:
     await side.broker.publish(messages(3, 5))
     await side.broker.publish(messages(8))
-    found = side.read()
+    found = await side.reader.read()
     assert [entry["seq"] for entry in found] == [3, 5, 8]
     assert {entry["type"] for entry in found} == {"job.done"}
     assert json.loads(found[0]["event"]) == {"seq": 3, "text": "ü\n"}
@@ -62,7 +101,16 @@ async def test_messages_arrive_in_order_with_their_numbers_and_types(side: Side)
 async def test_what_is_published_again_is_known_by_its_number(side: Side) -> None:
     await side.broker.publish(messages(3, 5))
     await side.broker.publish(messages(3, 5, 7))
-    assert [entry["seq"] for entry in side.read()] == [3, 5, 7]
+    assert await side.seqs() == [3, 5, 7]
+
+
+async def test_a_stream_of_redis_has_none_twice(redis_server: RedisServer) -> None:
+    broker = RedisBroker(redis_server.url, "events")
+    await broker.publish(messages(3, 5))
+    await broker.publish(messages(3, 5, 7))
+    found = await RedisReader(redis_server, "events").read()
+    assert [entry["seq"] for entry in found] == [3, 5, 7]
+    await broker.close()
 
 
 async def test_a_broker_that_is_away_is_told_of_and_found_again(side: Side) -> None:
@@ -72,7 +120,7 @@ async def test_a_broker_that_is_away_is_told_of_and_found_again(side: Side) -> N
         await side.broker.publish(messages(2))
     await asyncio.to_thread(side.server.start)
     await side.broker.publish(messages(2))
-    assert [entry["seq"] for entry in side.read()] == [2]  # this server keeps nothing on disk
+    assert await side.seqs() == [2]  # this server keeps nothing on disk
 
 
 def happen(conn: Connection, count: int = 1) -> None:
@@ -81,12 +129,12 @@ def happen(conn: Connection, count: int = 1) -> None:
 
 
 @asynccontextmanager
-async def publishing_to(db: Database, url: str) -> AsyncGenerator[None]:
-    lead = Leading(db, "one", lease_s=60.0)
+async def publishing_to(db: Database, broker: Broker) -> AsyncGenerator[Heard]:
+    lead, heard = Leading(db, "one", lease_s=60.0), Heard()
     assert await lead.take() is None
-    task = asyncio.create_task(Publishing(db, RedisBroker(url, STREAM)).run(lead))
+    task = asyncio.create_task(Publishing(db, broker, outcomes=heard).run(lead))
     try:
-        yield
+        yield heard
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -97,25 +145,30 @@ async def test_every_event_since_the_broker_was_named_is_published(tmp_path: Pat
     await db.write(accounts.ensure_local, tmp_path)
     await db.write(happen, 3)
     before = await db.read(outbox.last_seq)
-    async with publishing_to(db, side.server.url):
+    async with publishing_to(db, side.make()) as heard:
         await _until_published(db, before)
         await db.write(happen, 250)
         await _until_published(db, await db.read(outbox.last_seq))
+    assert (heard.published, heard.told) == (250, [])
     await db.write(happen)  # while nobody leads
-    async with publishing_to(db, side.server.url):
+    async with publishing_to(db, side.make()) as heard:
         await _until_published(db, await db.read(outbox.last_seq))
         side.server.kill()
         await db.write(happen, 5)
+        await eventually(lambda: ("broker", "failed") in heard.told)
         await asyncio.to_thread(side.server.start)
         last = await db.read(outbox.last_seq)
         await _until_published(db, last)
-    assert side.read()[-1]["seq"] == last
-    assert json.loads(side.read()[-1]["event"])["type"] == "asset.deleted"
-    assert side.read()[-1]["seq"] - before == 256
+    newest = (await side.reader.read())[-1]
+    assert newest["seq"] == last
+    assert json.loads(newest["event"])["type"] == "asset.deleted"
+    assert last - before == 256
+    assert heard.published == 6
     await db.close()
 
 
 async def _until_published(db: Database, seq: int) -> None:
-    async with asyncio.timeout(15):
-        while (await db.read(cursors.read, publishing.CURSOR) or -1) < seq:
-            await asyncio.sleep(0.01)
+    async def reached() -> bool:
+        return (await db.read(cursors.read, publishing.CURSOR) or -1) >= seq
+
+    await eventually(reached, timeout_s=30)

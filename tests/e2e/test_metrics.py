@@ -47,6 +47,9 @@ def test_every_metric_passes_promtool() -> None:
     metrics.take(_event("task.dead", stage="encode", error_code="ffmpeg_failed"))
     metrics.take(_event("quota.near", quota="jobs"))
     metrics.quota_refusals.labels("jobs").inc()
+    metrics.take(_event("webhook.disabled", reason="gone"))
+    metrics.webhook_attempted("delivered", 20)
+    metrics.mail_attempted("reset", "sent")
     metrics.cleaned.labels("purged").inc()
     text = metrics.render()
     families = {line.split()[2] for line in text.decode().splitlines() if line.startswith("# TYPE")}

@@ -15,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from vidcompute.db.outbox import Event
 from vidcompute.errors import Kind
 from vidcompute.pipeline.spec import Priority
+from vidcompute.ports.outcomes import MailOutcome
 from vidcompute.services.gauges import DispatchState, Gauges, NodeUse
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -22,6 +23,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 _HTTP_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _WORK_S = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600)
 _WAIT_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
+_SENT_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60)
 _ENDS = {"job.done": "done", "job.failed": "failed", "job.cancelled": "cancelled"}
 _RETRIES = {"postpone": "failed", "lose": "lost", "hand_back": "handed_back"}
 _CLEANED = ("expired", "purged", "sources", "frames", "logs")
@@ -53,6 +55,7 @@ class Metrics:
         self._add_outbox(registry)
         self._add_cleanup(registry)
         self._add_quotas(registry)
+        self._add_sent(registry)
 
     def _add_work(self, registry: CollectorRegistry) -> None:
         self.jobs = Counter("vidcompute_jobs_total", "Jobs that ended, by how.", ["kind", "status"], registry=registry)
@@ -239,6 +242,59 @@ class Metrics:
             registry=registry,
         )
 
+    def _add_sent(self, registry: CollectorRegistry) -> None:
+        self.webhook_attempts = Counter(
+            "vidcompute_webhook_attempts_total",
+            "Attempts at deliveries: delivered, or the code of what was wrong.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.webhook_attempt_s = Histogram(
+            "vidcompute_webhook_attempt_duration_seconds",
+            "Time from the beginning of an attempt at a delivery to its end.",
+            buckets=_SENT_S,
+            registry=registry,
+        )
+        self.webhooks_disabled = Counter(
+            "vidcompute_webhooks_disabled_total",
+            "Webhooks that the platform switched off, by why: failing, gone.",
+            ["reason"],
+            registry=registry,
+        )
+        self.deliveries_waiting = Gauge(
+            "vidcompute_webhook_deliveries_waiting", "Deliveries that wait for an attempt.", registry=registry
+        )
+        self.mail_attempts = Counter(
+            "vidcompute_mail_attempts_total",
+            "Attempts to hand mails over: sent, postponed (tried again later), failed (for good).",
+            ["template", "outcome"],
+            registry=registry,
+        )
+        self.mails_waiting = Gauge("vidcompute_mails_waiting", "Mails that wait for an attempt.", registry=registry)
+        self.broker_events = Counter(
+            "vidcompute_broker_events_total", "Events that the broker has taken.", registry=registry
+        )
+        self.broker_failures = Counter(
+            "vidcompute_broker_failures_total", "Times that the broker did not take events.", registry=registry
+        )
+
+    def webhook_attempted(self, outcome: str, latency_ms: int) -> None:
+        """See `ports.outcomes.Outcomes`, which this implements."""
+        self.webhook_attempts.labels(outcome).inc()
+        self.webhook_attempt_s.observe(latency_ms / 1000)
+
+    def mail_attempted(self, template: str, outcome: MailOutcome) -> None:
+        """See `Outcomes`."""
+        self.mail_attempts.labels(template, outcome).inc()
+
+    def events_published(self, count: int) -> None:
+        """See `Outcomes`."""
+        self.broker_events.inc(count)
+
+    def broker_failed(self) -> None:
+        """See `Outcomes`."""
+        self.broker_failures.inc()
+
     def render(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self.registry)
@@ -255,6 +311,8 @@ class Metrics:
                 self.job_wait_s.labels(data["kind"]).observe(max(0, event.created_ms - since_ms) / 1000)
         elif event.type == "quota.near":
             self.quotas_near.labels(data["quota"]).inc()
+        elif event.type == "webhook.disabled":
+            self.webhooks_disabled.labels(data["reason"]).inc()
         elif event.type.startswith("task."):
             self._take_task(event, data["stage"])
         elif event.type.startswith("cleanup."):
@@ -311,6 +369,8 @@ class Metrics:
             self.dead_tasks_now.labels(stage).set(number)
         for kind, number in now.dead_jobs.items():
             self.dead_jobs_now.labels(kind).set(number)
+        self.deliveries_waiting.set(now.deliveries_waiting)
+        self.mails_waiting.set(now.mails_waiting)
         self.outbox_lag.set(now.lag.events)
         since_ms = now.lag.since_ms if now.lag.since_ms is not None else at_ms
         self.outbox_lag_s.set(max(0, at_ms - since_ms) / 1000)

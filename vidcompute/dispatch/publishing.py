@@ -12,6 +12,7 @@ from vidcompute.db.outbox import Event
 from vidcompute.dispatch.leading import Leading
 from vidcompute.errors import VidComputeError
 from vidcompute.ports.broker import Broker, BrokerMessage
+from vidcompute.ports.outcomes import UNHEARD, Outcomes
 from vidcompute.services import events
 
 log = logs.get("broker")
@@ -23,11 +24,15 @@ _AGAIN_S = 1.0
 
 
 class Publishing:
-    """One server's part of it. A broker that was named just now hears of what happens from then on."""
+    """One server's part of it. A broker that was named just now hears of what happens from then on.
 
-    def __init__(self, db: Database, broker: Broker) -> None:
+    `outcomes` hears of what the broker took, and of each time that it did not.
+    """
+
+    def __init__(self, db: Database, broker: Broker, *, outcomes: Outcomes = UNHEARD) -> None:
         self._db = db
         self._broker = broker
+        self._outcomes = outcomes
         self._away = False
 
     async def run(self, lead: Leading) -> None:
@@ -54,10 +59,12 @@ class Publishing:
             if not self._away:
                 log.warning("broker_away", code=error.code, detail=error.detail)
             self._away = True
+            self._outcomes.broker_failed()
             return False
         if self._away:
             log.info("broker_back")
         self._away = False
+        self._outcomes.events_published(len(found))
         return True
 
 

@@ -20,6 +20,7 @@ from vidcompute.db.lease import LeaseLostError
 from vidcompute.db.outbox import now_ms
 from vidcompute.dispatch.leading import Leading
 from vidcompute.errors import VidComputeError
+from vidcompute.ports.outcomes import UNHEARD, Outcomes
 from vidcompute.ports.webhooks import WebhookSender
 from vidcompute.services import webhooks
 from vidcompute.services.webhooks import Attempt, DeliveryPolicy, Outgoing, Round
@@ -33,7 +34,10 @@ _LONGEST_ERROR = 500
 
 
 class WebhookDeliveries:
-    """One server's part of it. `sender` is made when there is something to send; `clock` gives Unix milliseconds."""
+    """One server's part of it. `sender` is made when there is something to send; `clock` gives Unix milliseconds.
+
+    `outcomes` hears of each attempt.
+    """
 
     def __init__(
         self,
@@ -42,11 +46,13 @@ class WebhookDeliveries:
         policy: DeliveryPolicy,
         *,
         clock: Callable[[], int] = now_ms,
+        outcomes: Outcomes = UNHEARD,
     ) -> None:
         self._db = db
         self._sender = cache(sender)
         self._policy = policy
         self._clock = clock
+        self._outcomes = outcomes
         self._under_way: dict[str, str] = {}
         self._sending: set[asyncio.Task[None]] = set()
         self._turn = ""
@@ -98,6 +104,7 @@ class WebhookDeliveries:
         """One attempt, written down; one that can't be is made again after a while."""
         try:
             attempt = await self._attempt(item)
+            self._outcomes.webhook_attempted(attempt.error_code or "delivered", attempt.latency_ms)
             await lead.write(webhooks.record, item.id, attempt, self._policy)
         except LeaseLostError:
             pass  # who leads now sends it again

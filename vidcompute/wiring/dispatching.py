@@ -12,6 +12,7 @@ from vidcompute.dispatch.lost_logs import keeper
 from vidcompute.dispatch.planning import Planner
 from vidcompute.dispatch.timers import Timer
 from vidcompute.ports.executor import Executor
+from vidcompute.ports.outcomes import Outcomes
 from vidcompute.services import audit, idempotency, people, quotas, uploads, usage
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.settings import Settings
@@ -33,8 +34,9 @@ def dispatcher(
     storage: SwitchedStorage,
     bucket: uploading.Bucket,
     base_url: str,
+    outcomes: Outcomes,
 ) -> Dispatcher:
-    """One that is not at work yet; links in mails lead to `base_url`."""
+    """One that is not at work yet; links in mails lead to `base_url`, and `outcomes` hears of what is sent."""
     return Dispatcher(
         db,
         executor,
@@ -50,7 +52,7 @@ def dispatcher(
         discard=storage.delete_prefix,
         keep_log=keeper(storage, settings.data_dir),
         timers=[*_timers(settings, db, storage, base_url), _of_uploads(settings, db, storage, bucket)],
-        beside={**outgoing.beside(settings, db, base_url), "arrivals": Arrivals(db, storage).run},
+        beside={**outgoing.beside(settings, db, base_url, outcomes), "arrivals": Arrivals(db, storage).run},
     )
 
 

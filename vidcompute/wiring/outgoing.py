@@ -18,6 +18,7 @@ from vidcompute.errors import invalid
 from vidcompute.local import OUTBOX
 from vidcompute.ports.broker import Broker
 from vidcompute.ports.mail import Mailer
+from vidcompute.ports.outcomes import Outcomes
 from vidcompute.ports.webhooks import WebhookSender
 from vidcompute.services import mail, webhooks
 from vidcompute.services.telling import Teller
@@ -26,19 +27,19 @@ from vidcompute.settings import Settings
 from vidcompute.wiring.sharing import extra_missing
 
 
-def beside(settings: Settings, db: Database, base_url: str) -> dict[str, Beside]:
+def beside(settings: Settings, db: Database, base_url: str, outcomes: Outcomes) -> dict[str, Beside]:
     """The work of the leader that sends, by name; `settings_invalid` and `extra_missing` (invalid).
 
     Links in mails lead to `base_url`.
     """
     work: dict[str, Beside] = {
-        "webhooks": WebhookDeliveries(db, partial(_sender, settings), _policy(settings)).run,
+        "webhooks": WebhookDeliveries(db, partial(_sender, settings), _policy(settings), outcomes=outcomes).run,
         "tellings": Telling(db, Teller(base_url, settings.mail_operator)).run,
-        "mails": Mailing(db, mailer(settings)).run,
+        "mails": Mailing(db, mailer(settings), outcomes=outcomes).run,
     }
     broker = _broker(settings)
     if broker is not None:
-        work["broker"] = Publishing(db, broker).run
+        work["broker"] = Publishing(db, broker, outcomes=outcomes).run
     return work
 
 

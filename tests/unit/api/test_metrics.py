@@ -11,6 +11,8 @@ from sqlalchemy import Connection, event, text
 from tests.unit.api.conftest import Platform, until
 from tests.unit.engine import toys
 from vidcompute.api.app import create_app
+from vidcompute.api.metrics import Metrics
+from vidcompute.db import outbox
 from vidcompute.db.outbox import now_ms
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.executor import Finished, Outcome
@@ -185,6 +187,29 @@ async def test_without_the_database_the_rest_is_told_and_counting_goes_on_afterw
         assert sample(await metrics_of(other), "vidcompute_outbox_lag_events") == 0
 
 
+async def test_what_was_sent_is_counted_by_what_came_of_it(client: httpx2.AsyncClient, platform: Platform) -> None:
+    outcomes: Metrics = platform.app.state.metrics
+    for outcome in ("delivered", "delivered", "url_timeout"):
+        outcomes.webhook_attempted(outcome, 300)
+    outcomes.mail_attempted("reset", "postponed")
+    outcomes.events_published(7)
+    outcomes.broker_failed()
+    hook = await client.post("/api/v1/webhooks", json={"url": "https://example.org/", "events": ["*"]})
+    await client.post(f"/api/v1/webhooks/{hook.json()['id']}/ping")
+    await client.post("/api/v1/invitations", json={"email": "ann@example.org"})
+    gone = {"webhook_id": hook.json()["id"], "url": "https://example.org/", "reason": "gone"}
+    await platform.deps.db.write(outbox.emit, toys.ORG, "webhook.disabled", gone["webhook_id"], gone)
+    await until(lambda: b'vidcompute_webhooks_disabled_total{reason="gone"} 1.0' in outcomes.render())
+    told = await metrics_of(client)
+    assert sample(told, 'vidcompute_webhook_attempts_total{outcome="delivered"}') == 2
+    assert sample(told, 'vidcompute_webhook_attempts_total{outcome="url_timeout"}') == 1
+    assert sample(told, "vidcompute_webhook_attempt_duration_seconds_count") == 3
+    assert sample(told, 'vidcompute_mail_attempts_total{outcome="postponed",template="reset"}') == 1
+    assert sample(told, "vidcompute_broker_events_total") == 7
+    assert sample(told, "vidcompute_broker_failures_total") == 1
+    assert (sample(told, "vidcompute_webhook_deliveries_waiting"), sample(told, "vidcompute_mails_waiting")) == (1, 1)
+
+
 def test_what_has_ended_costs_a_sample_nothing() -> None:
     """Every count reads an index that holds only what it counts."""
     conn = toys.memory_connection()
@@ -199,7 +224,8 @@ def test_what_has_ended_costs_a_sample_nothing() -> None:
 
     gauges.gauges(conn, now_ms(), 0)
     used = {match.group(1) for plan in plans if (match := re.search(r"INDEX (ix_\w+)", plan))}
-    assert used == {"ix_tasks_postponed", "ix_tasks_dead", "ix_jobs_live", "ix_jobs_failed", "ix_attempts_live"}
+    work = {"ix_tasks_postponed", "ix_tasks_dead", "ix_jobs_live", "ix_jobs_failed", "ix_attempts_live"}
+    assert used == work | {"ix_deliveries_due", "ix_mails_due"}
     assert [plan for plan in plans if "INDEX" not in plan] == [
         plan for plan in plans if plan.startswith("SEARCH events USING INTEGER PRIMARY KEY") or plan == "SEARCH events"
     ]

@@ -20,7 +20,8 @@ class Gauges:
 
     `jobs` are those that have not ended, by kind and status; `ready` tasks wait for a place, the first of them since
     `oldest_ready_ms`, and `postponed` ones for the time of their next attempt, all by priority; `owned` tasks are
-    placed or running. `dead_tasks` are by stage, `dead_jobs` by kind.
+    placed or running. `dead_tasks` are by stage, `dead_jobs` by kind. Deliveries and mails that are waiting have an
+    attempt before them.
     """
 
     jobs: Mapping[tuple[str, str], int]
@@ -31,6 +32,8 @@ class Gauges:
     dead_tasks: Mapping[str, int]
     dead_jobs: Mapping[str, int]
     lag: Lag
+    deliveries_waiting: int = 0
+    mails_waiting: int = 0
 
 
 @dataclass(frozen=True)

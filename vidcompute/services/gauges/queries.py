@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, bindparam, func, select
 
 from vidcompute.db.schema import DEAD_TASK, FAILED_JOB, LIVE_JOB, READY, attempts, events, jobs, one_of, tasks
+from vidcompute.db.schema_outgoing import WAITING, deliveries, mails
 from vidcompute.errors import Kind
 from vidcompute.services.gauges.models import Gauges, Lag
 from vidcompute.services.jobs.models import PRIORITIES
@@ -27,6 +28,8 @@ _DEAD_JOBS = (
     .group_by(jobs.c.kind)
 )
 _DEAD_TASKS = select(tasks.c.stage, _NUMBER).where(DEAD_TASK).group_by(tasks.c.stage)
+_DELIVERIES = select(_NUMBER).select_from(deliveries).where(WAITING)
+_MAILS = select(_NUMBER).select_from(mails).where(WAITING)
 _NEWEST = select(func.max(events.c.seq))
 _OLDEST_AFTER = select(events.c.created_ms).where(events.c.seq > bindparam("taken")).order_by(events.c.seq).limit(1)
 
@@ -44,6 +47,8 @@ def gauges(conn: Connection, at_ms: int, taken_seq: int) -> Gauges:
         dead_tasks={row.stage: row.number for row in conn.execute(_DEAD_TASKS)},
         dead_jobs={row.kind: row.number for row in conn.execute(_DEAD_JOBS)},
         lag=_lag(conn, taken_seq),
+        deliveries_waiting=conn.execute(_DELIVERIES).scalar() or 0,
+        mails_waiting=conn.execute(_MAILS).scalar() or 0,
     )
 
 

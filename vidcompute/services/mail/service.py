@@ -64,16 +64,17 @@ def record_sent(conn: Connection, mail_id: str, at_ms: int) -> None:
     _end(conn, mail_id, MailStatus.SENT, at_ms, error_code=None, error_detail=None)
 
 
-def record_failure(conn: Connection, mail_id: str, error: VidComputeError, at_ms: int) -> None:
-    """An attempt failed: it is tried again later, unless that can't help or there was enough of it."""
+def record_failure(conn: Connection, mail_id: str, error: VidComputeError, at_ms: int) -> MailStatus:
+    """An attempt failed: it waits for another one, unless that can't help or there was enough of it; how it stands."""
     attempts = queries.attempts_of(conn, mail_id)
     told = {"error_code": error.code, "error_detail": error.detail[:_LONGEST_DETAIL]}
     if not error.kind.retryable or attempts >= len(RETRY_AFTER_MS):
         _end(conn, mail_id, MailStatus.FAILED, at_ms, **told)
-        return
+        return MailStatus.FAILED
     wait_ms = RETRY_AFTER_MS[attempts] * random.uniform(1, 1 + _JITTER)
     fresh = {"attempts": attempts + 1, "next_ms": at_ms + round(wait_ms), **told}
     conn.execute(update(mails).where(mails.c.id == mail_id).values(fresh))
+    return MailStatus.WAITING
 
 
 def _end(conn: Connection, mail_id: str, status: MailStatus, at_ms: int, **told: str | None) -> None:
