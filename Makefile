@@ -64,7 +64,7 @@ bench: ## measure; results go to bench/
 
 faults: ## the long suite of kills and failures
 	@$(SETUP) test-clients
-	@$(BIN)/pytest tests/faults tests/contract -m "long or not long"
+	@$(BIN)/pytest tests/faults tests/contract tests/e2e/test_webhooks.py -m "long or not long"
 
 fuzz: ## the long suite of hostile input
 	@$(SETUP) dev
