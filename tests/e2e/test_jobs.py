@@ -158,6 +158,7 @@ def test_events_resume_where_they_stopped(driver: Driver, short: Path) -> None:
     kinds = [event["event"] for event in whole]
     assert set(kinds[:2]) == {"asset.created", "job.created"}
     assert kinds.index("job.created") < kinds.index("job.planned") < kinds.index("job.done")
+    assert kinds.index("job.planned") < kinds.index("track.ready") < kinds.index("asset.ready")
     middle = len(whole) // 2
     assert told(**{"Last-Event-ID": whole[middle]["id"]}) == whole[middle + 1 :]
     assert driver.http.get(url, headers={"Last-Event-ID": whole[-1]["id"]}).status_code == 204

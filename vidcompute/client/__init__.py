@@ -1543,6 +1543,15 @@ class TokenPair(TypedDict):
     refresh_token: str
 
 
+class TrackData(TypedDict):
+    """A rendition or a sound of an asset, of which every segment is made; `track` is its name in the playlists."""
+
+    asset_id: str
+    job_id: str
+    track: str
+    kind: Literal["video", "audio"]
+
+
 class Transfer(TypedDict):
     """Who is to be the owner."""
 

@@ -25,6 +25,7 @@ from vidcompute.pipeline.stages.preview import Preview as PreviewStage
 from vidcompute.pipeline.stages.remux import Remux
 from vidcompute.pipeline.stages.storyboard import Storyboard as StoryboardStage
 from vidcompute.pipeline.stages.vmaf import Vmaf
+from vidcompute.pipeline.tracks import made_by
 
 PROBE = "probe"
 _THREADS_BESIDE_HARDWARE = 4
@@ -95,14 +96,9 @@ def _tracks(
     if facts.video:
         for node in _video(facts, facts.video, made, capacity, choice):
             nodes.append(node)
-            for name in _track_names(node):
+            for name in made_by(node.stage, node.options):
                 makers[name] = (*makers.get(name, ()), node.id)
     return nodes, makers
-
-
-def _track_names(node: PlanNode) -> list[str]:
-    rungs = [node.options["track"]] if node.stage == Remux.name else [r["name"] for r in node.options["rungs"]]
-    return [str(name) for name in rungs]
 
 
 def _video(

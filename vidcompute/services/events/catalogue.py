@@ -96,6 +96,15 @@ class CleanupData(Data):
     error_detail: str | None = None
 
 
+class TrackData(Data):
+    """A rendition or a sound of an asset, of which every segment is made; `track` is its name in the playlists."""
+
+    asset_id: str
+    job_id: str
+    track: str
+    kind: Literal["video", "audio"]
+
+
 class JobStateData(Data):
     """Where a job stands now; `duration_ms` is there when it has ended, the error when it failed."""
 
@@ -277,6 +286,7 @@ class EventType:
 # Of subjects that are no scope's own; of all others it is their plural.
 _SCOPES: Mapping[str, Scope] = {
     "task": Scope.JOBS_READ,
+    "track": Scope.ASSETS_READ,
     "signing_key": Scope.SIGNING_READ,
     "organization": Scope.ORGANIZATION_READ,
     "invitation": Scope.MEMBERS_READ,
@@ -305,6 +315,7 @@ _DECLARED = (
     EventType("asset.reduced", "An asset's source, or frames, were not kept any longer.", AssetReducedData),
     EventType("cleanup.done", "Everything that is not kept any longer was removed.", CleanupData),
     EventType("cleanup.failed", "A clean-up failed, and goes on with the next one.", CleanupData),
+    EventType("track.ready", "A rendition or a sound of an asset is made, all of it.", TrackData),
     EventType("job.created", "There is a new job.", JobStateData),
     EventType("job.planned", "What a job does is decided.", JobPlannedData),
     EventType("job.replanned", "Hardware failed, and the job goes on in software.", JobReplannedData),

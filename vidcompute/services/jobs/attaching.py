@@ -13,7 +13,7 @@ from vidcompute.ids import new_id
 from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode, dependents
 from vidcompute.services import assets
 from vidcompute.services.assets import Source
-from vidcompute.services.jobs import moves, queries, reserving
+from vidcompute.services.jobs import moves, queries, reserving, tracks
 from vidcompute.services.jobs.models import Unplanned
 from vidcompute.services.jobs.prelude import First, Prelude, TermsOf
 from vidcompute.services.states import (
@@ -156,7 +156,7 @@ def _attach(
     _want(conn, job, found, first_position)
     if existing:  # what is new has the job's own priority
         reprice(conn, job.id)
-    _follow(conn, job.id, found)
+    _follow(conn, job.id, nodes, found)
 
 
 def _want(conn: Connection, job: Wanting, found: _Attached, first_position: int) -> None:
@@ -173,8 +173,10 @@ def _want(conn: Connection, job: Wanting, found: _Attached, first_position: int)
             conn.execute(_CHANGED, {"of_job": job.id, "of_node": node_id, "to_task": task_id})
 
 
-def _follow(conn: Connection, job_id: str, found: _Attached) -> None:
+def _follow(conn: Connection, job_id: str, nodes: Sequence[PlanNode], found: _Attached) -> None:
     """See how far the job is with what others have begun, or done, of its tasks."""
+    made = {node_id for node_id, task_id in found.tasks.items() if found.status[task_id] == TaskStatus.DONE}
+    tracks.tell_of_plan(conn, job_id, nodes, made)
     for task_id, status in found.status.items():
         if status in OWNED_TASKS:
             moves.begin_wanting(conn, task_id)

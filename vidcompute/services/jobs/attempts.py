@@ -13,7 +13,7 @@ from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
 from vidcompute.pipeline.plan import SOURCE
 from vidcompute.ports.executor import AttemptSpec, Finished, InputRef, Needs, Outcome, Progress
-from vidcompute.services.jobs import moves, replanning, reserving
+from vidcompute.services.jobs import moves, replanning, reserving, tracks
 from vidcompute.services.jobs.models import Placement, RetryPolicy
 from vidcompute.services.jobs.queries import to_place
 from vidcompute.services.states import (
@@ -265,6 +265,7 @@ def _succeed(conn: Connection, task: AnyRow, number: int, result: Finished) -> R
         told={"attempt_id": result.attempt_id, "duration_ms": at - (task.started_ms or at)},
     )
     move_where(conn, UNBLOCK, UNBLOCK_AFTER, {"of_id": task.id, "to_ready_ms": at})
+    tracks.tell_of_task(conn, task)
     moves.settle_wanting(conn, task.id)
     return Recorded(accepted=True, status="done")
 

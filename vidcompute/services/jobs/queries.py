@@ -125,6 +125,11 @@ _OPEN = exists().where(
 _HOW_FAR = select(*(jobs.c[name] for name in _SEEN), _OPEN.label("is_open")).where(one_of(jobs.c.status, LIVE_JOBS))
 _OF_ONE = _HOW_FAR.where(jobs.c.id == bindparam("job"))
 _OF_WANTING = _HOW_FAR.where(jobs.c.id.in_(WANTED_BY)).order_by(jobs.c.id)
+_ALL_OF_STAGE = (
+    select(jobs.c.id, jobs.c.organization_id, jobs.c.asset_id)
+    .where(jobs.c.id.in_(WANTED_BY), ~_OPEN.where(tasks.c.stage == bindparam("stage")))
+    .order_by(jobs.c.id)
+)
 
 
 def job_row(conn: Connection, job_id: str) -> AnyRow | None:
@@ -197,6 +202,11 @@ _WANTED = select(interests.c.plan_node_id, interests.c.task_id).where(interests.
 def wanted(conn: Connection, job_id: str) -> dict[str, str]:
     """The tasks that a job has, by the ids of its plan's nodes ("encode/3"; also "fetch" and "probe")."""
     return {row.plan_node_id: row.task_id for row in conn.execute(_WANTED, {"job": job_id})}
+
+
+def done_with(conn: Connection, task_id: str, stage: str) -> list[AnyRow]:
+    """The jobs that want this task and no other of its stage that isn't done: id, owner, asset."""
+    return list(conn.execute(_ALL_OF_STAGE, {"of_task": task_id, "stage": stage}))
 
 
 def interest_rows(conn: Connection, job_id: str) -> list[AnyRow]:

@@ -16,10 +16,9 @@ from vidcompute.media.playlists import AudioTrack, Bandwidth, VideoTrack
 from vidcompute.media.tracks import INIT_NAME, segment_name
 from vidcompute.pipeline.plan import PlanNode
 from vidcompute.pipeline.recipes.layout import Layout
-from vidcompute.pipeline.stages.audio import EncodeAudio
 from vidcompute.pipeline.stages.encode import Encode
 from vidcompute.pipeline.stages.package import Package
-from vidcompute.pipeline.stages.remux import Remux
+from vidcompute.pipeline.tracks import made_by
 from vidcompute.services.playback.models import Snapshot
 
 _PACKAGE = Package.name
@@ -194,11 +193,9 @@ def _promise(edges: tuple[int, ...]) -> tuple[SegmentInfo, ...]:
 
 def _made_by(node: PlanNode) -> Iterator[tuple[str, int, int]]:
     """The tracks that a node makes, and which segments of each."""
-    options: Mapping[str, Any] = node.options
-    if node.stage == EncodeAudio.name:
-        yield options["cut"]["track"], 0, len(options["cut"]["boundaries"]) - 1
-    elif node.stage in {Encode.name, Remux.name}:
-        first = options["cut"]["first_segment"]
-        names = [options["track"]] if node.stage == Remux.name else [rung["name"] for rung in options["rungs"]]
-        for name in names:
-            yield name, first, first + len(options["cut"]["gops"])
+    names = made_by(node.stage, node.options)
+    if names:
+        cut: Mapping[str, Any] = node.options["cut"]
+        first = cut.get("first_segment", 0)
+        count = len(cut["gops"]) if "gops" in cut else len(cut["boundaries"]) - 1
+        yield from ((name, first, first + count) for name in names)

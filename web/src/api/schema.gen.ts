@@ -3084,6 +3084,23 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    "track.ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A rendition or a sound of an asset is made, all of it. */
+        post: operations["on_track_ready"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "upload.cancelled": {
         parameters: {
             query?: never;
@@ -5622,6 +5639,7 @@ export interface components {
              *       "organization.*",
              *       "quota.*",
              *       "signing_key.*",
+             *       "track.*",
              *       "upload.*",
              *       "webhook.*",
              *       "task.dead"
@@ -7071,6 +7089,23 @@ export interface components {
              * @description Gets the next pair, once.
              */
             refresh_token: string;
+        };
+        /**
+         * TrackData
+         * @description A rendition or a sound of an asset, of which every segment is made; `track` is its name in the playlists.
+         */
+        TrackData: {
+            /** Asset Id */
+            asset_id: string;
+            /** Job Id */
+            job_id: string;
+            /** Track */
+            track: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "video" | "audio";
         };
         /**
          * Transfer
@@ -22925,6 +22960,41 @@ export interface operations {
                     /** @constant */
                     version?: 1;
                     data?: components["schemas"]["TaskStateData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_track_ready: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "track.ready";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["TrackData"];
                 };
             };
         };
