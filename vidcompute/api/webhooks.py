@@ -1,7 +1,7 @@
 """Webhooks: endpoints, their secrets, pings, the log of deliveries, replays."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Path, Query
@@ -79,6 +79,20 @@ async def _once(
     return await deps.db.write(idempotency.carry_out, once, work)
 
 
+async def _revealed(deps: Deps, webhook_id: str, answer: Answer) -> Answer:
+    """An answer with its secrets. What is kept with an Idempotency-Key has the numbers of their versions instead."""
+    versions = {name: answer.body.get(name) for name in ("secret", "old_secret")}
+
+    def secrets(conn: Connection) -> dict[str, str]:
+        return {
+            name: webhooks.secret_of(conn, webhook_id, version)
+            for name, version in versions.items()
+            if isinstance(version, int)
+        }
+
+    return replace(answer, body={**answer.body, **await deps.db.read(secrets)})
+
+
 # -- endpoints -----------------------------------------------------------------------------------------------------
 
 
@@ -115,10 +129,12 @@ async def create_webhook(
     def work(conn: Connection) -> Answer:
         made = webhooks.create(conn, caller.organization_id, **wanted.model_dump(), at_most=deps.limits.max_webhooks)
         secrets = webhooks.secrets_of(conn, caller.organization_id, made.id)
-        return Answer(201, {**_view(made).model_dump(mode="json"), "secret": secrets.secret})
+        return Answer(201, {**_view(made).model_dump(mode="json"), "secret": secrets.version})
 
     answer = await _once(deps, caller, idempotency_key, ("/api/v1/webhooks", body), work)
-    return idempotency.response_of(answer, {"Location": f"/api/v1/webhooks/{answer.body['id']}"})
+    made_id = answer.body["id"]
+    answer = await _revealed(deps, made_id, answer)
+    return idempotency.response_of(answer, {"Location": f"/api/v1/webhooks/{made_id}"})
 
 
 @router.get(
@@ -192,10 +208,12 @@ async def rotate_secret(
 
     def work(conn: Connection) -> Answer:
         secrets = webhooks.rotate(conn, caller.organization_id, webhook_id, overlap_ms=wanted.overlap_s * 1000)
-        return Answer(200, _secret_view(secrets).model_dump(mode="json"))
+        older = secrets.version - 1 if secrets.old_secret else None
+        told = _secret_view(secrets).model_dump(mode="json") | {"secret": secrets.version, "old_secret": older}
+        return Answer(200, told)
 
     answer = await _once(deps, caller, idempotency_key, (webhook_id, "rotate", body), work)
-    return idempotency.response_of(answer, {"Cache-Control": "no-store"})
+    return idempotency.response_of(await _revealed(deps, webhook_id, answer), {"Cache-Control": "no-store"})
 
 
 # -- deliveries ----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import Connection
 
 from tests.unit.api.conftest import Platform, Stream
 from tests.unit.engine import toys
@@ -140,6 +141,27 @@ async def test_a_webhook_is_made_once_for_each_key(client: httpx2.AsyncClient) -
     assert answers[0].json() == answers[1].json()
     assert answers[0].headers["location"] == f"{HOOKS}/{answers[0].json()['id']}"
     assert answers[1].headers["idempotent-replayed"] == "true"
+
+
+async def test_secrets_come_again_with_an_answer_that_comes_again_and_are_not_kept_with_it(
+    platform: Platform, client: httpx2.AsyncClient
+) -> None:
+    made = [await client.post(HOOKS, json={"url": URL}, headers={"Idempotency-Key": "make"}) for _ in range(2)]
+    path = f"{HOOKS}/{made[0].json()['id']}"
+    changed = [await client.post(f"{path}/secret/rotate", headers={"Idempotency-Key": "change"}) for _ in range(2)]
+    assert (await client.post(f"{path}/secret/rotate")).status_code == 200
+    assert (await client.delete(path)).status_code == 204
+    made.append(await client.post(HOOKS, json={"url": URL}, headers={"Idempotency-Key": "make"}))
+    assert made[0].json() == made[1].json() == made[2].json()
+    assert changed[0].json() == changed[1].json()
+    assert changed[0].json()["old_secret"] == made[0].json()["secret"] != changed[0].json()["secret"]
+
+    def kept(conn: Connection) -> str:
+        return str(conn.exec_driver_sql("SELECT * FROM idempotency_keys").all())
+
+    rows = await platform.deps.db.read(kept)
+    assert "old_secret_until" in rows
+    assert "whsec_" not in rows
 
 
 async def test_its_secret_is_shown_and_changed(client: httpx2.AsyncClient) -> None:

@@ -23,6 +23,7 @@ from vidcompute.services.webhooks.service import (
     replay,
     replay_since,
     rotate,
+    secret_of,
     secrets_of,
 )
 from vidcompute.services.webhooks.signing import headers
@@ -57,6 +58,7 @@ __all__ = [
     "replay",
     "replay_since",
     "rotate",
+    "secret_of",
     "secrets_of",
     "waiting",
 ]

@@ -55,6 +55,7 @@ class Secrets:
     secret: str
     old_secret: str | None
     old_secret_until_ms: int | None
+    version: int
 
 
 @dataclass(frozen=True)

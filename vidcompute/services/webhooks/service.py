@@ -106,13 +106,17 @@ def _check_url(url: str) -> None:
 def secrets_of(conn: Connection, organization_id: str, webhook_id: str) -> Secrets:
     """What its deliveries are signed with now."""
     webhook = queries.get(conn, organization_id, webhook_id)
-    key = signing.known_key(conn)
+    version = webhook.secret_version
     until_ms = webhook.old_secret_until_ms
     if until_ms is not None and until_ms <= now_ms():
         until_ms = None
-    newest = signing.as_text(signing.derive(key, webhook_id, webhook.secret_version))
-    older = signing.as_text(signing.derive(key, webhook_id, webhook.secret_version - 1))
-    return Secrets(newest, older if until_ms is not None else None, until_ms)
+    older = secret_of(conn, webhook_id, version - 1)
+    return Secrets(secret_of(conn, webhook_id, version), older if until_ms is not None else None, until_ms, version)
+
+
+def secret_of(conn: Connection, webhook_id: str, version: int) -> str:
+    """What it was given as its secret of this version."""
+    return signing.as_text(signing.derive(signing.known_key(conn), webhook_id, version))
 
 
 def rotate(conn: Connection, organization_id: str, webhook_id: str, *, overlap_ms: int) -> Secrets:
