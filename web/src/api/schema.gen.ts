@@ -16790,6 +16790,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is no such organization, or you are not in it (`X-Organization`). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The state of things does not allow it. */
             409: {
                 headers: {
@@ -16828,6 +16837,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
