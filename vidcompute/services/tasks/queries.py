@@ -4,7 +4,21 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, TextClause, Update, bindparam, exists, func, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    Select,
+    Table,
+    TextClause,
+    Update,
+    bindparam,
+    exists,
+    func,
+    select,
+    true,
+    union_all,
+)
 
 from vidcompute.db.schema import READY, attempts, interests, jobs, one_of, sources, task_dependencies, tasks
 from vidcompute.db.schema import artifacts as artifacts_table
@@ -25,10 +39,13 @@ _MADE = (artifacts_table.c.organization_id == tasks.c.organization_id) & (
 def _waiting(table: Table, condition: TextClause) -> Select[Any]:
     """The organizations with such rows, those after `after` first: one step in the index for each, not for each row."""
     owner = table.c.organization_id
+    after: BindParameter[str] = bindparam("after")
+    # Not by min(), for which SQLite goes through all of them; and one lower bound alone, for it could take the other.
+    any_ = select(owner).where(condition).order_by(owner).limit(1)
     laps = []
-    for lap, within in (("later", owner > bindparam("after")), ("sooner", owner <= bindparam("after"))):
-        found = select(func.min(owner).label("id")).where(condition, within).cte(lap, recursive=True)
-        further = select(func.min(owner)).where(condition, within, owner > found.c.id).scalar_subquery()
+    for lap, first, bound in (("later", owner > after, true()), ("sooner", owner <= after, owner <= after)):
+        found = select(any_.where(first).scalar_subquery().label("id")).cte(lap, recursive=True)
+        further = any_.where(bound, owner > found.c.id).scalar_subquery()
         found = found.union_all(select(further).where(found.c.id.is_not(None)))
         laps.append(select(found.c.id).where(found.c.id.is_not(None)))
     both = union_all(*laps).subquery()
