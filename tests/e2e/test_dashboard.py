@@ -221,13 +221,20 @@ def test_a_viewer_is_offered_no_deletion_and_the_api_refuses_it(server: Server, 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_any_page(server: Server, page: Page, ready: Json, scheme: str) -> None:
+def test_axe_and_the_browser_find_nothing_wrong_on_any_page(
+    server: Server, page: Page, ready: Json, scheme: str
+) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
     page.goto(f"{server.url}/dashboard/enter")
     expect(page.get_by_role("button", name="Log in", exact=True)).to_be_visible()
     assert breaches(page) == []
     enter(page, server)
+    heard = complaints(page)
     expect(page.locator("html")).to_have_attribute("data-theme", scheme)
+    for path, title in zip(PAGES, TITLES, strict=True):
+        page.goto(f"{server.url}/dashboard/{path}")
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+        expect(page).to_have_title(f"{title} · VidCompute")
     video = f"videos/{ready['asset_id']}"
     tabs = [f"{video}?tab={tab}" for tab in ("details", "sharing", "files", "images", "processing")]
     more = ["videos?view=grid", "developers?tab=webhooks", "settings?tab=members", "settings?tab=usage"]
@@ -238,7 +245,7 @@ def test_axe_finds_nothing_on_any_page(server: Server, page: Page, ready: Json, 
         expect(page.get_by_text("loading", exact=False).and_(page.locator(".sr-only"))).to_have_count(0)
         if wrong := breaches(page):
             found[path] = wrong
-    assert found == {}
+    assert (found, heard) == ({}, [])
 
 
 def test_everything_is_reached_by_keyboard(server: Server, page: Page, ready: Json) -> None:
@@ -299,16 +306,6 @@ def test_a_lost_connection_is_seen_and_nothing_is_missed(
     expect(row).to_be_visible(timeout=PLAYS_MS)
     expect(page.get_by_text("Connection lost")).to_have_count(0)
     driver.http.patch(f"/api/v1/assets/{ready['asset_id']}", json={"title": ready["asset"]["title"]})
-
-
-@pytest.mark.parametrize(("path", "title"), list(zip(PAGES, TITLES, strict=True)))
-def test_each_page_says_what_it_is_and_complains_of_nothing(server: Server, page: Page, path: str, title: str) -> None:
-    enter(page, server)
-    heard = complaints(page)
-    page.goto(f"{server.url}/dashboard/{path}")
-    expect(page.get_by_role("heading", level=1)).to_have_text(title)
-    expect(page).to_have_title(f"{title} · VidCompute")
-    assert heard == []
 
 
 def test_the_list_of_videos_loads_little(server: Server, page: Page) -> None:

@@ -10,7 +10,7 @@ interface TabsProps {
 }
 
 const TAB =
-  '-mb-px shrink-0 border-transparent border-b-2 px-3 py-2 font-medium text-muted-foreground hover:text-foreground data-[state=active]:border-primary data-[state=active]:text-foreground';
+  '-mb-px shrink-0 focus-visible:-outline-offset-2 border-transparent border-b-2 px-3 py-2 font-medium text-muted-foreground hover:text-foreground data-[state=active]:border-primary data-[state=active]:text-foreground';
 
 /** A row of tabs; `TabPanel`s below it show what belongs to each. */
 export function Tabs({ label, value, onChange, tabs, children }: TabsProps) {

@@ -14,7 +14,7 @@ import type { RowsProps } from './video-table';
 
 const NARROWEST_PX = 220;
 const GAP_PX = 16;
-const TEXT_PX = 92;
+const TEXT_PX = 68;
 const NEAR_END = 4;
 
 /** Thousands of videos as pictures, of which those exist that can be seen. */

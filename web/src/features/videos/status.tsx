@@ -44,10 +44,10 @@ function UnderWay({ asset, badge }: { asset: Asset; badge: React.ReactNode }) {
   const { data: job } = useJob(asset.job_id, true);
   const fraction = job?.progress.fraction ?? null;
   return (
-    <span className="grid w-full max-w-32 gap-1">
+    <span className="grid w-full max-w-40 gap-1">
       <span className="flex items-center justify-between gap-2">
         {badge}
-        <span className="text-[12px] text-muted-foreground tabular-nums">
+        <span className="whitespace-nowrap text-[12px] text-muted-foreground tabular-nums">
           {fraction === null ? '' : percent(fraction)}
         </span>
       </span>
