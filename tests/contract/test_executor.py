@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.attempts import Events, alive, attempt, eventually, source, state
+from tests.fixtures.attempts import Events, attempt, eventually, source
 from tests.fixtures.cluster import RayCluster
+from tests.fixtures.processes import alive, state
 from vidcompute.adapters.executor_local import LocalExecutor
 from vidcompute.adapters.executor_ray import RayExecutor
 from vidcompute.adapters.storage_folder import FolderStorage

@@ -13,8 +13,9 @@ import pytest
 
 from tests.contract.test_executor import ROOT, SOURCE, on_cluster
 from tests.contract.test_storage_cached import Remote
-from tests.fixtures.attempts import Events, alive, attempt, eventually, source
-from tests.fixtures.cluster import RayCluster, descendants
+from tests.fixtures.attempts import Events, attempt, eventually, source
+from tests.fixtures.cluster import RayCluster
+from tests.fixtures.processes import alive, descendants
 from vidcompute.adapters.executor_ray import RayExecutor
 from vidcompute.adapters.storage_cached import CachedStorage
 from vidcompute.adapters.storage_folder import FolderStorage

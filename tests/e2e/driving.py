@@ -149,22 +149,3 @@ def busy(driver: Driver, clip: ClipMaker) -> Generator[None]:
     )
     yield
     driver.http.delete(f"/api/v1/jobs/{job['id']}").raise_for_status()
-
-
-def processes_below(*pids: int) -> dict[int, str]:
-    """Every process that descends from one of these, with its command line."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError, IndexError):
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                if fields[0] not in {"Z", "X"}:
-                    parents[int(entry.name)] = int(fields[1])
-    found: dict[int, str] = {}
-    fresh = set(pids)
-    while fresh:
-        fresh = {child for child, parent in parents.items() if parent in fresh} - found.keys()
-        for child in fresh:
-            with contextlib.suppress(OSError):
-                found[child] = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    return found

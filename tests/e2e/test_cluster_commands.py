@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.cluster import RayCluster, descendants, free_port, is_alive, vidctl
+from tests.fixtures.cluster import RayCluster, free_port, vidctl
+from tests.fixtures.processes import alive, descendants
 from tests.fixtures.waiting import wait_until
 from vidcompute.wiring.cluster import authentication
 
@@ -63,5 +64,5 @@ def test_stop_ends_what_was_started_here_and_all_of_it(tmp_path: Path) -> None:
     os.kill(head.pid, signal.SIGKILL)  # even where its topmost process was killed before
     vidctl(head.data_dir, "cluster", "stop")
     cluster.nodes.clear()
-    wait_until(lambda: not any(map(is_alive, below)), timeout_s=30, what="the end of its processes")
-    assert descendants(head.pid) == set()
+    wait_until(lambda: not alive(below), timeout_s=30, what="the end of its processes")
+    assert not descendants(head.pid)

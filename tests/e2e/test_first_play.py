@@ -11,10 +11,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.e2e.driving import Driver, busy, processes_below, running
+from tests.e2e.driving import Driver, busy, running
 from tests.e2e.numbered import Samples, frames, lag, picture, sound, tone, worst_difference
 from tests.e2e.streams import Track, assert_whole, breaches, listed, steady, track
 from tests.fixtures.clips import ClipMaker
+from tests.fixtures.processes import descendants
 from tests.fixtures.waiting import wait_until
 from vidcompute.media.hls_check.parse import parse
 
@@ -222,7 +223,7 @@ def _counted(numbers: list[int], driver: Driver) -> bool:
 
 def _runs(driver: Driver) -> set[int]:
     """The processes that make segments in haste now."""
-    below = processes_below(*driver.server.roots())
+    below = descendants(*driver.server.roots())
     return {pid for pid, line in below.items() if "ffmpeg" in line.split(" ")[0] and "ultrafast" in line}
 
 

@@ -1,6 +1,5 @@
 """Jobs as their owners see them: nothing done twice, cancel, retry, priorities, events, logs, metrics, shutdown."""
 
-import contextlib
 import io
 import re
 import shutil
@@ -13,11 +12,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.e2e.driving import Driver, Json, events_of, processes_below, running
+from tests.e2e.driving import Driver, Json, events_of, running
 from tests.e2e.numbered import frames, picture, tone
 from tests.e2e.streams import breaches, track
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.platform import Server
+from tests.fixtures.processes import alive, descendants
 from tests.fixtures.waiting import wait_until
 
 X264 = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "250"]
@@ -53,7 +53,7 @@ def _encoding(job: Json) -> bool:
 
 def _running(driver: Driver, needle: str) -> list[str]:
     """The command lines of processes of the platform that have `needle` in them."""
-    return [line for line in processes_below(*driver.server.roots()).values() if needle in line]
+    return [line for line in descendants(*driver.server.roots()).values() if needle in line]
 
 
 def test_the_same_source_and_spec_twice_runs_nothing_twice(driver: Driver, short: Path) -> None:
@@ -296,21 +296,15 @@ def test_a_graceful_stop_ends_with_0_and_the_job_goes_on_afterwards(clip: ClipMa
         job = driver.submit(source, outputs=["hls"], renditions=wanted)
         driver.until(job["id"], "the encode", _encoding)
         assert driver.server.process is not None
-        below = processes_below(driver.server.process.pid)
+        below = descendants(driver.server.process.pid)
         assert driver.server.stop(timeout_s=60) == 0
-        wait_until(lambda: not [pid for pid in below if _alive(pid)], what="the end of every process")
+        wait_until(lambda: not alive(below), what="the end of every process")
     with running(tmp_path / "data", VIDCOMPUTE_CPU_COUNT="2") as driver:
         done = driver.done(job["id"])
         assert all(stage["attempts"] <= 2 * stage["tasks"] for stage in done["stages"])
         assert _stage(done, "probe")["attempts"] == 1
         made = track(driver, done["asset"]["playback_id"], "h264-144")
         assert [f.number for f in frames(made.joined)] == list(range(720))
-
-
-def _alive(pid: int) -> bool:
-    with contextlib.suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
-    return False
 
 
 def test_a_server_can_be_stopped_while_it_does_nothing(start_server: Callable[..., Server]) -> None:

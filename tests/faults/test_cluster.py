@@ -12,10 +12,10 @@ import pytest
 
 from tests.e2e.driving import Driver, Json
 from tests.faults.test_kill import SHORT, _assert_whole
-from tests.fixtures.attempts import alive
 from tests.fixtures.clips import ClipMaker
-from tests.fixtures.cluster import RayCluster, free_port, is_alive
+from tests.fixtures.cluster import RayCluster, free_port
 from tests.fixtures.platform import Server
+from tests.fixtures.processes import alive
 from tests.fixtures.waiting import wait_until
 from vidcompute.media.run import capture
 
@@ -135,7 +135,7 @@ def test_a_killed_node_costs_its_own_chunks_alone(
 
     wait_until(lost, timeout_s=GOES_ON_S, what="word of the loss")
     wait_until(again, timeout_s=GOES_ON_S + SHORT.seconds, what="second attempts, once the other node has room")
-    wait_until(lambda: not any(map(is_alive, below)), timeout_s=GOES_ON_S, what="the end of the node's processes")
+    wait_until(lambda: not alive(below), timeout_s=GOES_ON_S, what="the end of the node's processes")
     job = driver.done(job_id)
     assert {one.node.partition("-")[0] for one in tried(server)} == {"head", "second"}
     for one in tried(server):
@@ -197,7 +197,7 @@ def test_kill_of_all_and_restart_of_all(tmp_path: Path, clip: ClipMaker) -> None
     wait_until(lambda: not alive(pids), timeout_s=GOES_ON_S, what="the end of what was at work")
 
     made.start(cpus=1)  # what Ray's own helpers left of the last one goes with this
-    wait_until(lambda: not any(map(is_alive, below)), timeout_s=GOES_ON_S, what="the end of every process")
+    wait_until(lambda: not alive(below), timeout_s=GOES_ON_S, what="the end of every process")
     server.start(timeout_s=90)
     try:
         driver = Driver(server)

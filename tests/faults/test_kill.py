@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.driving import Driver, Json, processes_below
+from tests.e2e.driving import Driver, Json
 from tests.e2e.numbered import LIP_SYNC_S, Sound, lag, numbers, picture, sound, tone, worst_difference
 from tests.e2e.streams import assert_whole, breaches, by_type, listed, steady, track
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.platform import Server
+from tests.fixtures.processes import alive, descendants
 from tests.fixtures.waiting import wait_until
 
 RENDITIONS: list[Json] = [{"height": 180}, {"height": 144, "codec": "hevc"}]
@@ -60,28 +61,21 @@ def _done_tasks(job: Json) -> Mapping[str, tuple[int, int]]:
     return {stage["name"]: (stage["tasks_done"], stage["attempts"]) for stage in job["stages"]}
 
 
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
-    except (OSError, IndexError):
-        return False
-
-
 def _kill_within(server: Server, delay_s: float) -> set[int]:
     """Kill the server after a while; the processes that were below it."""
     assert server.process is not None
     end = time.monotonic() + delay_s
     wait_until(lambda: time.monotonic() >= end, what="the moment of the kill")
-    below = set(processes_below(server.process.pid))
+    below = set(descendants(server.process.pid))
     server.kill()
     return below
 
 
 def _assert_nothing_left(below: set[int], server: Server) -> None:
-    wait_until(lambda: not any(map(_alive, below)), timeout_s=20, what="the end of every child")
+    wait_until(lambda: not alive(below), timeout_s=20, what="the end of every child")
     text = str(server.data_dir).encode()
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _alive(int(entry.name)):
+        if entry.name.isdigit() and alive([int(entry.name)]):
             try:
                 line = (entry / "cmdline").read_bytes()
             except OSError:
