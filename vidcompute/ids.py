@@ -27,6 +27,11 @@ def new_playback_id() -> str:
     return _encode(secrets.randbits(120), 24)
 
 
+def new_secret() -> str:
+    """A fresh text that can't be guessed: 256 random bits, in letters that every address takes."""
+    return secrets.token_urlsafe(32)
+
+
 def is_id(prefix: str, text: str) -> bool:
     """Whether `text` has the form of an identifier of this kind."""
     head, _, body = text.partition("_")

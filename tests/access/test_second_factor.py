@@ -16,7 +16,8 @@ from vidcompute.db.schema_people import begun_logins, second_factors
 from vidcompute.errors import VidComputeError
 from vidcompute.ports.rates import Allowance
 from vidcompute.services import people
-from vidcompute.services.people import Policy, Visitor, queries, second_factor
+from vidcompute.services.people import Policy, queries, second_factor
+from vidcompute.services.visitors import Visitor
 
 LOGIN = "/api/v1/login"
 FINISH = "/api/v1/login/second-factor"

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from vidcompute.api.times import Time
+from vidcompute.api.wire import Sent, Taken
 from vidcompute.pipeline.spec import Instant
 from vidcompute.services.accounts import Role, Scope
 
@@ -15,17 +16,7 @@ DAY_S = 24 * 3600
 ScopeWord = Scope | Literal["*"]
 
 
-class _Sent(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
-
-
-class _Taken(BaseModel):
-    """What is not named is refused: nobody sets by chance what is not theirs to set."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-
-class Caller(_Sent):
+class Caller(Sent):
     """Who a request was made by, and what they may do."""
 
     organization_id: str | None
@@ -39,7 +30,7 @@ class Caller(_Sent):
     scopes: list[Scope]
 
 
-class Key(_Sent):
+class Key(Sent):
     """An API key, without its secret."""
 
     id: str
@@ -63,7 +54,7 @@ class NewKey(Key):
     secret: str
 
 
-class KeyPage(_Sent):
+class KeyPage(Sent):
     """Some keys, newest first."""
 
     items: list[Key]
@@ -71,7 +62,7 @@ class KeyPage(_Sent):
     """Give it as `cursor` for what follows; null at the end."""
 
 
-class KeyWish(_Taken):
+class KeyWish(Taken):
     """What an API key is made with."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"name": "shop", "scopes": ["assets:read", "jobs:write"]}})
@@ -84,7 +75,7 @@ class KeyWish(_Taken):
     """When it ends; left out, it does not."""
 
 
-class KeyRotation(_Taken):
+class KeyRotation(Taken):
     """How a key is replaced by a new one."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"overlap_s": 3600}})
@@ -95,7 +86,7 @@ class KeyRotation(_Taken):
     """When the new one ends; left out, it does not."""
 
 
-class AuditEntry(_Sent):
+class AuditEntry(Sent):
     """Something that somebody did."""
 
     id: str
@@ -115,7 +106,7 @@ class AuditEntry(_Sent):
     """The event's data."""
 
 
-class AuditPage(_Sent):
+class AuditPage(Sent):
     """Some entries of the audit log, newest first."""
 
     items: list[AuditEntry]

@@ -9,15 +9,14 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from fastapi import Path as PathParameter
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork
-from starlette.requests import Request
 
-from vidcompute.api import schemas
-from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited, takes
+from vidcompute.api.asset_schemas import Links
+from vidcompute.api.auth import Caller, CameFrom
+from vidcompute.api.body import Json
 from vidcompute.api.declared import AssetId, problems
 from vidcompute.api.deps import Given
 from vidcompute.api.times import Time
-from vidcompute.api.viewing import Handle, Seen, visitor_of
+from vidcompute.api.viewing import Handle, Seen
 from vidcompute.api.views import at, links
 from vidcompute.errors import not_found
 from vidcompute.pipeline.spec import PlaybackPolicy
@@ -95,7 +94,7 @@ class SignedLinks(BaseModel):
     """Addresses that let in whoever has them."""
 
     expires_at: Time
-    urls: schemas.Links
+    urls: Links
 
 
 class Unlock(BaseModel):
@@ -129,11 +128,9 @@ def _view(key: SigningKey) -> dict[str, Any]:
     summary="Make a signing key",
     status_code=201,
     responses=problems(400, 401, 413, 422),
-    openapi_extra=takes("NewSigningKey"),
 )
-async def create_signing_key(request: Request, caller: Caller, deps: Given) -> MadeSigningKey:
+async def create_signing_key(wanted: Json[NewSigningKey], caller: Caller, deps: Given) -> MadeSigningKey:
     """Make a key for tokens that let viewers of signed videos in."""
-    wanted = parse(await read_limited(request, deps.limits.max_json_bytes), NewSigningKey)
     made = await asyncio.to_thread(
         admission.make_key, caller.organization_id, wanted.name, wanted.algorithm, wanted.public_key
     )
@@ -164,11 +161,11 @@ async def revoke_signing_key(key_id: SigningKeyId, caller: Caller, deps: Given) 
     operation_id="sign_links",
     summary="Sign links to an asset",
     responses=problems(400, 401, 404, 413, 422),
-    openapi_extra=takes("Conditions"),
 )
-async def sign_links(request: Request, asset_id: AssetId, caller: Caller, seen: Seen, deps: Given) -> SignedLinks:
+async def sign_links(
+    wanted: Json[Conditions], asset_id: AssetId, caller: Caller, seen: Seen, deps: Given
+) -> SignedLinks:
     """Addresses that let in whoever has them, where the conditions are met. A public asset needs none."""
-    wanted = parse(await read_limited(request, deps.limits.max_json_bytes), Conditions)
     asset = await deps.db.read(assets.get, caller.organization_id, asset_id)
     expires_s = round(time.time()) + wanted.expires_in_s
     given = Pass(
@@ -190,14 +187,12 @@ async def sign_links(request: Request, asset_id: AssetId, caller: Caller, seen: 
     operation_id="unlock_playback",
     summary="Open a video with its password",
     responses=problems(400, 403, 404, 413, 422, 429),
-    openapi_extra=takes("Unlock"),
 )
-async def unlock(request: Request, handle: Handle, seen: Seen, deps: Given) -> Unlocked:
+async def unlock(typed: Json[Unlock], handle: Handle, seen: Seen, visitor: CameFrom) -> Unlocked:
     """Exchange a video's password for a pass, which is good for some hours."""
-    typed = parse(await read_limited(request, deps.limits.max_json_bytes), Unlock)
     playback_id = handle.partition("~")[0]
     asset = (await seen.playback.view(playback_id, fresh=True)).snapshot.asset
     if asset.playback_policy != PlaybackPolicy.PASSWORD:
         raise not_found("playback", playback_id[:80])
-    pass_ = await seen.door.unlock(asset, typed.password, visitor_of(request))
+    pass_ = await seen.door.unlock(asset, typed.password, visitor)
     return Unlocked(handle=quote(f"{playback_id}~{pass_}", safe="~"))

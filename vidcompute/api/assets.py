@@ -4,11 +4,10 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Query
 from sqlalchemy import Connection
-from starlette.requests import Request
 
-from vidcompute.api import schemas
+from vidcompute.api import asset_schemas as schemas
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited
+from vidcompute.api.body import Json
 from vidcompute.api.declared import AssetId, Cursor, Limit, problems
 from vidcompute.api.deps import Given
 from vidcompute.api.times import milliseconds
@@ -57,16 +56,11 @@ async def get_asset(asset_id: AssetId, caller: Caller, deps: Given) -> schemas.A
     operation_id="update_asset",
     summary="Change an asset",
     responses=problems(400, 401, 404, 413, 422),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/AssetChanges"}}},
-        }
-    },
 )
-async def update_asset(request: Request, asset_id: AssetId, caller: Caller, deps: Given) -> schemas.Asset:
+async def update_asset(
+    wanted: Json[schemas.AssetChanges], asset_id: AssetId, caller: Caller, deps: Given
+) -> schemas.Asset:
     """Change the title, the passthrough text, the metadata, who may watch or when it ends; what is left out stays."""
-    wanted = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.AssetChanges)
     changes = wanted.model_dump(exclude_unset=True)
     if "password" in changes:
         changes["password_digest"] = await passwords.hashed(changes.pop("password"))

@@ -11,6 +11,7 @@ import binascii
 import contextlib
 from collections.abc import Iterable
 from typing import Annotated, cast
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends
 from fastapi.routing import APIRoute
@@ -27,7 +28,7 @@ from vidcompute.db.outbox import now_ms
 from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.services import accounts, people
 from vidcompute.services.accounts import OPERATIONS, Entry, Principal, Rule
-from vidcompute.services.people import Visitor
+from vidcompute.services.visitors import Visitor
 
 _NOTED_MS = 5 * 60 * 1000  # a key's last use is known so closely; noting it at each request would be a write for each
 
@@ -59,7 +60,19 @@ async def guard(request: Request, deps: Given) -> Principal | None:
 def visitor_of(request: Request) -> Visitor:
     """Where a request came from."""
     address = request.client.host if request.client else ""
-    return Visitor(address, request.headers.get("user-agent", ""), request_id_of(request))
+    page = request.headers.get("referer") or request.headers.get("origin") or ""
+    agent = request.headers.get("user-agent", "")
+    return Visitor(address, agent, request_id_of(request), _host_of(page))
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # a header may hold anything
+        return ""
+
+
+CameFrom = Annotated[Visitor, Depends(visitor_of)]
 
 
 async def _identify(request: Request, deps: Deps) -> Principal:

@@ -1,23 +1,57 @@
 """JSON request bodies: read within a limit, parsed strictly, and answered field by field where they are wrong."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
+from fastapi import Depends
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import from_json
 from starlette.requests import Request
 
 from vidcompute import scrubbing
+from vidcompute.api.deps import Given
 from vidcompute.api.problems import field_problems, invalid_request
 from vidcompute.errors import Kind, VidComputeError, invalid
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def takes(schema: str, *, required: bool = True) -> dict[str, Any]:
-    """How a route tells of the JSON body that it reads itself: by a schema's name, for `openapi_extra`."""
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-    return {"requestBody": {"required": required, "content": content}}
+@dataclass(frozen=True)
+class JsonBody(Generic[M]):
+    """How a route takes its JSON body, as a dependency: by which model, within which size.
+
+    `max_bytes` is less than what the server takes at most; None where that counts. What isn't `required` may be left
+    out, and is then the model's defaults. The OpenAPI document tells of it by itself.
+    """
+
+    model: type[M]
+    required: bool = True
+    max_bytes: int | None = None
+
+    async def __call__(self, request: Request, deps: Given) -> M:
+        """The body of a request. `body_too_large`, `invalid_json`, `invalid_request`."""
+        most = deps.limits.max_json_bytes
+        body = await read_limited(request, most if self.max_bytes is None else min(most, self.max_bytes))
+        return parse(body, self.model) if body or self.required else self.model()
+
+
+if TYPE_CHECKING:
+    Json = Annotated[M, "read by JsonBody"]
+    OptionalJson = Annotated[M, "read by JsonBody"]
+else:
+
+    class Json:
+        """The annotation of a parameter: `wish: Json[Wish]` is the request's body."""
+
+        def __class_getitem__(cls, model: type[M]) -> Any:
+            return Annotated[model, Depends(JsonBody(model))]
+
+    class OptionalJson:
+        """The same for a body that may be left out."""
+
+        def __class_getitem__(cls, model: type[M]) -> Any:
+            return Annotated[model, Depends(JsonBody(model, required=False))]
 
 
 async def read_limited(request: Request, max_bytes: int) -> bytes:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from vidcompute.api import cookies
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited, takes
+from vidcompute.api.body import OptionalJson
 from vidcompute.api.declared import problems
 from vidcompute.api.deps import Given
 from vidcompute.api.times import Time
@@ -53,9 +53,6 @@ class BrowserKey(BaseModel):
     expires_at: Time
 
 
-BODIES = (BrowserWish,)
-
-
 @router.post(
     "/browser-key",
     operation_id="create_browser_key",
@@ -65,14 +62,13 @@ BODIES = (BrowserWish,)
     responses=problems(
         400, 401, 403, 409, 413, 422, own={201: {"model": BrowserKey, "description": "The browser has its cookie."}}
     ),
-    openapi_extra=takes("BrowserWish", required=False),
 )
-async def create_browser_key(request: Request, caller: Caller, deps: Given) -> Response:
+async def create_browser_key(
+    request: Request, wish: OptionalJson[BrowserWish], caller: Caller, deps: Given
+) -> Response:
     """Make a key that may do what the given one may, and let the browser keep it where scripts can't read it."""
     if "sec-fetch-site" in request.headers:  # a browser; programs keep no cookies
         cookies.check_site(request, deps)
-    body = await read_limited(request, deps.limits.max_json_bytes)
-    wish = parse(body, BrowserWish) if body else BrowserWish()
     if not caller.key_id:
         raise VidComputeError(Kind.CONFLICT, "key_required", "You have logged in; this is for who brings an API key.")
     expires_ms = now_ms() + LIFETIME_S * 1000

@@ -5,21 +5,21 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query
 
-from vidcompute.api import schemas
 from vidcompute.api.account_schemas import KEY_ID, ORGANIZATION_ID
 from vidcompute.api.people_schemas import INVITATION_ID, PERSON_ID, SESSION_ID
 from vidcompute.api.problems import Problem
 from vidcompute.api.security_schemas import PASSKEY_ID
 from vidcompute.api.upload_schemas import UPLOAD_ID
+from vidcompute.api.wire import ASSET_ID, JOB_ID
 
-JobId = Annotated[str, Path(description="A job's identifier.", examples=[schemas.JOB_ID], max_length=100)]
+JobId = Annotated[str, Path(description="A job's identifier.", examples=[JOB_ID], max_length=100)]
 UploadId = Annotated[str, Path(description="An upload's identifier.", examples=[UPLOAD_ID], max_length=100)]
 KeyId = Annotated[str, Path(description="An API key's identifier.", examples=[KEY_ID], max_length=100)]
 PersonId = Annotated[str, Path(description="A person's identifier.", examples=[PERSON_ID], max_length=100)]
 InvitationId = Annotated[str, Path(description="An invitation's identifier.", examples=[INVITATION_ID], max_length=100)]
 SessionId = Annotated[str, Path(description="A session's identifier.", examples=[SESSION_ID], max_length=100)]
 PasskeyId = Annotated[str, Path(description="A passkey's identifier.", examples=[PASSKEY_ID], max_length=100)]
-AssetId = Annotated[str, Path(description="An asset's identifier.", examples=[schemas.ASSET_ID], max_length=100)]
+AssetId = Annotated[str, Path(description="An asset's identifier.", examples=[ASSET_ID], max_length=100)]
 OrganizationId = Annotated[
     str, Path(description="An organization's identifier.", examples=[ORGANIZATION_ID], max_length=100)
 ]

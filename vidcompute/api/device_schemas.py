@@ -2,30 +2,27 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from vidcompute.api.times import Time
+from vidcompute.api.wire import Sent, Taken
 
 Code = Annotated[SecretStr, Field(min_length=1, max_length=40)]
 
 
-class DeviceCode(BaseModel):
+class DeviceCode(Taken):
     """The code that a program shows."""
 
-    model_config = ConfigDict(
-        extra="forbid", use_attribute_docstrings=True, json_schema_extra={"example": {"code": "BCDF-GHJK"}}
-    )
+    model_config = ConfigDict(json_schema_extra={"example": {"code": "BCDF-GHJK"}})
 
     code: Code
     """In capitals or not, with its hyphen or without."""
 
 
-class DeviceAnswer(BaseModel):
+class DeviceAnswer(Taken):
     """What a person says to a program that asks to be let in."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        use_attribute_docstrings=True,
         json_schema_extra={"example": {"code": "BCDF-GHJK", "allow": False}},
     )
 
@@ -37,10 +34,8 @@ class DeviceAnswer(BaseModel):
     """One's organization in which it begins to work."""
 
 
-class Device(BaseModel):
+class Device(Sent):
     """A program that asks to be let in."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
 
     agent: str
     """What it calls itself."""
@@ -48,7 +43,3 @@ class Device(BaseModel):
     """Where it asks from."""
     asked_at: Time
     expires_at: Time
-
-
-TAKEN: tuple[type[BaseModel], ...] = (DeviceAnswer, DeviceCode)
-"""Bodies that our handlers read themselves."""

@@ -1,13 +1,11 @@
 """What a person answers to a program that shows a code and asks to be let in; the page /account/device asks this."""
 
 from fastapi import APIRouter
-from starlette.requests import Request
 
 from vidcompute.api import device_schemas as schemas
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited, takes
+from vidcompute.api.body import Json
 from vidcompute.api.declared import problems
-from vidcompute.api.deps import Given
 from vidcompute.api.people import Entrance
 from vidcompute.api.views import when
 from vidcompute.services import people
@@ -22,12 +20,10 @@ _ERRORS = (400, 401, 403, 404, 413, 422, 429)
     operation_id="view_device",
     summary="Who asks to be let in?",
     responses=problems(*_ERRORS),
-    openapi_extra=takes("DeviceCode"),
 )
-async def view_device(request: Request, caller: Caller, deps: Given, door: Entrance) -> schemas.Device:
+async def view_device(wish: Json[schemas.DeviceCode], caller: Caller, lobby: Entrance) -> schemas.Device:
     """The program that shows this code, while nobody has answered."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.DeviceCode)
-    found = await people.view_device(door, caller.person_id, wish.code.get_secret_value())
+    found = await people.view_device(lobby, caller.person_id, wish.code.get_secret_value())
     return schemas.Device(
         agent=found.agent,
         address=found.address,
@@ -42,10 +38,8 @@ async def view_device(request: Request, caller: Caller, deps: Given, door: Entra
     summary="Let a program in, or not",
     status_code=204,
     responses=problems(*_ERRORS),
-    openapi_extra=takes("DeviceAnswer"),
 )
-async def answer_device(request: Request, caller: Caller, deps: Given, door: Entrance) -> None:
+async def answer_device(wish: Json[schemas.DeviceAnswer], caller: Caller, lobby: Entrance) -> None:
     """Let the program that shows this code work as oneself, in a session that can be ended; or refuse it."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.DeviceAnswer)
     code = wish.code.get_secret_value()
-    await people.answer_device(door, caller.person_id, code, wish.organization_id, allow=wish.allow)
+    await people.answer_device(lobby, caller.person_id, code, wish.organization_id, allow=wish.allow)

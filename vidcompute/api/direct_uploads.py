@@ -3,11 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter
-from starlette.requests import Request
 
 from vidcompute.api import upload_schemas as schemas
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited
+from vidcompute.api.body import Json
 from vidcompute.api.declared import UploadId, problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.errors import invalid
@@ -41,18 +40,11 @@ async def begin(deps: Deps, caller: Principal, new: NewUpload) -> Upload:
     operation_id="sign_upload_parts",
     summary="Ask where parts go",
     responses=problems(400, 401, 404, 409, 413, 422),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/PartsWanted"}}},
-        }
-    },
 )
 async def sign_upload_parts(
-    request: Request, upload_id: UploadId, caller: Caller, deps: Given
+    wanted: Json[schemas.PartsWanted], upload_id: UploadId, caller: Caller, deps: Given
 ) -> schemas.PartAddresses:
     """An address for each part, good for an hour: put the part's bytes there. A part that is put again is replaced."""
-    wanted = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.PartsWanted)
     upload = await deps.db.read(uploads.get, caller.organization_id, upload_id)
     found = uploads.urls(store_of(deps), upload, wanted.numbers, _EXPIRES_S)
     items = [schemas.PartAddress(number=number, url=url) for number, url in found.items()]

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from vidcompute.api.schemas import KEPT
 from vidcompute.api.times import Time
+from vidcompute.api.wire import KEPT, Sent, Taken
 from vidcompute.pipeline.spec import Instant
 from vidcompute.services.events import USUAL
 from vidcompute.services.webhooks import DeliveryStatus
@@ -19,15 +19,7 @@ Patterns = Annotated[
 ]
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
-
-
-class Event(_Wire):
+class Event(Sent):
     """Something that happened. Webhooks, lists, streams and brokers tell of it in this shape."""
 
     type: str
@@ -45,7 +37,7 @@ class Event(_Wire):
     """What there is to tell of it; `GET /api/v1/event-types` has the schema for each type."""
 
 
-class EventPage(_Wire):
+class EventPage(Sent):
     """Events, oldest first."""
 
     items: list[Event]
@@ -53,7 +45,7 @@ class EventPage(_Wire):
     """Where to go on, now or later: it is always there."""
 
 
-class EventTypeView(_Wire):
+class EventTypeView(Sent):
     """A type of event."""
 
     name: str
@@ -63,13 +55,13 @@ class EventTypeView(_Wire):
     """JSON Schema of its data."""
 
 
-class EventTypeList(_Wire):
+class EventTypeList(Sent):
     """Every type of event."""
 
     items: list[EventTypeView]
 
 
-class Webhook(_Wire):
+class Webhook(Sent):
     """An address that is told of events."""
 
     id: str
@@ -86,14 +78,14 @@ class Webhook(_Wire):
     updated_at: Time
 
 
-class WebhookPage(_Wire):
+class WebhookPage(Sent):
     """Webhooks, newest first."""
 
     items: list[Webhook]
     next_cursor: str | None
 
 
-class WebhookSecret(_Wire):
+class WebhookSecret(Sent):
     """What a webhook's messages are signed with, as Standard Webhooks has it."""
 
     secret: str
@@ -110,7 +102,7 @@ class CreatedWebhook(Webhook):
     """`whsec_` and base64; `POST …/secret` shows it again."""
 
 
-class DeliveryAttempt(_Wire):
+class DeliveryAttempt(Sent):
     """One attempt at a delivery."""
 
     started_at: Time
@@ -126,7 +118,7 @@ class DeliveryAttempt(_Wire):
     error_detail: str | None
 
 
-class Delivery(_Wire):
+class Delivery(Sent):
     """A message to a webhook."""
 
     id: str
@@ -146,14 +138,14 @@ class Delivery(_Wire):
     attempts: list[DeliveryAttempt]
 
 
-class DeliveryPage(_Wire):
+class DeliveryPage(Sent):
     """Deliveries, newest first."""
 
     items: list[Delivery]
     next_cursor: str | None
 
 
-class Replay(_Wire):
+class Replay(Sent):
     """What is sent again."""
 
     queued: int
@@ -162,7 +154,7 @@ class Replay(_Wire):
     """There are more: ask again with this cursor."""
 
 
-class NewWebhook(_Body):
+class NewWebhook(Taken):
     """An address that is to be told of events."""
 
     model_config = ConfigDict(
@@ -171,24 +163,24 @@ class NewWebhook(_Body):
 
     url: Annotated[str, Field(max_length=2000, examples=["https://example.org/hooks/video"])]
     """https:// or http://; redirects are not followed, and private addresses are refused."""
-    events: Patterns = list(USUAL)
+    events: Patterns = Field(list(USUAL))
     """Types ("job.done"), all of a subject ("asset.*"), or all ("*"); left out, all but the steps of tasks."""
     description: Annotated[str, Field(max_length=500)] = ""
     enabled: bool = True
 
 
-class WebhookPatch(_Body):
+class WebhookPatch(Taken):
     """What to change; what is left out stays."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"events": ["asset.*"], "enabled": True}})
 
     url: Annotated[str, Field(max_length=2000), KEPT] = ""
-    events: Annotated[Patterns, KEPT] = list(USUAL)
+    events: Annotated[Patterns, KEPT] = Field(list(USUAL))
     description: Annotated[str, Field(max_length=500), KEPT] = ""
     enabled: Annotated[bool, KEPT] = True
 
 
-class Rotation(_Body):
+class Rotation(Taken):
     """How a secret is changed."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"overlap_s": 3600}})
@@ -197,7 +189,7 @@ class Rotation(_Body):
     """How long the secret before signs as well; 0 where it became known to others."""
 
 
-class ReplaySince(_Body):
+class ReplaySince(Taken):
     """What to send again."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"since": "2026-11-21T00:00:00Z"}})
@@ -210,7 +202,7 @@ class ReplaySince(_Body):
     """`next_cursor` of the answer before."""
 
 
-class Mail(_Wire):
+class Mail(Sent):
     """A mail in the log."""
 
     id: str
@@ -225,12 +217,8 @@ class Mail(_Wire):
     ended_at: Time | None
 
 
-class MailPage(_Wire):
+class MailPage(Sent):
     """Mails, newest first."""
 
     items: list[Mail]
     next_cursor: str | None
-
-
-BODIES: tuple[type[BaseModel], ...] = (NewWebhook, WebhookPatch, Rotation, ReplaySince)
-"""What handlers read themselves."""

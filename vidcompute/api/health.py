@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from vidcompute.api import schemas
+from vidcompute.api import platform_schemas as schemas
 from vidcompute.api.auth import Caller
 from vidcompute.api.declared import problems
 from vidcompute.api.deps import Check, Deps, Given

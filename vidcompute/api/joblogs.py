@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from vidcompute.api import schemas, sse
+from vidcompute.api import job_schemas as schemas
+from vidcompute.api import sse
 from vidcompute.api.auth import Caller
 from vidcompute.api.declared import JobId, problems
 from vidcompute.api.deps import Deps, Given

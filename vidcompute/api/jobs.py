@@ -8,9 +8,10 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from vidcompute.api import idempotency, schemas
+from vidcompute.api import idempotency
+from vidcompute.api import job_schemas as schemas
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited
+from vidcompute.api.body import OptionalJson
 from vidcompute.api.declared import Cursor, JobId, Limit, problems
 from vidcompute.api.deps import Given
 from vidcompute.api.times import Asked, milliseconds
@@ -105,26 +106,26 @@ async def cancel_job(job_id: JobId, caller: Caller, deps: Given) -> schemas.Job:
         422,
         own={200: {"model": schemas.ResumedJob, "description": "The job is queued again; what of it runs."}},
     ),
-    openapi_extra={
-        "requestBody": {
-            "required": False,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Resumption"}}},
-        }
-    },
 )
 async def retry_job(
-    request: Request, job_id: JobId, caller: Caller, deps: Given, idempotency_key: idempotency.Key = None
+    request: Request,
+    wanted: OptionalJson[schemas.Resumption],
+    job_id: JobId,
+    caller: Caller,
+    deps: Given,
+    *,
+    idempotency_key: idempotency.Key = None,
 ) -> Response:
     """Queue a job that has ended again. What is done is not done again, but for a stage that is named."""
-    body = await read_limited(request, deps.limits.max_json_bytes)
-    wanted = parse(body, schemas.Resumption) if body else schemas.Resumption()
 
     def work(conn: Connection) -> Answer:
         resumed = jobs.retry(conn, caller.organization_id, job_id, wanted.resume_from, traceparent_of(request))
         view = job_view(conn, caller.organization_id, job_id, deps.hub, deps.base_url)
         return Answer(200, {**view.model_dump(mode="json"), "runs": resumed.runs, "reused": resumed.reused})
 
-    once = idempotency.request_of(caller, idempotency_key, "POST", f"/api/v1/jobs/{job_id}/retry", body)
+    once = idempotency.request_of(
+        caller, idempotency_key, "POST", f"/api/v1/jobs/{job_id}/retry", wanted.model_dump_json()
+    )
     return idempotency.response_of(await deps.db.write(idempotency.carry_out, once, work))
 
 

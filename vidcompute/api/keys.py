@@ -4,11 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from sqlalchemy import Connection
-from starlette.requests import Request
 
 from vidcompute.api import account_schemas as schemas
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited, takes
+from vidcompute.api.body import Json, OptionalJson
 from vidcompute.api.declared import Cursor, KeyId, Limit, problems
 from vidcompute.api.deps import Given
 from vidcompute.api.times import milliseconds
@@ -60,11 +59,9 @@ async def get_key(key_id: KeyId, caller: Caller, deps: Given) -> schemas.Key:
     summary="Make an API key",
     status_code=201,
     responses=problems(400, 401, 403, 409, 413, 422),
-    openapi_extra=takes("KeyWish"),
 )
-async def create_key(request: Request, caller: Caller, deps: Given) -> schemas.NewKey:
+async def create_key(wish: Json[schemas.KeyWish], caller: Caller, deps: Given) -> schemas.NewKey:
     """Make a key that may do no more than you. Its secret is in the answer, and can't be looked up later."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.KeyWish)
     wanted = NewKey(wish.name, tuple(str(scope) for scope in wish.scopes), milliseconds(wish.expires_at))
     made = await deps.db.write(accounts.create_key, caller, wanted, most=deps.limits.max_api_keys)
     return _shown(made)
@@ -76,12 +73,11 @@ async def create_key(request: Request, caller: Caller, deps: Given) -> schemas.N
     summary="Replace an API key",
     status_code=201,
     responses=problems(400, 401, 403, 404, 409, 413, 422),
-    openapi_extra=takes("KeyRotation", required=False),
 )
-async def rotate_key(request: Request, key_id: KeyId, caller: Caller, deps: Given) -> schemas.NewKey:
+async def rotate_key(
+    wish: OptionalJson[schemas.KeyRotation], key_id: KeyId, caller: Caller, deps: Given
+) -> schemas.NewKey:
     """Make a key that may do the same; the old one goes on for a while."""
-    body = await read_limited(request, deps.limits.max_json_bytes)
-    wish = parse(body, schemas.KeyRotation) if body else schemas.KeyRotation()
 
     def work(conn: Connection) -> tuple[ApiKey, str]:
         overlap_ms = wish.overlap_s * 1000

@@ -2,13 +2,12 @@
 
 from fastapi import APIRouter
 from sqlalchemy import Connection
-from starlette.requests import Request
 from starlette.responses import Response
 
 from vidcompute.api import cookies
 from vidcompute.api import people_schemas as schemas
-from vidcompute.api.auth import Caller, visitor_of
-from vidcompute.api.body import parse, read_limited, takes
+from vidcompute.api.auth import Caller, CameFrom
+from vidcompute.api.body import Json
 from vidcompute.api.declared import SessionId, problems
 from vidcompute.api.deps import Given
 from vidcompute.api.organizations import view
@@ -31,11 +30,9 @@ async def get_me(caller: Caller, deps: Given) -> schemas.Me:
     operation_id="update_me",
     summary="Change my name",
     responses=problems(400, 401, 403, 413, 422),
-    openapi_extra=takes("MeChanges"),
 )
-async def update_me(request: Request, caller: Caller, deps: Given) -> schemas.Me:
+async def update_me(wish: Json[schemas.MeChanges], caller: Caller, deps: Given) -> schemas.Me:
     """Be called otherwise from now on."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.MeChanges)
 
     def work(conn: Connection) -> schemas.Me:
         people.rename(conn, caller.person_id, wish.name)
@@ -74,13 +71,13 @@ def _memberships(conn: Connection, person_id: str) -> list[schemas.Membership]:
     summary="Change my password",
     status_code=204,
     responses=problems(400, 401, 403, 413, 422, 429),
-    openapi_extra=takes("PasswordChange"),
 )
-async def change_password(request: Request, caller: Caller, deps: Given, door: Entrance) -> None:
+async def change_password(
+    wish: Json[schemas.PasswordChange], caller: Caller, lobby: Entrance, visitor: CameFrom
+) -> None:
     """Set another password. All sessions end, but this one."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.PasswordChange)
     current, password = wish.current_password.get_secret_value(), wish.password.get_secret_value()
-    await people.change_password(door, caller.person_id, current, password, visitor_of(request), but=caller.session_id)
+    await people.change_password(lobby, caller.person_id, current, password, visitor, but=caller.session_id)
 
 
 @router.post(
@@ -89,13 +86,11 @@ async def change_password(request: Request, caller: Caller, deps: Given, door: E
     summary="Change my e-mail address",
     status_code=202,
     responses=problems(400, 401, 403, 413, 422, 429),
-    openapi_extra=takes("EmailChange"),
 )
-async def change_email(request: Request, caller: Caller, deps: Given, door: Entrance) -> None:
+async def change_email(wish: Json[schemas.EmailChange], caller: Caller, lobby: Entrance, visitor: CameFrom) -> None:
     """Send a link to the new mailbox. It counts when that is followed."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.EmailChange)
     current = wish.current_password.get_secret_value()
-    await people.change_email(door, caller.person_id, current, wish.email, visitor_of(request))
+    await people.change_email(lobby, caller.person_id, current, wish.email, visitor)
 
 
 @router.post(
@@ -103,11 +98,9 @@ async def change_email(request: Request, caller: Caller, deps: Given, door: Entr
     operation_id="confirm_email",
     summary="Take the new e-mail address",
     responses=problems(400, 401, 403, 409, 413, 422),
-    openapi_extra=takes("Link"),
 )
-async def confirm_email(request: Request, caller: Caller, deps: Given) -> schemas.Me:
+async def confirm_email(wish: Json[schemas.Link], caller: Caller, deps: Given) -> schemas.Me:
     """Follow the link in the new mailbox, logged in as who asked for it."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Link)
 
     def work(conn: Connection) -> schemas.Me:
         people.take_email(conn, caller.person_id, wish.token.get_secret_value())
@@ -182,11 +175,11 @@ async def list_organizations(caller: Caller, deps: Given) -> schemas.MembershipL
     summary="Make an organization",
     status_code=201,
     responses=problems(400, 401, 403, 409, 413, 422),
-    openapi_extra=takes("OrganizationWish"),
 )
-async def create_organization(request: Request, caller: Caller, deps: Given) -> schemas.Organization:
+async def create_organization(
+    wish: Json[schemas.OrganizationWish], caller: Caller, deps: Given
+) -> schemas.Organization:
     """Make an organization, and be its owner."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.OrganizationWish)
     most = deps.limits.max_organizations
     made = await deps.db.write(organizations.create, caller.person_id, caller.name, wish.name, most=most)
     return view(made)
@@ -209,11 +202,9 @@ async def leave_organization(caller: Caller, deps: Given) -> None:
     operation_id="accept_invitation",
     summary="Accept an invitation",
     responses=problems(400, 401, 403, 404, 409, 413, 422),
-    openapi_extra=takes("Link"),
 )
-async def accept_invitation(request: Request, caller: Caller, deps: Given) -> schemas.Joined:
+async def accept_invitation(wish: Json[schemas.Link], caller: Caller, deps: Given) -> schemas.Joined:
     """Join the organization that one was invited to, at the address of one's account."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Link)
     token = wish.token.get_secret_value()
     joined = await deps.db.write(organizations.accept, token, caller.person_id, caller.name)
     return schemas.Joined(organization_id=joined)

@@ -2,11 +2,10 @@
 
 from fastapi import APIRouter
 from sqlalchemy import Connection
-from starlette.requests import Request
 
 from vidcompute.api import privacy_schemas as schemas
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited, takes
+from vidcompute.api.body import Json
 from vidcompute.api.declared import problems
 from vidcompute.api.deps import Given
 from vidcompute.services import telling
@@ -25,11 +24,9 @@ async def get_mail_choices(caller: Caller, deps: Given) -> schemas.MailKindList:
     operation_id="choose_mails",
     summary="Choose my mails",
     responses=problems(400, 401, 403, 409, 413, 422),
-    openapi_extra=takes("MailChoices"),
 )
-async def choose_mails(request: Request, caller: Caller, deps: Given) -> schemas.MailKindList:
+async def choose_mails(wish: Json[schemas.MailChoices], caller: Caller, deps: Given) -> schemas.MailKindList:
     """Get more or less of some kinds of mail from now on. What security needs can't be switched off."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.MailChoices)
 
     def work(conn: Connection) -> schemas.MailKindList:
         telling.choose(conn, caller.person_id, wish.choices)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
-from vidcompute.api import schemas
+from vidcompute.api import platform_schemas as schemas
 from vidcompute.api.auth import Caller
 from vidcompute.api.declared import problems
 from vidcompute.api.deps import Given

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from vidcompute.api.auth import visitor_of
+from vidcompute.api.auth import CameFrom, visitor_of
 from vidcompute.api.body import read_limited
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.people import Entrance
@@ -30,11 +30,11 @@ _OAUTH_CODES = {"invalid_token": "invalid_grant", "refresh_token_reused": "inval
 
 
 @router.post("/device")
-async def device(request: Request, deps: Given, door: Entrance) -> Response:
+async def device(request: Request, deps: Given, lobby: Entrance, visitor: CameFrom) -> Response:
     """Let a program ask: a secret for itself, and a code for a person to type at an address."""
     try:
         await _form(request)
-        begun = await people.begin_device(door, visitor_of(request))
+        begun = await people.begin_device(lobby, visitor)
     except VidComputeError as error:
         return _refusal(error)
     page = f"{deps.base_url}/account/device"

@@ -2,33 +2,24 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from vidcompute.api import (
-    admission,
-    browser_keys,
-    device_schemas,
-    event_schemas,
-    people_schemas,
-    privacy_schemas,
-    quota_schemas,
-    security_schemas,
-    told,
-    upload_schemas,
-)
-from vidcompute.api.account_schemas import KeyRotation, KeyWish
+from vidcompute.api import asset_schemas, job_schemas, told, upload_schemas
+from vidcompute.api.body import JsonBody
 from vidcompute.api.problems import MEDIA_TYPE, Problem
-from vidcompute.api.retention_schemas import RetentionChanges
-from vidcompute.api.schemas import EXAMPLES, AssetChanges, Resumption
 from vidcompute.pipeline.spec import JobOptions, JobSpec
 from vidcompute.services.accounts import OPERATIONS, Entry, Rule, Scope
 
+# Bodies of routes that take others as well, and tell of them themselves.
+_TOLD_BY_ROUTES: tuple[type[BaseModel], ...] = (JobSpec, JobOptions, Problem, upload_schemas.UploadRequest)
+_EXAMPLES = asset_schemas.EXAMPLES | job_schemas.EXAMPLES | upload_schemas.EXAMPLES
 TITLE = "VidCompute"
 SUMMARY = "Self-hosted video infrastructure: a video goes in, adaptive streams, images and frames come out."
 DESCRIPTION = """\
@@ -128,43 +119,44 @@ def document(app: FastAPI) -> dict[str, Any]:
     )
     components = made.setdefault("components", {})
     components["securitySchemes"] = _SCHEMES
-    _add_bodies(components.setdefault("schemas", {}))
+    bodies = _bodies(app)
+    _add_models(components.setdefault("schemas", {}), (body.model for body in bodies.values()))
     for item in made["paths"].values():
         for operation in item.values():
+            _tell_body(operation, bodies.get(operation["operationId"]))
             _complete(operation, OPERATIONS.get(operation["operationId"], Entry.PUBLIC))
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
     made["webhooks"] = told.webhooks(components["schemas"])
-    for model, example in (EXAMPLES | upload_schemas.EXAMPLES).items():  # here, for FastAPI drops nulls of examples
+    for model, example in _EXAMPLES.items():  # here, for FastAPI drops nulls of examples
         components["schemas"][model.__name__]["example"] = example
     components["schemas"] = dict(sorted(components["schemas"].items()))
     return made
 
 
-def _add_bodies(schemas: dict[str, Any]) -> None:
-    """Bodies that our handlers read themselves."""
-    models: tuple[type[BaseModel], ...] = (
-        JobSpec,
-        JobOptions,
-        AssetChanges,
-        Resumption,
-        Problem,
-        KeyWish,
-        KeyRotation,
-        RetentionChanges,
-        upload_schemas.UploadRequest,
-        upload_schemas.PartsWanted,
-        *admission.BODIES,
-        *browser_keys.BODIES,
-        *event_schemas.BODIES,
-        *device_schemas.TAKEN,
-        *people_schemas.TAKEN,
-        *privacy_schemas.TAKEN,
-        *quota_schemas.BODIES,
-        *security_schemas.TAKEN,
-    )
+def _bodies(app: FastAPI) -> dict[str, JsonBody[Any]]:
+    """What the routes read as JSON, by operation."""
+    routes = [route for route in iter_route_contexts(app.routes) if isinstance(route.original_route, APIRoute)]
+    return {
+        route.operation_id: dependency.call
+        for route in routes
+        for dependency in route.dependant.dependencies
+        if isinstance(dependency.call, JsonBody)
+    }
+
+
+def _tell_body(operation: dict[str, Any], body: JsonBody[Any] | None) -> None:
+    if body is not None:
+        schema = {"$ref": f"#/components/schemas/{body.model.__name__}"}
+        answers = operation.pop("responses")
+        operation["requestBody"] = {"content": {"application/json": {"schema": schema}}, "required": body.required}
+        operation["responses"] = answers  # behind it, where people look for them
+
+
+def _add_models(schemas: dict[str, Any], models: Iterable[type[BaseModel]]) -> None:
+    wanted = dict.fromkeys((*models, *_TOLD_BY_ROUTES))
     _, found = models_json_schema(
-        [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
+        [(model, "validation") for model in wanted], ref_template="#/components/schemas/{model}"
     )
     for name, schema in found["$defs"].items():
         schemas.setdefault(name, schema)

@@ -2,11 +2,10 @@
 
 from fastapi import APIRouter
 from sqlalchemy import Connection
-from starlette.requests import Request
 
 from vidcompute.api import people_schemas as schemas
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited, takes
+from vidcompute.api.body import Json
 from vidcompute.api.declared import Cursor, InvitationId, Limit, PersonId, problems
 from vidcompute.api.deps import Given
 from vidcompute.api.views import when
@@ -30,11 +29,11 @@ async def get_organization(caller: Caller, deps: Given) -> schemas.Organization:
     operation_id="update_organization",
     summary="Change the organization",
     responses=problems(400, 401, 404, 409, 413, 422),
-    openapi_extra=takes("OrganizationChanges"),
 )
-async def update_organization(request: Request, caller: Caller, deps: Given) -> schemas.Organization:
+async def update_organization(
+    wish: Json[schemas.OrganizationChanges], caller: Caller, deps: Given
+) -> schemas.Organization:
     """Change its name, or its name in addresses."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.OrganizationChanges)
     changes = Changes(wish.name, wish.slug)
     return view(await deps.db.write(organizations.change, caller.organization_id, changes))
 
@@ -55,11 +54,9 @@ def view(found: Organization) -> schemas.Organization:
     operation_id="transfer_ownership",
     summary="Hand the organization over",
     responses=problems(400, 401, 404, 413, 422),
-    openapi_extra=takes("Transfer"),
 )
-async def transfer_ownership(request: Request, caller: Caller, deps: Given) -> schemas.Member:
+async def transfer_ownership(wish: Json[schemas.Transfer], caller: Caller, deps: Given) -> schemas.Member:
     """Make a member the owner, and be an admin from then on."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Transfer)
     return _member(await deps.db.write(organizations.transfer, caller, wish.person_id))
 
 
@@ -81,11 +78,11 @@ async def get_member(person_id: PersonId, caller: Caller, deps: Given) -> schema
     operation_id="set_member_role",
     summary="Give a member another role",
     responses=problems(400, 401, 404, 409, 413, 422),
-    openapi_extra=takes("RoleChange"),
 )
-async def set_member_role(request: Request, person_id: PersonId, caller: Caller, deps: Given) -> schemas.Member:
+async def set_member_role(
+    wish: Json[schemas.RoleChange], person_id: PersonId, caller: Caller, deps: Given
+) -> schemas.Member:
     """Change what a member is: never from, or to, more than you are."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.RoleChange)
     return _member(await deps.db.write(organizations.set_role, caller, person_id, wish.role))
 
 
@@ -132,11 +129,9 @@ async def list_invitations(
     summary="Invite somebody",
     status_code=201,
     responses=problems(400, 401, 403, 409, 413, 422, 429),
-    openapi_extra=takes("InvitationWish"),
 )
-async def create_invitation(request: Request, caller: Caller, deps: Given) -> schemas.Invitation:
+async def create_invitation(wish: Json[schemas.InvitationWish], caller: Caller, deps: Given) -> schemas.Invitation:
     """Send an invitation by mail, good once and for a while. Never to more than you may."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.InvitationWish)
 
     def work(conn: Connection) -> Invitation:
         return organizations.invite(

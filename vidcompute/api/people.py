@@ -9,15 +9,15 @@ from starlette.responses import JSONResponse, Response
 
 from vidcompute.api import cookies
 from vidcompute.api import people_schemas as schemas
-from vidcompute.api.auth import visitor_of
-from vidcompute.api.body import parse, read_limited, takes
+from vidcompute.api.auth import CameFrom
+from vidcompute.api.body import Json
 from vidcompute.api.declared import problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.views import when
 from vidcompute.errors import VidComputeError
 from vidcompute.services import organizations, people
 from vidcompute.services.accounts import Role
-from vidcompute.services.people import Door, Newcomer, Started
+from vidcompute.services.people import Lobby, Newcomer, Started
 
 router = APIRouter(prefix="/api/v1", tags=["people"])
 
@@ -27,12 +27,12 @@ LOGGED_IN: dict[int | str, dict[str, Any]] = {
 }
 
 
-def door_of(deps: Given) -> Door:
+def lobby_of(deps: Given) -> Lobby:
     """What coming in needs."""
-    return Door(deps.db, deps.rates, deps.policy, deps.base_url)
+    return Lobby(deps.db, deps.rates, deps.policy, deps.base_url)
 
 
-Entrance = Annotated[Door, Depends(door_of)]
+Entrance = Annotated[Lobby, Depends(lobby_of)]
 
 
 @router.get("/ways-in", operation_id="get_ways_in", summary="How does one come in?")
@@ -52,14 +52,12 @@ async def get_ways_in(deps: Given) -> schemas.WaysIn:
     summary="Register",
     status_code=202,
     responses=problems(*_LIMITS, 403, 404, 409),
-    openapi_extra=takes("Registering"),
 )
-async def register(request: Request, deps: Given, door: Entrance) -> schemas.Registered:
+async def register(wish: Json[schemas.Registering], lobby: Entrance, visitor: CameFrom) -> schemas.Registered:
     """Make an account: at once by an invitation, else once the link in a mail was followed. Tells nothing of others."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Registering)
     invitation = wish.invitation.get_secret_value() if wish.invitation else None
     newcomer = Newcomer(wish.email, wish.name, wish.password.get_secret_value(), invitation)
-    await people.register(door, newcomer, visitor_of(request))
+    await people.register(lobby, newcomer, visitor)
     return schemas.Registered(verified=invitation is not None)
 
 
@@ -69,12 +67,10 @@ async def register(request: Request, deps: Given, door: Entrance) -> schemas.Reg
     summary="Prove a mailbox",
     status_code=204,
     responses=problems(*_LIMITS, 401),
-    openapi_extra=takes("Verifying"),
 )
-async def verify_email(request: Request, deps: Given, door: Entrance) -> None:
+async def verify_email(wish: Json[schemas.Verifying], lobby: Entrance, visitor: CameFrom) -> None:
     """Open an account by the link in a mail, and its password."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Verifying)
-    await people.verify(door, wish.token.get_secret_value(), wish.password.get_secret_value(), visitor_of(request))
+    await people.verify(lobby, wish.token.get_secret_value(), wish.password.get_secret_value(), visitor)
 
 
 @router.post(
@@ -83,12 +79,10 @@ async def verify_email(request: Request, deps: Given, door: Entrance) -> None:
     summary="Send the link again",
     status_code=202,
     responses=problems(*_LIMITS),
-    openapi_extra=takes("Addressed"),
 )
-async def send_verification(request: Request, deps: Given, door: Entrance) -> None:
+async def send_verification(wish: Json[schemas.Addressed], lobby: Entrance, visitor: CameFrom) -> None:
     """Send the link once more, where an account waits for it. The answer is the same in any case."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Addressed)
-    await people.verify_again(door, wish.email, visitor_of(request))
+    await people.verify_again(lobby, wish.email, visitor)
 
 
 @router.post(
@@ -97,18 +91,18 @@ async def send_verification(request: Request, deps: Given, door: Entrance) -> No
     summary="Log in",
     response_class=Response,
     responses=problems(*_LIMITS, 401, 403, own=LOGGED_IN),
-    openapi_extra=takes("LoggingIn"),
 )
-async def log_in(request: Request, deps: Given, door: Entrance) -> Response:
+async def log_in(
+    request: Request, wish: Json[schemas.LoggingIn], deps: Given, lobby: Entrance, visitor: CameFrom
+) -> Response:
     """Begin a session. A browser gets a cookie that scripts can't read, an app a pair of tokens.
 
     Where a code is asked for beside the password, the answer is the problem `second_factor_wanted` (401) with a
     `ticket`, good for `ticket_s` seconds: `POST /login/second-factor` takes it with the code.
     """
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.LoggingIn)
     if wish.kind == "browser":
         cookies.check_site(request, deps)
-    started = await people.log_in(door, wish.email, wish.password.get_secret_value(), wish.kind, visitor_of(request))
+    started = await people.log_in(lobby, wish.email, wish.password.get_secret_value(), wish.kind, visitor)
     return logged_in(started, deps)
 
 
@@ -118,11 +112,9 @@ async def log_in(request: Request, deps: Given, door: Entrance) -> Response:
     summary="Get the next pair of tokens",
     response_class=Response,
     responses=problems(400, 401, 413, 422, own=LOGGED_IN),
-    openapi_extra=takes("Refreshing"),
 )
-async def refresh(request: Request, deps: Given) -> Response:
+async def refresh(wish: Json[schemas.Refreshing], deps: Given) -> Response:
     """Trade a refresh token for the next pair. One that comes a second time ends the session."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Refreshing)
     outcome = await deps.db.write(people.refresh, wish.refresh_token.get_secret_value(), deps.policy)
     if isinstance(outcome, VidComputeError):
         raise outcome
@@ -154,12 +146,10 @@ def logged_in(started: Started, deps: Deps) -> Response:
     summary="Ask for a new password",
     status_code=202,
     responses=problems(*_LIMITS),
-    openapi_extra=takes("Addressed"),
 )
-async def forgot_password(request: Request, deps: Given, door: Entrance) -> None:
+async def forgot_password(wish: Json[schemas.Addressed], lobby: Entrance, visitor: CameFrom) -> None:
     """Send a link that sets a new password, where there is such an account. The answer is the same in any case."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Addressed)
-    await people.forgot_password(door, wish.email, visitor_of(request))
+    await people.forgot_password(lobby, wish.email, visitor)
 
 
 @router.post(
@@ -168,13 +158,11 @@ async def forgot_password(request: Request, deps: Given, door: Entrance) -> None
     summary="Set a new password",
     status_code=204,
     responses=problems(*_LIMITS),
-    openapi_extra=takes("NewPassword"),
 )
-async def reset_password(request: Request, deps: Given, door: Entrance) -> None:
+async def reset_password(wish: Json[schemas.NewPassword], lobby: Entrance, visitor: CameFrom) -> None:
     """Set a password by the link in a mail. All sessions end."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.NewPassword)
     token, password = wish.token.get_secret_value(), wish.password.get_secret_value()
-    await people.set_forgotten(door, token, password, visitor_of(request))
+    await people.set_forgotten(lobby, token, password, visitor)
 
 
 @router.post(
@@ -182,11 +170,9 @@ async def reset_password(request: Request, deps: Given, door: Entrance) -> None:
     operation_id="view_invitation",
     summary="Look at an invitation",
     responses=problems(400, 404, 413, 422),
-    openapi_extra=takes("Link"),
 )
-async def view_invitation(request: Request, deps: Given) -> schemas.InvitationView:
+async def view_invitation(wish: Json[schemas.Link], deps: Given) -> schemas.InvitationView:
     """What an invitation says to who has its link."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Link)
 
     def read(conn: Connection) -> schemas.InvitationView:
         found = organizations.find_invitation(conn, wish.token.get_secret_value())

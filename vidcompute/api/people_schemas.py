@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from vidcompute.api.times import Time
+from vidcompute.api.wire import Sent, Taken
 from vidcompute.services.accounts import Role
 from vidcompute.services.people import Registration
 
@@ -18,17 +19,7 @@ Password = Annotated[SecretStr, Field(min_length=1, max_length=1000)]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=200)]
 
 
-class _Sent(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
-
-
-class _Taken(BaseModel):
-    """What is not named is refused: nobody sets by chance what is not theirs to set."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-
-class WaysIn(_Sent):
+class WaysIn(Sent):
     """How people come in here."""
 
     registration: Registration
@@ -40,7 +31,7 @@ class WaysIn(_Sent):
     """Whether browsers make passkeys for this server: its public URL has TLS and a host name."""
 
 
-class Registering(_Taken):
+class Registering(Taken):
     """Who registers."""
 
     model_config = ConfigDict(
@@ -54,14 +45,14 @@ class Registering(_Taken):
     """The secret of an invitation to this address: what follows the `#` of its link."""
 
 
-class Registered(_Sent):
+class Registered(Sent):
     """What is next."""
 
     verified: bool
     """Whether they can log in; else there is a mail first, with a link to follow."""
 
 
-class Verifying(_Taken):
+class Verifying(Taken):
     """The link of a mail, and the password of the account that it opens."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"token": "abc", "password": "correct horse battery"}})
@@ -71,7 +62,7 @@ class Verifying(_Taken):
     password: Password
 
 
-class Addressed(_Taken):
+class Addressed(Taken):
     """A mailbox."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"email": "ann@example.com"}})
@@ -79,7 +70,7 @@ class Addressed(_Taken):
     email: Email
 
 
-class Link(_Taken):
+class Link(Taken):
     """The link of a mail."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"token": "abc"}})
@@ -88,7 +79,7 @@ class Link(_Taken):
     """What follows the `#` of the link."""
 
 
-class LoggingIn(_Taken):
+class LoggingIn(Taken):
     """Who logs in, and with what."""
 
     model_config = ConfigDict(
@@ -101,7 +92,7 @@ class LoggingIn(_Taken):
     """A browser gets a cookie, an app gets tokens."""
 
 
-class TokenPair(_Sent):
+class TokenPair(Sent):
     """What an app works with."""
 
     access_token: str
@@ -111,7 +102,7 @@ class TokenPair(_Sent):
     """Gets the next pair, once."""
 
 
-class LoggedIn(_Sent):
+class LoggedIn(Sent):
     """A session that has begun."""
 
     session_id: str
@@ -121,7 +112,7 @@ class LoggedIn(_Sent):
     """For an app; a browser has its cookie."""
 
 
-class Refreshing(_Taken):
+class Refreshing(Taken):
     """A refresh token."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"refresh_token": "abc"}})
@@ -129,7 +120,7 @@ class Refreshing(_Taken):
     refresh_token: Secret
 
 
-class NewPassword(_Taken):
+class NewPassword(Taken):
     """A password that is set by the link of a mail."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"token": "abc", "password": "correct horse battery"}})
@@ -139,7 +130,7 @@ class NewPassword(_Taken):
     password: Password
 
 
-class PasswordChange(_Taken):
+class PasswordChange(Taken):
     """A password in the place of another."""
 
     model_config = ConfigDict(
@@ -150,7 +141,7 @@ class PasswordChange(_Taken):
     password: Password
 
 
-class EmailChange(_Taken):
+class EmailChange(Taken):
     """Another mailbox."""
 
     model_config = ConfigDict(
@@ -161,7 +152,7 @@ class EmailChange(_Taken):
     email: Email
 
 
-class MeChanges(_Taken):
+class MeChanges(Taken):
     """What to change of one's own account."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"name": "Ann Example"}})
@@ -169,7 +160,7 @@ class MeChanges(_Taken):
     name: Name
 
 
-class Me(_Sent):
+class Me(Sent):
     """One's own account."""
 
     id: str
@@ -179,7 +170,7 @@ class Me(_Sent):
     organizations: list["Membership"]
 
 
-class Membership(_Sent):
+class Membership(Sent):
     """A place in an organization."""
 
     organization_id: str
@@ -189,13 +180,13 @@ class Membership(_Sent):
     joined_at: Time
 
 
-class MembershipList(_Sent):
+class MembershipList(Sent):
     """Where one is a member, the first joined first."""
 
     items: list[Membership]
 
 
-class Session(_Sent):
+class Session(Sent):
     """A browser or an app that one is logged in with."""
 
     id: str
@@ -212,19 +203,19 @@ class Session(_Sent):
     expires_at: Time
 
 
-class SessionList(_Sent):
+class SessionList(Sent):
     """One's living sessions, newest first."""
 
     items: list[Session]
 
 
-class Ended(_Sent):
+class Ended(Sent):
     """How many sessions ended."""
 
     ended: int
 
 
-class Organization(_Sent):
+class Organization(Sent):
     """A tenant."""
 
     id: str
@@ -236,7 +227,7 @@ class Organization(_Sent):
     created_at: Time
 
 
-class OrganizationWish(_Taken):
+class OrganizationWish(Taken):
     """A new organization."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"name": "Example Films"}})
@@ -244,7 +235,7 @@ class OrganizationWish(_Taken):
     name: Name
 
 
-class OrganizationChanges(_Taken):
+class OrganizationChanges(Taken):
     """What to change of the organization; what is left out stays."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"name": "Example Films", "slug": "example-films"}})
@@ -254,7 +245,7 @@ class OrganizationChanges(_Taken):
     """Letters a to z, digits, and single hyphens between them."""
 
 
-class Member(_Sent):
+class Member(Sent):
     """A person in the organization."""
 
     person_id: str
@@ -264,7 +255,7 @@ class Member(_Sent):
     joined_at: Time
 
 
-class MemberPage(_Sent):
+class MemberPage(Sent):
     """Some members, the newest accounts first."""
 
     items: list[Member]
@@ -272,7 +263,7 @@ class MemberPage(_Sent):
     """Give it as `cursor` for what follows; null at the end."""
 
 
-class RoleChange(_Taken):
+class RoleChange(Taken):
     """A member's role."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"role": "editor"}})
@@ -280,7 +271,7 @@ class RoleChange(_Taken):
     role: Role
 
 
-class Transfer(_Taken):
+class Transfer(Taken):
     """Who is to be the owner."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"person_id": PERSON_ID}})
@@ -288,7 +279,7 @@ class Transfer(_Taken):
     person_id: Annotated[str, Field(max_length=100)]
 
 
-class InvitationWish(_Taken):
+class InvitationWish(Taken):
     """Who is invited, and as what: never as more than the inviter is."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"email": "bob@example.com", "role": "editor"}})
@@ -297,7 +288,7 @@ class InvitationWish(_Taken):
     role: Role = Role.VIEWER
 
 
-class Invitation(_Sent):
+class Invitation(Sent):
     """An invitation that waits to be accepted. Its link is in the mail alone."""
 
     id: str
@@ -308,7 +299,7 @@ class Invitation(_Sent):
     expires_at: Time
 
 
-class InvitationPage(_Sent):
+class InvitationPage(Sent):
     """Some invitations, newest first."""
 
     items: list[Invitation]
@@ -316,7 +307,7 @@ class InvitationPage(_Sent):
     """Give it as `cursor` for what follows; null at the end."""
 
 
-class InvitationView(_Sent):
+class InvitationView(Sent):
     """What an invitation says to who has its link."""
 
     organization: str
@@ -327,27 +318,7 @@ class InvitationView(_Sent):
     """Whether there is an account of this address: then log in, and accept."""
 
 
-class Joined(_Sent):
+class Joined(Sent):
     """The organization that one is a member of now."""
 
     organization_id: str
-
-
-TAKEN: tuple[type[BaseModel], ...] = (
-    Addressed,
-    EmailChange,
-    InvitationWish,
-    Link,
-    LoggingIn,
-    MeChanges,
-    NewPassword,
-    OrganizationChanges,
-    OrganizationWish,
-    PasswordChange,
-    Refreshing,
-    Registering,
-    RoleChange,
-    Transfer,
-    Verifying,
-)
-"""Bodies that our handlers read themselves."""

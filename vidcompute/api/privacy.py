@@ -4,13 +4,12 @@ from typing import Any
 
 from fastapi import APIRouter
 from sqlalchemy import Connection
-from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from vidcompute.api import cookies
 from vidcompute.api import privacy_schemas as schemas
-from vidcompute.api.auth import Caller, visitor_of
-from vidcompute.api.body import parse, read_limited, takes
+from vidcompute.api.auth import Caller, CameFrom
+from vidcompute.api.body import Json
 from vidcompute.api.declared import problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.people import Entrance
@@ -48,13 +47,13 @@ async def export_me(caller: Caller, deps: Given) -> Response:
     summary="Erase my account",
     status_code=204,
     responses=problems(400, 401, 403, 409, 413, 422, 429),
-    openapi_extra=takes("Erasure"),
 )
-async def erase_me(request: Request, caller: Caller, deps: Given, door: Entrance) -> Response:
+async def erase_me(
+    wish: Json[schemas.Erasure], caller: Caller, deps: Given, lobby: Entrance, visitor: CameFrom
+) -> Response:
     """Take one's account away, and one's name from what others keep. Who is the last owner hands over first."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Erasure)
     password = wish.current_password.get_secret_value() if wish.current_password else None
-    await people.confirm_erasure(door, caller.person_id, wish.email, password, visitor_of(request))
+    await people.confirm_erasure(lobby, caller.person_id, wish.email, password, visitor)
     await privacy.erase(deps.db, caller.person_id)
     response = Response(status_code=204)
     cookies.take_back(response, deps)
@@ -67,11 +66,10 @@ async def erase_me(request: Request, caller: Caller, deps: Given, door: Entrance
     summary="All that is kept about a person",
     response_class=Response,
     responses=problems(400, 401, 404, 413, 422, own=_KEPT),
-    openapi_extra=takes("Whom"),
 )
-async def export_person(request: Request, caller: Caller, deps: Given) -> Response:
+async def export_person(wish: Json[schemas.Whom], caller: Caller, deps: Given) -> Response:
     """For who runs the installation: what `export_me` gives the person themselves."""
-    return _file(deps, await _named(request, caller, deps, "person.exported"))
+    return _file(deps, await _named(wish, caller, deps, "person.exported"))
 
 
 @router.post(
@@ -80,16 +78,14 @@ async def export_person(request: Request, caller: Caller, deps: Given) -> Respon
     summary="Erase a person",
     status_code=204,
     responses=problems(400, 401, 404, 409, 413, 422),
-    openapi_extra=takes("Whom"),
 )
-async def erase_person(request: Request, caller: Caller, deps: Given) -> None:
+async def erase_person(wish: Json[schemas.Whom], caller: Caller, deps: Given) -> None:
     """For who runs the installation: what `erase_me` does for the person themselves."""
-    await privacy.erase(deps.db, await _named(request, caller, deps, "person.erasure_asked"))
+    await privacy.erase(deps.db, await _named(wish, caller, deps, "person.erasure_asked"))
 
 
-async def _named(request: Request, caller: Principal, deps: Deps, deed: str) -> str:
+async def _named(wish: schemas.Whom, caller: Principal, deps: Deps, deed: str) -> str:
     """The person whom a request names, once it is written down that somebody asked."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.Whom)
 
     def work(conn: Connection) -> str:
         person_id = privacy.by_email(conn, mailboxes.normal(wish.email))

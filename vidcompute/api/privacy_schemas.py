@@ -2,23 +2,14 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from vidcompute.api.times import Time
+from vidcompute.api.wire import Sent, Taken
 from vidcompute.services.telling import Choice
 
 
-class _Sent(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
-
-
-class _Taken(BaseModel):
-    """What is not named is refused: nobody sets by chance what is not theirs to set."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-
-class MailKind(_Sent):
+class MailKind(Sent):
     """A kind of mail, and how much of it one gets."""
 
     kind: str
@@ -29,13 +20,13 @@ class MailKind(_Sent):
     """What one can choose; nothing where security needs the mail."""
 
 
-class MailKindList(_Sent):
+class MailKindList(Sent):
     """Every kind of mail."""
 
     items: list[MailKind]
 
 
-class MailChoices(_Taken):
+class MailChoices(Taken):
     """How much of which kinds of mail one wants; the others stay as they are."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"choices": {"job_finished": "own", "job_failed": "all"}}})
@@ -43,7 +34,7 @@ class MailChoices(_Taken):
     choices: Annotated[dict[str, Choice], Field(max_length=100)]
 
 
-class Kept(_Sent):
+class Kept(Sent):
     """All that is kept about a person."""
 
     person_id: str
@@ -54,7 +45,7 @@ class Kept(_Sent):
     """The rows of each table that tell of the person, by its name; without digests of secrets."""
 
 
-class Erasure(_Taken):
+class Erasure(Taken):
     """Whose account is to be erased: one's own address, typed once more, and one's password where one has one."""
 
     model_config = ConfigDict(
@@ -65,13 +56,9 @@ class Erasure(_Taken):
     current_password: Annotated[SecretStr, Field(min_length=1, max_length=1000)] | None = None
 
 
-class Whom(_Taken):
+class Whom(Taken):
     """A person, by the address of their account."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"email": "ann@example.com"}})
 
     email: Annotated[str, Field(min_length=3, max_length=320)]
-
-
-TAKEN: tuple[type[BaseModel], ...] = (Erasure, MailChoices, Whom)
-"""Bodies that our handlers read themselves."""

@@ -3,20 +3,17 @@
 from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from vidcompute.api.times import Time
+from vidcompute.api.wire import Sent, Taken
 from vidcompute.services.quotas import Quota
 from vidcompute.services.usage import UsageKind
 
 Limit = Annotated[int, Field(ge=0, le=2**62)] | None
 
 
-class _Sent(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
-
-
-class QuotaView(_Sent):
+class QuotaView(Sent):
     """A limit, and where the organization stands: in bytes, jobs, minutes or requests, as its name says."""
 
     name: Quota
@@ -34,19 +31,17 @@ class QuotaView(_Sent):
     """When what is used counts no more: of the minutes of a month, when the next one begins."""
 
 
-class QuotaList(_Sent):
+class QuotaList(Sent):
     """All limits of an organization."""
 
     organization_id: str
     items: list[QuotaView]
 
 
-class QuotaChanges(BaseModel):
+class QuotaChanges(Taken):
     """Limits to be set: 0 for none, null for what holds for all; what is left out stays."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        use_attribute_docstrings=True,
         json_schema_extra={"example": {"stored_bytes": 500_000_000_000, "jobs": 20}},
     )
 
@@ -60,7 +55,7 @@ class QuotaChanges(BaseModel):
     requests_per_minute: Limit = None
 
 
-class UsageItem(_Sent):
+class UsageItem(Sent):
     """How much of a kind was used on a day."""
 
     day: date
@@ -72,7 +67,7 @@ class UsageItem(_Sent):
     amount: int
 
 
-class UsageReport(_Sent):
+class UsageReport(Sent):
     """What was used on some days."""
 
     from_day: date
@@ -81,6 +76,3 @@ class UsageReport(_Sent):
     """By day, kind and detail."""
     totals: dict[str, int]
     """By kind; what is not there was not used."""
-
-
-BODIES = (QuotaChanges,)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from vidcompute.api import quota_schemas as schemas
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited, takes
+from vidcompute.api.body import Json
 from vidcompute.api.declared import OrganizationId, problems
 from vidcompute.api.deps import Given
 from vidcompute.api.pace import Pace
@@ -45,11 +45,11 @@ async def list_quotas_of(organization_id: OrganizationId, deps: Given) -> schema
     operation_id="set_quotas_of",
     summary="Set an organization's limits",
     responses=problems(400, 401, 404, 413, 422),
-    openapi_extra=takes("QuotaChanges"),
 )
-async def set_quotas_of(request: Request, organization_id: OrganizationId, deps: Given) -> schemas.QuotaList:
+async def set_quotas_of(
+    request: Request, wish: Json[schemas.QuotaChanges], organization_id: OrganizationId, deps: Given
+) -> schemas.QuotaList:
     """Set limits of an organization: for those who run the installation. What it has already stays."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.QuotaChanges)
     limits = {Quota(name): limit for name, limit in wish.model_dump(exclude_unset=True).items()}
     found = await deps.db.write(quotas.change, organization_id, limits)
     cast(Pace, request.app.state.pace).forget(organization_id)

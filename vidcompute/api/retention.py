@@ -3,11 +3,10 @@
 from dataclasses import asdict
 
 from fastapi import APIRouter
-from starlette.requests import Request
 
 from vidcompute.api import retention_schemas as schemas
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited, takes
+from vidcompute.api.body import Json
 from vidcompute.api.declared import Cursor, Limit, problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.views import when
@@ -37,11 +36,9 @@ async def get_retention(caller: Caller, deps: Given) -> schemas.Retention:
     operation_id="update_retention",
     summary="Change how long things are kept",
     responses=problems(400, 401, 404, 413, 422),
-    openapi_extra=takes("RetentionChanges"),
 )
-async def update_retention(request: Request, caller: Caller, deps: Given) -> schemas.Retention:
+async def update_retention(wish: Json[schemas.RetentionChanges], caller: Caller, deps: Given) -> schemas.Retention:
     """Change how long the organization keeps what it has. It counts for what is there already as well."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.RetentionChanges)
     changes = wish.model_dump(exclude_unset=True)
     kept = await deps.db.write(retention.change_retention, caller.organization_id, changes)
     return schemas.Retention(**asdict(kept))

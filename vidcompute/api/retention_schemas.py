@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from vidcompute.api.times import Time
+from vidcompute.api.wire import Sent, Taken
 
 _HOUR_S = 3600
 _LONGEST_S = 100 * 366 * 24 * _HOUR_S
@@ -12,10 +13,8 @@ _LONGEST_S = 100 * 366 * 24 * _HOUR_S
 Kept = Annotated[int, Field(ge=_HOUR_S, le=_LONGEST_S)]
 
 
-class Retention(BaseModel):
+class Retention(Sent):
     """How long the organization keeps what it has, in seconds; null: for ever."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
 
     sources_s: int | None
     """Source files, from when an asset was submitted. Its streams stay."""
@@ -27,12 +26,10 @@ class Retention(BaseModel):
     """Logs of attempts, from their beginning."""
 
 
-class RetentionChanges(BaseModel):
+class RetentionChanges(Taken):
     """How long the organization is to keep what it has, in seconds. What is left out stays; null: for ever."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        use_attribute_docstrings=True,
         json_schema_extra={"example": {"sources_s": 30 * 24 * _HOUR_S, "logs_s": None}},
     )
 
@@ -46,10 +43,8 @@ class RetentionChanges(BaseModel):
     """Logs of attempts, from their beginning."""
 
 
-class Takable(BaseModel):
+class Takable(Sent):
     """Something that a clean-up takes."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
 
     what: Literal["logs", "source", "frames", "asset", "expiry"]
     """`asset`: one that was deleted, for good. `expiry`: one whose time is over; it can be restored for a while."""
@@ -63,10 +58,8 @@ class Takable(BaseModel):
     """How much room that makes."""
 
 
-class CleanupPreview(BaseModel):
+class CleanupPreview(Sent):
     """Some of what a clean-up would take, in its order."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
 
     at: Time
     """The instant that it is about."""
@@ -75,10 +68,8 @@ class CleanupPreview(BaseModel):
     """Give it as `cursor` for what follows; null at the end."""
 
 
-class CleanupPart(BaseModel):
+class CleanupPart(Sent):
     """What a part of a clean-up took."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
 
     expired: int
     """Assets whose time was over; they can be restored for a while."""

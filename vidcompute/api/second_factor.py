@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from vidcompute.api import cookies
 from vidcompute.api import security_schemas as schemas
-from vidcompute.api.auth import Caller, visitor_of
-from vidcompute.api.body import parse, read_limited, takes
+from vidcompute.api.auth import Caller, CameFrom
+from vidcompute.api.body import Json
 from vidcompute.api.declared import problems
 from vidcompute.api.deps import Given
 from vidcompute.api.people import LOGGED_IN, Entrance, logged_in
@@ -41,13 +41,13 @@ async def get_second_factor(caller: Caller, deps: Given) -> schemas.SecondFactor
     summary="Get a secret for an app",
     status_code=201,
     responses=problems(*_LIMITS, 403, 409),
-    openapi_extra=takes("PasswordProof"),
 )
-async def begin_second_factor(request: Request, caller: Caller, deps: Given, door: Entrance) -> schemas.Enrolment:
+async def begin_second_factor(
+    wish: Json[schemas.PasswordProof], caller: Caller, lobby: Entrance, visitor: CameFrom
+) -> schemas.Enrolment:
     """A secret for an authenticator app, shown this once. Nothing is asked for before a code of it was confirmed."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.PasswordProof)
     password = wish.current_password.get_secret_value()
-    made = await people.begin_second_factor(door, caller.person_id, password, visitor_of(request))
+    made = await people.begin_second_factor(lobby, caller.person_id, password, visitor)
     return schemas.Enrolment(secret=made.secret, uri=made.uri, qr_svg=await to_thread.run_sync(_picture, made.uri))
 
 
@@ -65,13 +65,13 @@ def _picture(uri: str) -> str:
     operation_id="confirm_second_factor",
     summary="Ask for codes from now on",
     responses=problems(*_LIMITS, 403, 409),
-    openapi_extra=takes("AppCode"),
 )
-async def confirm_second_factor(request: Request, caller: Caller, deps: Given, door: Entrance) -> schemas.RecoveryCodes:
+async def confirm_second_factor(
+    wish: Json[schemas.AppCode], caller: Caller, lobby: Entrance, visitor: CameFrom
+) -> schemas.RecoveryCodes:
     """Show that the app has the secret. Gives recovery codes, this once; all sessions end, but this one."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.AppCode)
     code, own = wish.code.get_secret_value(), caller.session_id
-    codes = await people.confirm_second_factor(door, caller.person_id, code, visitor_of(request), but=own)
+    codes = await people.confirm_second_factor(lobby, caller.person_id, code, visitor, but=own)
     return schemas.RecoveryCodes(recovery_codes=codes)
 
 
@@ -81,13 +81,13 @@ async def confirm_second_factor(request: Request, caller: Caller, deps: Given, d
     summary="Ask for codes no more",
     status_code=204,
     responses=problems(*_LIMITS, 403, 409),
-    openapi_extra=takes("SecondFactorEnd"),
 )
-async def end_second_factor(request: Request, caller: Caller, deps: Given, door: Entrance) -> None:
+async def end_second_factor(
+    wish: Json[schemas.SecondFactorEnd], caller: Caller, lobby: Entrance, visitor: CameFrom
+) -> None:
     """Log in by the password alone again. Takes the password and a code."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.SecondFactorEnd)
     password, code = wish.current_password.get_secret_value(), wish.code.get_secret_value()
-    await people.end_second_factor(door, caller.person_id, password, code, visitor_of(request))
+    await people.end_second_factor(lobby, caller.person_id, password, code, visitor)
 
 
 @router.post(
@@ -96,13 +96,13 @@ async def end_second_factor(request: Request, caller: Caller, deps: Given, door:
     summary="Log in, second step",
     response_class=Response,
     responses=problems(*_LIMITS, 403, own=LOGGED_IN),
-    openapi_extra=takes("FinishingLogIn"),
 )
-async def finish_log_in(request: Request, deps: Given, door: Entrance) -> Response:
+async def finish_log_in(
+    request: Request, wish: Json[schemas.FinishingLogIn], deps: Given, lobby: Entrance, visitor: CameFrom
+) -> Response:
     """Begin the session that the password alone did not: with the ticket that it got, and a code."""
-    wish = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.FinishingLogIn)
     if wish.kind == "browser":
         cookies.check_site(request, deps)
     ticket, code = wish.ticket.get_secret_value(), wish.code.get_secret_value()
-    started = await people.finish_log_in(door, ticket, code, wish.kind, visitor_of(request))
+    started = await people.finish_log_in(lobby, ticket, code, wish.kind, visitor)
     return logged_in(started, deps)

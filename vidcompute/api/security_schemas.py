@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from vidcompute.api.people_schemas import Name, Password, Secret
 from vidcompute.api.times import Time
+from vidcompute.api.wire import Sent, Taken
 
 PASSKEY_ID = "pk_01kq3v8a4rj0t5w6x7y8z9abcn"
 _ANSWER: dict[str, Any] = {"id": "abc", "rawId": "abc", "type": "public-key", "response": {"clientDataJSON": "e30"}}
@@ -13,17 +14,7 @@ _ANSWER: dict[str, Any] = {"id": "abc", "rawId": "abc", "type": "public-key", "r
 Code = Annotated[SecretStr, Field(min_length=1, max_length=100)]
 
 
-class _Sent(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
-
-
-class _Taken(BaseModel):
-    """What is not named is refused: nobody sets by chance what is not theirs to set."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-
-class SecondFactor(_Sent):
+class SecondFactor(Sent):
     """Whether logging in takes a code beside the password."""
 
     on: bool
@@ -32,7 +23,7 @@ class SecondFactor(_Sent):
     """How many of them are left."""
 
 
-class PasswordProof(_Taken):
+class PasswordProof(Taken):
     """One's password, once more."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"current_password": "correct horse battery"}})
@@ -40,7 +31,7 @@ class PasswordProof(_Taken):
     current_password: Password
 
 
-class Enrolment(_Sent):
+class Enrolment(Sent):
     """What an authenticator app is given, shown this once."""
 
     secret: str
@@ -51,7 +42,7 @@ class Enrolment(_Sent):
     """The same as a picture to scan, in SVG."""
 
 
-class AppCode(_Taken):
+class AppCode(Taken):
     """A code that the app shows."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"code": "123456"}})
@@ -59,13 +50,13 @@ class AppCode(_Taken):
     code: Code
 
 
-class RecoveryCodes(_Sent):
+class RecoveryCodes(Sent):
     """Codes for who has lost the app, shown this once. Each is good once."""
 
     recovery_codes: list[str]
 
 
-class SecondFactorEnd(_Taken):
+class SecondFactorEnd(Taken):
     """The password, and a code of the app or a recovery code."""
 
     model_config = ConfigDict(
@@ -76,7 +67,7 @@ class SecondFactorEnd(_Taken):
     code: Code
 
 
-class FinishingLogIn(_Taken):
+class FinishingLogIn(Taken):
     """The ticket of a log-in that was begun by a password, and a code of the app or a recovery code."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"ticket": "abc", "code": "123456", "kind": "app"}})
@@ -88,7 +79,7 @@ class FinishingLogIn(_Taken):
     """A browser gets a cookie, an app gets tokens."""
 
 
-class PasskeyOptions(_Sent):
+class PasskeyOptions(Sent):
     """What a browser is to ask a device for.
 
     For `PublicKeyCredential.parseCreationOptionsFromJSON`, or `parseRequestOptionsFromJSON`.
@@ -97,7 +88,7 @@ class PasskeyOptions(_Sent):
     options: dict[str, Any]
 
 
-class NewPasskey(_Taken):
+class NewPasskey(Taken):
     """What a device has made."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"name": "Phone", "credential": _ANSWER}})
@@ -107,7 +98,7 @@ class NewPasskey(_Taken):
     """As `PublicKeyCredential.toJSON` has it."""
 
 
-class Passkey(_Sent):
+class Passkey(Sent):
     """A key on a device that opens the account."""
 
     id: str
@@ -117,13 +108,13 @@ class Passkey(_Sent):
     """When it was last used; null where it never was."""
 
 
-class PasskeyList(_Sent):
+class PasskeyList(Sent):
     """One's passkeys, newest first."""
 
     items: list[Passkey]
 
 
-class PasskeyName(_Taken):
+class PasskeyName(Taken):
     """What a passkey is called."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"name": "Laptop"}})
@@ -131,7 +122,7 @@ class PasskeyName(_Taken):
     name: Name
 
 
-class PasskeyLogIn(_Taken):
+class PasskeyLogIn(Taken):
     """What a device has answered."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"credential": _ANSWER, "kind": "app"}})
@@ -140,15 +131,3 @@ class PasskeyLogIn(_Taken):
     """As `PublicKeyCredential.toJSON` has it."""
     kind: Literal["browser", "app"] = "app"
     """A browser gets a cookie, an app gets tokens."""
-
-
-TAKEN: tuple[type[BaseModel], ...] = (
-    AppCode,
-    FinishingLogIn,
-    NewPasskey,
-    PasskeyLogIn,
-    PasskeyName,
-    PasswordProof,
-    SecondFactorEnd,
-)
-"""Bodies that our handlers read themselves."""

@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from vidcompute import logs
 from vidcompute.api import cookies
-from vidcompute.api.auth import visitor_of
+from vidcompute.api.auth import CameFrom
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.people import Entrance
 from vidcompute.errors import VidComputeError, not_found
@@ -21,11 +21,11 @@ _log = logs.get("sign_on")
 
 
 @router.get("/login")
-async def login(request: Request, deps: Given, door: Entrance) -> Response:
+async def login(deps: Given, lobby: Entrance, visitor: CameFrom) -> Response:
     """Send the browser to the provider; afterwards it goes on at the log-in page."""
     sign_on = _configured(deps)
     try:
-        leaving = await people.begin_sign_on(door, sign_on, _return_url(deps), visitor_of(request))
+        leaving = await people.begin_sign_on(lobby, sign_on, _return_url(deps), visitor)
     except VidComputeError as error:
         return _failed(deps, error)
     response = _to(leaving.url)
@@ -37,7 +37,8 @@ async def login(request: Request, deps: Given, door: Entrance) -> Response:
 async def callback(
     request: Request,
     deps: Given,
-    door: Entrance,
+    lobby: Entrance,
+    visitor: CameFrom,
     *,
     code: str = "",
     state: str = "",
@@ -50,7 +51,7 @@ async def callback(
     returned = Returned(code, state, iss, error)
     try:
         started = await people.finish_sign_on(
-            door, sign_on, returned, visitor_of(request), return_url=_return_url(deps), secret=secret
+            lobby, sign_on, returned, visitor, return_url=_return_url(deps), secret=secret
         )
     except VidComputeError as refusal:
         response = _failed(deps, refusal)

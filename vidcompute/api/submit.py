@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from vidcompute.api import idempotency, schemas
+from vidcompute.api import idempotency
+from vidcompute.api import job_schemas as schemas
 from vidcompute.api.auth import Caller
 from vidcompute.api.body import parse, read_limited
 from vidcompute.api.declared import problems

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, model_validator
 
-from vidcompute.api.schemas import BASE, Failure
 from vidcompute.api.times import Time
+from vidcompute.api.wire import BASE, Failure, Sent, Taken
 from vidcompute.pipeline.spec import JobOptions
 from vidcompute.services import uploads
 from vidcompute.services.uploads import UploadKind, UploadStatus
@@ -15,10 +15,8 @@ PATH = "/api/v1/uploads"
 UPLOAD_ID = "up_01kq3v8a4rj0t5w6x7y8z9abch"
 
 
-class DirectUpload(BaseModel):
+class DirectUpload(Sent):
     """How an upload goes straight to the store."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
 
     part_bytes: int
     """How many bytes each part has; the last one has the rest."""
@@ -28,10 +26,8 @@ class DirectUpload(BaseModel):
     """Whether all of them are in the store. Then they are read, and the job begins."""
 
 
-class Upload(BaseModel):
+class Upload(Sent):
     """Bytes on their way in, and what they became."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
 
     id: str
     status: UploadStatus
@@ -62,20 +58,16 @@ class Upload(BaseModel):
     """The same for a sender without a key. It is told once, when it is made."""
 
 
-class UploadPage(BaseModel):
+class UploadPage(Sent):
     """Some uploads, newest first."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     items: list[Upload]
     next_cursor: str | None
     """Give it as `cursor` for what follows; null at the end."""
 
 
-class OneTimeAddress(BaseModel):
+class OneTimeAddress(Taken):
     """Who may use the address that needs no key, and for how long."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
 
     origin: Annotated[AnyHttpUrl, Field(max_length=300)] | None = None
     """The origin whose pages may use it, such as `https://app.example`; any sender may when left out."""
@@ -87,13 +79,10 @@ def _default_job() -> JobOptions | None:
     return JobOptions()
 
 
-class UploadRequest(BaseModel):
+class UploadRequest(Taken):
     """An upload that is to come."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        use_attribute_docstrings=True,
-        frozen=True,
         json_schema_extra={
             "example": {
                 "name": "holiday.mov",
@@ -124,13 +113,10 @@ class UploadRequest(BaseModel):
         return self
 
 
-class PartsWanted(BaseModel):
+class PartsWanted(Taken):
     """Parts of an upload that are to be brought to the store."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        use_attribute_docstrings=True,
-        frozen=True,
         json_schema_extra={"example": {"numbers": [1, 2]}},
     )
 
@@ -138,20 +124,16 @@ class PartsWanted(BaseModel):
     """Their numbers, from 1."""
 
 
-class PartAddress(BaseModel):
+class PartAddress(Sent):
     """Where the bytes of one part go."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
 
     number: int
     url: str
     """Put them here, with nothing in the headers but their length."""
 
 
-class PartAddresses(BaseModel):
+class PartAddresses(Sent):
     """Addresses for parts."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
 
     items: list[PartAddress]
     expires_at: Time

@@ -1,6 +1,5 @@
 """`/api/v1/uploads`: uploads that may be cut off and go on, by TUS 1.0.0; whole ones by PUT; what became of them."""
 
-import secrets
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -11,12 +10,12 @@ from vidcompute.api import direct_uploads, intake
 from vidcompute.api import tus_headers as tus
 from vidcompute.api import upload_schemas as schemas
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited
+from vidcompute.api.body import JsonBody
 from vidcompute.api.declared import Cursor, Limit, Responses, UploadId, problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.tracing import traceparent_of
 from vidcompute.errors import VidComputeError
-from vidcompute.ids import is_id
+from vidcompute.ids import is_id, new_secret
 from vidcompute.media.titles import title_of
 from vidcompute.pipeline.spec import JobOptions
 from vidcompute.services import uploads
@@ -26,7 +25,7 @@ from vidcompute.services.uploads import NewUpload, Upload, UploadStatus
 router = APIRouter(prefix="/api/v1", tags=["uploads"], route_class=intake.TusRoute)
 
 ONE_TIME_PATH = "/upload"
-_TOKEN_BYTES = 32
+_BY_JSON = JsonBody(schemas.UploadRequest)
 
 
 def _header(name: str, description: str) -> dict[str, Any]:
@@ -101,8 +100,8 @@ def _created(upload: Upload, more: dict[str, str] | None = None) -> Response:
 
 
 async def _create_by_json(request: Request, caller: Principal, deps: Deps) -> Response:
-    wanted = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.UploadRequest)
-    token = secrets.token_urlsafe(_TOKEN_BYTES) if wanted.one_time else None
+    wanted = await _BY_JSON(request, deps)
+    token = new_secret() if wanted.one_time else None
     origin = wanted.one_time.origin if wanted.one_time else None
     limit = deps.limits.max_upload_bytes
     new = NewUpload(

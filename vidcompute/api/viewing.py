@@ -8,18 +8,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends
 from fastapi import Path as PathParameter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from vidcompute.api.auth import visitor_of
 from vidcompute.api.declared import Responses
 from vidcompute.api.files import CORS_HEADERS
 from vidcompute.api.problems import Problem
 from vidcompute.pipeline.spec import PlaybackPolicy
-from vidcompute.services.admission import Audience, Door, Visitor
+from vidcompute.services.admission import Audience, Door
 from vidcompute.services.playback import Playback, Thumbnails
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -97,19 +98,6 @@ async def let_in(request: Request, handle: str, seen: Viewing, audience: Audienc
     given = await seen.door.check(asset, pass_, audience, visitor_of(request))
     request.state.viewer_id = given.viewer_id
     return Visit(playback_id, handle, is_private=True)
-
-
-def visitor_of(request: Request) -> Visitor:
-    """Where a request comes from."""
-    told = request.headers.get("referer") or request.headers.get("origin") or ""
-    return Visitor(request.client.host if request.client else "", _site_of(told))
-
-
-def _site_of(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:  # what stands there need not be an address
-        return ""
 
 
 def _moved(request: Request, handle: str, to: str) -> str:

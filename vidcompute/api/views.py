@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection
 
-from vidcompute.api import schemas
+from vidcompute.api import asset_schemas, job_schemas
+from vidcompute.api.wire import Failure
 from vidcompute.db.outbox import now_ms
 from vidcompute.pipeline.spec import JobSpec
 from vidcompute.ports.executor import Outcome
@@ -31,14 +32,14 @@ def when(time_ms: int) -> datetime:
     return datetime.fromtimestamp(time_ms / 1000, UTC)
 
 
-def _failure(code: str | None, detail: str | None) -> schemas.Failure | None:
-    return schemas.Failure(code=code, detail=detail or "") if code else None
+def _failure(code: str | None, detail: str | None) -> Failure | None:
+    return Failure(code=code, detail=detail or "") if code else None
 
 
-def links(base_url: str, playback_id: str) -> schemas.Links:
+def links(base_url: str, playback_id: str) -> asset_schemas.Links:
     """Where an asset can be watched; `playback_id` may have a pass after it."""
     handle = quote(playback_id, safe="~")
-    return schemas.Links(
+    return asset_schemas.Links(
         watch=f"{base_url}/watch/{handle}",
         embed=f"{base_url}/embed/{handle}",
         stream=f"{base_url}/stream/{handle}.m3u8",
@@ -47,9 +48,9 @@ def links(base_url: str, playback_id: str) -> schemas.Links:
     )
 
 
-def asset_view(asset: Asset, base_url: str) -> schemas.Asset:
+def asset_view(asset: Asset, base_url: str) -> asset_schemas.Asset:
     """An asset on the wire."""
-    return schemas.Asset(
+    return asset_schemas.Asset(
         id=asset.id,
         status=AssetStatus(asset.status),
         title=asset.title,
@@ -74,9 +75,9 @@ def asset_view(asset: Asset, base_url: str) -> schemas.Asset:
     )
 
 
-def summary_view(job: Job, playback_id: str, base_url: str) -> schemas.JobSummary:
+def summary_view(job: Job, playback_id: str, base_url: str) -> job_schemas.JobSummary:
     """A job as lists show it."""
-    return schemas.JobSummary(**_summary(job, playback_id, base_url))
+    return job_schemas.JobSummary(**_summary(job, playback_id, base_url))
 
 
 def _summary(job: Job, playback_id: str, base_url: str) -> dict[str, Any]:
@@ -97,12 +98,12 @@ def _summary(job: Job, playback_id: str, base_url: str) -> dict[str, Any]:
     }
 
 
-def stage_view(stage: StageView) -> schemas.Stage:
+def stage_view(stage: StageView) -> job_schemas.Stage:
     """A stage on the wire."""
-    return schemas.Stage(
+    return job_schemas.Stage(
         name=stage.name,
         status=TaskStatus(stage.status),
-        progress=schemas.Progress(**stage.progress),
+        progress=job_schemas.Progress(**stage.progress),
         tasks=stage.tasks,
         tasks_done=stage.tasks_done,
         reused=stage.reused,
@@ -113,17 +114,17 @@ def stage_view(stage: StageView) -> schemas.Stage:
         eta_ms=stage.eta_ms,
         waits_for=stage.waits_for,
         error=_failure(stage.error_code, stage.error_detail),
-        cost=schemas.Effort(**stage.cost),
-        spent=schemas.Effort(**stage.spent),
+        cost=job_schemas.Effort(**stage.cost),
+        spent=job_schemas.Effort(**stage.spent),
         logs_key=stage.logs_keys[-1] if stage.logs_keys else None,
         logs_keys=list(stage.logs_keys),
     )
 
 
-def attempt_view(found: TaskAttempt) -> schemas.Attempt:
+def attempt_view(found: TaskAttempt) -> job_schemas.Attempt:
     """An attempt on the wire."""
     attempt, metrics = found.attempt, found.attempt.metrics or {}
-    return schemas.Attempt(
+    return job_schemas.Attempt(
         id=attempt.id,
         task_id=attempt.task_id,
         stage=found.stage,
@@ -135,7 +136,7 @@ def attempt_view(found: TaskAttempt) -> schemas.Attempt:
         placed_at=when(attempt.created_ms),
         started_at=at(attempt.started_ms),
         ended_at=at(attempt.ended_ms),
-        spent=schemas.Effort(cpu_s=metrics["cpu_s"], wall_s=metrics["wall_s"])
+        spent=job_schemas.Effort(cpu_s=metrics["cpu_s"], wall_s=metrics["wall_s"])
         if metrics.keys() >= {"cpu_s", "wall_s"}
         else None,
         max_rss_bytes=round(metrics["max_rss_bytes"]) if "max_rss_bytes" in metrics else None,
@@ -143,33 +144,33 @@ def attempt_view(found: TaskAttempt) -> schemas.Attempt:
     )
 
 
-def job_progress(job: Job, stages: Sequence[StageView]) -> tuple[schemas.Progress, int | None]:
+def job_progress(job: Job, stages: Sequence[StageView]) -> tuple[job_schemas.Progress, int | None]:
     """How far a whole job is, weighted by what each stage was expected to cost, and how long it will go on (ms)."""
     if job.status == JobStatus.DONE:
-        return schemas.Progress(fraction=1.0), 0
+        return job_schemas.Progress(fraction=1.0), 0
     if job.plan is None or not stages:
-        return schemas.Progress(fraction=0.0), None
+        return job_schemas.Progress(fraction=0.0), None
     weights = [max(stage.cost.get("wall_s", 0.0), 1e-3) for stage in stages]
     fractions = [float(stage.progress.get("fraction", 0.0)) for stage in stages]
     fraction = sum(w * f for w, f in zip(weights, fractions, strict=True)) / sum(weights)
     eta_ms = None
     if job.status == JobStatus.RUNNING and job.started_ms is not None and fraction > 0.01:
         eta_ms = round((now_ms() - job.started_ms) * (1 - fraction) / fraction)
-    return schemas.Progress(fraction=min(1.0, round(fraction, 4))), eta_ms
+    return job_schemas.Progress(fraction=min(1.0, round(fraction, 4))), eta_ms
 
 
-def job_view(conn: Connection, organization_id: str, job_id: str, hub: ProgressHub, base_url: str) -> schemas.Job:
+def job_view(conn: Connection, organization_id: str, job_id: str, hub: ProgressHub, base_url: str) -> job_schemas.Job:
     """All of a job on the wire: read in one snapshot."""
     return show_job(conn, jobs.get_job(conn, organization_id, job_id), hub, base_url)
 
 
-def show_job(conn: Connection, job: Job, hub: ProgressHub, base_url: str) -> schemas.Job:
+def show_job(conn: Connection, job: Job, hub: ProgressHub, base_url: str) -> job_schemas.Job:
     """As `job_view`, of a job that was just read."""
     asset = assets.get(conn, job.organization_id, job.asset_id)
     stages = jobs.list_stages(conn, job, hub.latest)
     progress, eta_ms = job_progress(job, stages)
     made = jobs.artifacts_of(conn, job.organization_id, job.id) if job.plan else {}
-    return schemas.Job(
+    return job_schemas.Job(
         **_summary(job, asset.playback_id, base_url),
         spec=JobSpec.model_validate(job.spec),
         progress=progress,
@@ -180,7 +181,7 @@ def show_job(conn: Connection, job: Job, hub: ProgressHub, base_url: str) -> sch
     )
 
 
-def asset_outputs(conn: Connection, organization_id: str, asset_id: str, base_url: str) -> list[schemas.Output]:
+def asset_outputs(conn: Connection, organization_id: str, asset_id: str, base_url: str) -> list[asset_schemas.Output]:
     """What an asset has, by its newest job."""
     asset = assets.get(conn, organization_id, asset_id)
     if asset.job_id is None:
@@ -189,18 +190,18 @@ def asset_outputs(conn: Connection, organization_id: str, asset_id: str, base_ur
     return outputs(job, asset, jobs.artifacts_of(conn, organization_id, job.id), base_url)
 
 
-def outputs(job: Job, asset: Asset, artifacts: Mapping[str, Artifact], base_url: str) -> list[schemas.Output]:
+def outputs(job: Job, asset: Asset, artifacts: Mapping[str, Artifact], base_url: str) -> list[asset_schemas.Output]:
     """What a job makes, as far as its plan says by now."""
     nodes = (job.plan or {}).get("nodes", ())
     streams, images = f"{base_url}/stream/{asset.playback_id}", f"{base_url}/image/{asset.playback_id}"
-    found: list[schemas.Output] = []
+    found: list[asset_schemas.Output] = []
     for node in nodes:
         name, artifact = str(node["id"]), artifacts.get(str(node["id"]))
         for kind, url in _addresses(node["stage"], name, streams, images, f"{base_url}/api/v1/jobs/{job.id}"):
             size_bytes = None
             if artifact is not None:
                 size_bytes = _ladder_bytes(nodes, artifacts) if kind in {"hls", "dash"} else artifact.size_bytes
-            found.append(schemas.Output(type=kind, url=url, ready=artifact is not None, size_bytes=size_bytes))
+            found.append(asset_schemas.Output(type=kind, url=url, ready=artifact is not None, size_bytes=size_bytes))
     return found
 
 
@@ -223,13 +224,13 @@ def _ladder_bytes(nodes: Sequence[Mapping[str, Any]], artifacts: Mapping[str, Ar
     return sum(artifacts[n["id"]].size_bytes for n in nodes if n["stage"] in _MEDIA_STAGES and n["id"] in artifacts)
 
 
-def plan_view(conn: Connection, organization_id: str, job_id: str) -> schemas.PlanView | None:
+def plan_view(conn: Connection, organization_id: str, job_id: str) -> job_schemas.PlanView | None:
     """A job's plan on the wire; None while there is none."""
     plan = jobs.plan_of(jobs.get_job(conn, organization_id, job_id))
     if plan is None:
         return None
-    total = schemas.Effort(
+    total = job_schemas.Effort(
         cpu_s=round(sum(node.cost.cpu_s for node in plan.nodes), 3),
         wall_s=round(sum(node.cost.wall_s for node in plan.nodes), 3),
     )
-    return schemas.PlanView.model_validate({**plan.to_json(), "cost": total})
+    return job_schemas.PlanView.model_validate({**plan.to_json(), "cost": total})

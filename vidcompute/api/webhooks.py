@@ -6,13 +6,12 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Path, Query
 from sqlalchemy import Connection
-from starlette.requests import Request
 from starlette.responses import Response
 
 from vidcompute.api import event_schemas as schemas
 from vidcompute.api import idempotency
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited, takes
+from vidcompute.api.body import Json, OptionalJson
 from vidcompute.api.declared import Cursor, Limit, problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.times import milliseconds
@@ -117,21 +116,18 @@ async def list_webhooks(caller: Caller, deps: Given, limit: Limit = 20, cursor: 
         422,
         own={201: {"model": schemas.CreatedWebhook, "description": "It is told of what happens from now on."}},
     ),
-    openapi_extra=takes("NewWebhook"),
 )
 async def create_webhook(
-    request: Request, caller: Caller, deps: Given, idempotency_key: idempotency.Key = None
+    wanted: Json[schemas.NewWebhook], caller: Caller, deps: Given, idempotency_key: idempotency.Key = None
 ) -> Response:
     """Name an address that is told of events, each signed as the Standard Webhooks specification says."""
-    body = await read_limited(request, deps.limits.max_json_bytes)
-    wanted = parse(body, schemas.NewWebhook)
 
     def work(conn: Connection) -> Answer:
         made = webhooks.create(conn, caller.organization_id, **wanted.model_dump(), at_most=deps.limits.max_webhooks)
         secrets = webhooks.secrets_of(conn, caller.organization_id, made.id)
         return Answer(201, {**_view(made).model_dump(mode="json"), "secret": secrets.version})
 
-    answer = await _once(deps, caller, idempotency_key, ("/api/v1/webhooks", body), work)
+    answer = await _once(deps, caller, idempotency_key, ("/api/v1/webhooks", wanted.model_dump_json()), work)
     made_id = answer.body["id"]
     answer = await _revealed(deps, made_id, answer)
     return idempotency.response_of(answer, {"Location": f"/api/v1/webhooks/{made_id}"})
@@ -150,14 +146,14 @@ async def get_webhook(webhook_id: WebhookId, caller: Caller, deps: Given) -> sch
     operation_id="update_webhook",
     summary="Change a webhook",
     responses=problems(400, 401, 404, 413, 422),
-    openapi_extra=takes("WebhookPatch"),
 )
-async def update_webhook(request: Request, webhook_id: WebhookId, caller: Caller, deps: Given) -> schemas.Webhook:
+async def update_webhook(
+    wanted: Json[schemas.WebhookPatch], webhook_id: WebhookId, caller: Caller, deps: Given
+) -> schemas.Webhook:
     """Change address, events, description, or switch it on or off; what is left out stays.
 
     What happens while it is off is not sent when it is on again: replay it.
     """
-    wanted = parse(await read_limited(request, deps.limits.max_json_bytes), schemas.WebhookPatch)
     changes = cast(WebhookChanges, wanted.model_dump(exclude_unset=True))
     return _view(await deps.db.write(webhooks.change, caller.organization_id, webhook_id, changes))
 
@@ -197,14 +193,15 @@ async def show_secret(webhook_id: WebhookId, caller: Caller, deps: Given, respon
     responses=problems(
         400, 401, 404, 409, 413, 422, own={200: {"model": schemas.WebhookSecret, "description": "The new secret."}}
     ),
-    openapi_extra=takes("Rotation", required=False),
 )
 async def rotate_secret(
-    request: Request, webhook_id: WebhookId, caller: Caller, deps: Given, idempotency_key: idempotency.Key = None
+    wanted: OptionalJson[schemas.Rotation],
+    webhook_id: WebhookId,
+    caller: Caller,
+    deps: Given,
+    idempotency_key: idempotency.Key = None,
 ) -> Response:
     """Sign with a new secret; for a time, with the one before as well."""
-    body = await read_limited(request, deps.limits.max_json_bytes)
-    wanted = parse(body, schemas.Rotation) if body else schemas.Rotation()
 
     def work(conn: Connection) -> Answer:
         secrets = webhooks.rotate(conn, caller.organization_id, webhook_id, overlap_ms=wanted.overlap_s * 1000)
@@ -212,7 +209,7 @@ async def rotate_secret(
         told = _secret_view(secrets).model_dump(mode="json") | {"secret": secrets.version, "old_secret": older}
         return Answer(200, told)
 
-    answer = await _once(deps, caller, idempotency_key, (webhook_id, "rotate", body), work)
+    answer = await _once(deps, caller, idempotency_key, (webhook_id, "rotate", wanted.model_dump_json()), work)
     return idempotency.response_of(await _revealed(deps, webhook_id, answer), {"Cache-Control": "no-store"})
 
 
@@ -315,14 +312,15 @@ async def replay_delivery(
         422,
         own={200: {"model": schemas.Replay, "description": "They are sent now; `next_cursor` has the others."}},
     ),
-    openapi_extra=takes("ReplaySince"),
 )
 async def replay_deliveries(
-    request: Request, webhook_id: WebhookId, caller: Caller, deps: Given, idempotency_key: idempotency.Key = None
+    wanted: Json[schemas.ReplaySince],
+    webhook_id: WebhookId,
+    caller: Caller,
+    deps: Given,
+    idempotency_key: idempotency.Key = None,
 ) -> Response:
     """Send what failed, or was never sent, of the events since a time; some hundred at a time."""
-    body = await read_limited(request, deps.limits.max_json_bytes)
-    wanted = parse(body, schemas.ReplaySince)
 
     def work(conn: Connection) -> Answer:
         done = webhooks.replay_since(
@@ -335,4 +333,6 @@ async def replay_deliveries(
         )
         return Answer(200, asdict(done))
 
-    return idempotency.response_of(await _once(deps, caller, idempotency_key, (webhook_id, "replay", body), work))
+    return idempotency.response_of(
+        await _once(deps, caller, idempotency_key, (webhook_id, "replay", wanted.model_dump_json()), work)
+    )

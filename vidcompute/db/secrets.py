@@ -2,7 +2,7 @@
 
 import secrets as random
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from vidcompute.db.outbox import now_ms
 from vidcompute.db.schema import secrets
@@ -20,5 +20,18 @@ def ensure(conn: Connection, name: str) -> bytes:
     if value is not None:
         return value
     made = random.token_bytes(32)
-    conn.execute(insert(secrets).values(name=name, value=made.hex(), created_ms=now_ms()))
+    _keep(conn, name, made)
     return made
+
+
+def renew(conn: Connection, name: str, former: str) -> bytes:
+    """Another secret of this name from now on; the one before is called `former`, and what was called so is gone."""
+    before = known(conn, name)
+    conn.execute(delete(secrets).where(secrets.c.name.in_([name, former])))
+    if before is not None:
+        _keep(conn, former, before)
+    return ensure(conn, name)
+
+
+def _keep(conn: Connection, name: str, value: bytes) -> None:
+    conn.execute(insert(secrets).values(name=name, value=value.hex(), created_ms=now_ms()))

@@ -249,6 +249,7 @@ async def test_a_token_may_be_for_one_network(client: httpx2.AsyncClient, viewer
         ("https://example.org/", False),
         ("https://example.com.evil.net/", False),
         ("https://notexample.com/", False),
+        ("https://[example.com/", False),  # no address at all
         ("", False),
     ],
 )

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import APIRouter
+from pydantic import BaseModel
 
 from vidcompute.api.app import describe
+from vidcompute.api.body import Json, OptionalJson
 from vidcompute.api.deps import Build
 from vidcompute.api.openapi import as_json, as_yaml
 from vidcompute.pipeline.spec import JobSpec
@@ -89,6 +92,27 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         for part in reference.removeprefix("#/").split("/"):
             value = value[part]
     assert "ValidationError" not in json.dumps(document)
+
+
+def test_a_body_that_a_route_takes_is_told_of_by_itself() -> None:
+    class Thing(BaseModel):
+        """Something that is sent."""
+
+        name: str
+
+    router = APIRouter(prefix="/things")
+
+    @router.put("/must", operation_id="put_thing")
+    async def must(thing: Json[Thing]) -> None: ...
+
+    @router.put("/may", operation_id="change_thing")
+    async def may(thing: OptionalJson[Thing]) -> None: ...
+
+    document = describe(Build("1"), [router])
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}
+    assert document["paths"]["/things/must"]["put"]["requestBody"] == {"content": content, "required": True}
+    assert document["paths"]["/things/may"]["put"]["requestBody"] == {"content": content, "required": False}
+    assert document["components"]["schemas"]["Thing"]["required"] == ["name"]
 
 
 def test_the_examples_of_a_job_are_jobs(document: dict[str, Any]) -> None:

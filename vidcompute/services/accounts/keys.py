@@ -2,15 +2,14 @@
 
 import hashlib
 import re
-import secrets
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, insert, update
 
+from vidcompute import ids
 from vidcompute.db.outbox import emit, now_ms
 from vidcompute.db.schema import api_keys
 from vidcompute.errors import FieldProblem, Kind, VidComputeError, invalid
-from vidcompute.ids import new_id
 from vidcompute.services.accounts import queries
 from vidcompute.services.accounts.access import ALL, scopes_of_key
 from vidcompute.services.accounts.models import ApiKey, NewKey, Principal
@@ -26,7 +25,7 @@ def is_key(text: str) -> bool:
 
 def new_secret() -> str:
     """A fresh key as its owner gets it: 256 random bits."""
-    return f"vck_{secrets.token_urlsafe(32)}"
+    return f"vck_{ids.new_secret()}"
 
 
 def digest_of(secret: str) -> str:
@@ -107,7 +106,7 @@ def _add(
 ) -> tuple[ApiKey, str]:
     secret = secret or new_secret()
     key = ApiKey(
-        id=new_id("key"),
+        id=ids.new_id("key"),
         name=wanted.name,
         prefix=secret[:_PREFIX],
         scopes=sorted(set(wanted.scopes)),

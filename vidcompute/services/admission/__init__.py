@@ -8,7 +8,6 @@ from vidcompute.services.admission.models import (
     Audience,
     Pass,
     SigningKey,
-    Visitor,
 )
 from vidcompute.services.admission.queries import keys_of
 from vidcompute.services.admission.service import NewKey, add_key, make_key, revoke_key
@@ -22,7 +21,6 @@ __all__ = [
     "NewKey",
     "Pass",
     "SigningKey",
-    "Visitor",
     "add_key",
     "keys_of",
     "make_key",

@@ -13,9 +13,10 @@ from vidcompute.pipeline.spec import PlaybackPolicy
 from vidcompute.ports.rates import Allowance, Rates
 from vidcompute.services import passwords
 from vidcompute.services.admission import passes, queries
-from vidcompute.services.admission.models import BY_SERVER, Audience, Pass, SigningKey, Visitor
+from vidcompute.services.admission.models import BY_SERVER, Audience, Pass, SigningKey
 from vidcompute.services.admission.service import password_version
 from vidcompute.services.assets.models import Asset
+from vidcompute.services.visitors import Visitor
 
 _SIGNED_WITH = "admission"
 _FRESH_S = 15.0  # how long a revoked key is still good, at most
@@ -70,7 +71,7 @@ class Door:
 
     async def unlock(self, asset: Asset, password: str, visitor: Visitor) -> str:
         """The text of a pass for a video's password; `password_wrong` (forbidden), `tries_limited` (rate limited)."""
-        taken = await self._rates.take(f"password:{asset.id}:{visitor.ip}", _TRIES)
+        taken = await self._rates.take(f"password:{asset.id}:{visitor.address}", _TRIES)
         if not taken.allowed:
             detail = "Too many wrong passwords; wait a moment."
             extra = {"retry_after_s": max(1, round(taken.retry_after_s))}
@@ -115,7 +116,7 @@ class Door:
 
     def _meet(self, given: Pass, visitor: Visitor) -> None:
         """Raise `playback_refused` where the visitor doesn't meet a pass's conditions."""
-        if given.ip is not None and not _within(visitor.ip, given.ip):
+        if given.ip is not None and not _within(visitor.address, given.ip):
             raise _refused("This link is for another network address.")
         if given.referrers and visitor.site != self._own_site and not _named(visitor.site, given.referrers):
             raise _refused("This video can't be shown on this site.")

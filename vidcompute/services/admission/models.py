@@ -56,11 +56,3 @@ class Pass:
     """Host names; `*.example.com` stands for all below."""
     viewer_id: str | None = None
     """The word of whoever signed for whoever watches; goes into the log."""
-
-
-@dataclass(frozen=True)
-class Visitor:
-    """Who asks: the address, and the host of the page that the request comes from ("" where it isn't told)."""
-
-    ip: str
-    site: str

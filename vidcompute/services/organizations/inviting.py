@@ -1,14 +1,13 @@
 """Invitations: by mail, for one mailbox, good once and for a while."""
 
 import hashlib
-import secrets
 
 from sqlalchemy import Connection, insert, update
 
 from vidcompute.db.outbox import emit, now_ms
 from vidcompute.db.schema_people import invitations
 from vidcompute.errors import Kind, VidComputeError
-from vidcompute.ids import new_id
+from vidcompute.ids import new_id, new_secret
 from vidcompute.services import mail, mailboxes
 from vidcompute.services.accounts import Principal, Role
 from vidcompute.services.mail import Mail
@@ -34,7 +33,7 @@ def invite(
     if queries.count_open_invitations(conn, organization.id, at) >= most:
         detail = f"{most} invitations wait to be accepted, which is the most; revoke one."
         raise VidComputeError(Kind.CONFLICT, "invitations_full", detail, extra={"limit": most})
-    secret = secrets.token_urlsafe(32)
+    secret = new_secret()
     inviter = caller.person_id or caller.key_id
     made = Invitation(new_id("inv"), organization.id, email, role, inviter, at, at + lifetime_ms)
     conn.execute(insert(invitations).values(**{**vars(made), "role": role.value}, digest=_digest(secret)))

@@ -2,7 +2,7 @@
 
 from vidcompute.services.people.ceremonies import takes_passkeys
 from vidcompute.services.people.coming_in import (
-    Door,
+    Lobby,
     Newcomer,
     begin_passkey_log_in,
     change_email,
@@ -37,7 +37,6 @@ from vidcompute.services.people.models import (
     SessionKind,
     Started,
     Tokens,
-    Visitor,
 )
 from vidcompute.services.people.passkeys import remove as remove_passkey
 from vidcompute.services.people.passkeys import rename as rename_passkey
@@ -65,9 +64,9 @@ __all__ = [
     "Allowed",
     "Asking",
     "Begun",
-    "Door",
     "Enrolment",
     "Leaving",
+    "Lobby",
     "Membership",
     "Newcomer",
     "Passkey",
@@ -80,7 +79,6 @@ __all__ = [
     "SignOn",
     "Started",
     "Tokens",
-    "Visitor",
     "add_passkey",
     "answer_device",
     "begin_device",

@@ -19,11 +19,12 @@ from vidcompute.ports.rates import Allowance, Rates
 from vidcompute.services import mailboxes, organizations, passwords
 from vidcompute.services.people import ceremonies, passkeys, queries, second_factor, service, sessions
 from vidcompute.services.people.ceremonies import Credential
-from vidcompute.services.people.models import Person, Policy, SessionKind, Started, Visitor
+from vidcompute.services.people.models import Person, Policy, SessionKind, Started
+from vidcompute.services.visitors import Visitor
 
 
 @dataclass(frozen=True)
-class Door:
+class Lobby:
     """What coming in needs: the rows, the counters of tries, the policy, and where links in mails lead."""
 
     db: Database
@@ -42,7 +43,7 @@ class Newcomer:
     invitation: str | None = field(default=None, repr=False)
 
 
-async def log_in(door: Door, email: str, password: str, kind: SessionKind, visitor: Visitor) -> Started:
+async def log_in(lobby: Lobby, email: str, password: str, kind: SessionKind, visitor: Visitor) -> Started:
     """Begin a session for who knows the password.
 
     `login_failed` (kind unauthenticated) for a wrong address or password, `email_unverified` (forbidden) for the right
@@ -50,8 +51,8 @@ async def log_in(door: Door, email: str, password: str, kind: SessionKind, visit
     follow, `too_many_attempts` (rate limited).
     """
     email = mailboxes.normal(email)
-    await limit_logins(door, email, visitor)
-    person = await door.db.read(queries.by_email, email)
+    await limit_logins(lobby, email, visitor)
+    person = await lobby.db.read(queries.by_email, email)
     right = await passwords.matches(person.password if person else None, password)
     if person is None or not right:
         detail = "The e-mail address or the password is wrong."
@@ -60,8 +61,8 @@ async def log_in(door: Door, email: str, password: str, kind: SessionKind, visit
         detail = "Confirm your e-mail address first: open the link that was sent to you, or ask for another."
         raise VidComputeError(Kind.FORBIDDEN, "email_unverified", detail)
     if person.password is not None and passwords.is_weak(person.password):
-        await door.db.write(service.strengthen, person.id, person.password, await passwords.hashed(password))
-    started = await door.db.write(_enter, person, kind, visitor, door.policy)
+        await lobby.db.write(service.strengthen, person.id, person.password, await passwords.hashed(password))
+    started = await lobby.db.write(_enter, person, kind, visitor, lobby.policy)
     if isinstance(started, VidComputeError):
         raise started
     return started
@@ -73,88 +74,88 @@ def _enter(
     return second_factor.ask(conn, person.id, policy) or sessions.start(conn, person, kind, visitor, policy)
 
 
-async def finish_log_in(door: Door, ticket: str, code: str, kind: SessionKind, visitor: Visitor) -> Started:
+async def finish_log_in(lobby: Lobby, ticket: str, code: str, kind: SessionKind, visitor: Visitor) -> Started:
     """Begin a session for who has a ticket and a code. `login_ended`, `login_failed`, `too_many_attempts`."""
-    person = await door.db.read(second_factor.bearer_of, ticket)
-    await limit_logins(door, person.email, visitor)
-    return await door.db.write(second_factor.finish, ticket, code, kind, visitor, policy=door.policy, at_ms=now_ms())
+    person = await lobby.db.read(second_factor.bearer_of, ticket)
+    await limit_logins(lobby, person.email, visitor)
+    return await lobby.db.write(second_factor.finish, ticket, code, kind, visitor, policy=lobby.policy, at_ms=now_ms())
 
 
-async def begin_passkey_log_in(door: Door, visitor: Visitor) -> dict[str, Any]:
+async def begin_passkey_log_in(lobby: Lobby, visitor: Visitor) -> dict[str, Any]:
     """What a browser is to ask a device, to log in. `passkeys_unavailable`, `too_many_attempts`."""
-    site = ceremonies.site_of(door.base_url)
-    await limit_logins(door, "", visitor)
+    site = ceremonies.site_of(lobby.base_url)
+    await limit_logins(lobby, "", visitor)
     asked = await asyncio.to_thread(ceremonies.to_recognise, site)
-    await door.db.write(passkeys.expect, asked.challenge, None, door.policy.ticket_ms)
+    await lobby.db.write(passkeys.expect, asked.challenge, None, lobby.policy.ticket_ms)
     return asked.options
 
 
-async def log_in_by_passkey(door: Door, answer: Mapping[str, Any], kind: SessionKind, visitor: Visitor) -> Started:
+async def log_in_by_passkey(lobby: Lobby, answer: Mapping[str, Any], kind: SessionKind, visitor: Visitor) -> Started:
     """Begin a session for whom a device has recognised. `passkey_refused`, `too_many_attempts`."""
-    site = ceremonies.site_of(door.base_url)
-    await limit_logins(door, "", visitor)
+    site = ceremonies.site_of(lobby.base_url)
+    await limit_logins(lobby, "", visitor)
     challenge = await asyncio.to_thread(ceremonies.challenge_in, answer)
-    await door.db.write(passkeys.take, challenge, None)  # committed, so that it is gone whatever follows
+    await lobby.db.write(passkeys.take, challenge, None)  # committed, so that it is gone whatever follows
     name = str(answer.get("id"))
-    row = await door.db.read(queries.passkey_of_credential, name)
+    row = await lobby.db.read(queries.passkey_of_credential, name)
     if row is None:
         raise ceremonies.refused()
     known = Credential(name, row.public_key, row.sign_count)
     count = await asyncio.to_thread(ceremonies.recognised, site, answer, challenge, known, row.person_id)
-    person = await door.db.read(queries.get, row.person_id)
-    return await door.db.write(passkeys.log_in, person, known, count, kind=kind, visitor=visitor, policy=door.policy)
+    person = await lobby.db.read(queries.get, row.person_id)
+    return await lobby.db.write(passkeys.log_in, person, known, count, kind=kind, visitor=visitor, policy=lobby.policy)
 
 
-async def register(door: Door, newcomer: Newcomer, visitor: Visitor) -> None:
+async def register(lobby: Lobby, newcomer: Newcomer, visitor: Visitor) -> None:
     """Make an account: at once with an invitation to that mailbox, else once the link in a mail was followed.
 
     `registration_closed`, `invitation_wanted` (forbidden), `invitation_not_found`, `password_weak`, `account_exists`
     (conflict, told to who has the invitation alone), `too_many_attempts`.
     """
-    policy = door.policy
+    policy = lobby.policy
     if policy.registration == "closed":
         raise VidComputeError(Kind.FORBIDDEN, "registration_closed", "Nobody can register here.")
     if policy.registration == "invitation" and newcomer.invitation is None:
         raise VidComputeError(Kind.FORBIDDEN, "invitation_wanted", "One comes in here by invitation only.")
     email = mailboxes.parse(newcomer.email)
     service.check_password(newcomer.password, email, policy)
-    await _limit_mails(door, email, visitor)
+    await _limit_mails(lobby, email, visitor)
     kept = await passwords.hashed(newcomer.password)
     if newcomer.invitation is not None:
-        await door.db.write(_join, newcomer, email, kept, newcomer.invitation, door=door)
+        await lobby.db.write(_join, newcomer, email, kept, newcomer.invitation, lobby=lobby)
     else:
-        await door.db.write(_begin, newcomer, email, kept, door)
+        await lobby.db.write(_begin, newcomer, email, kept, lobby)
 
 
-def _join(conn: Connection, newcomer: Newcomer, email: str, kept: str, invitation: str, *, door: Door) -> None:
+def _join(conn: Connection, newcomer: Newcomer, email: str, kept: str, invitation: str, *, lobby: Lobby) -> None:
     if queries.by_email(conn, email) is not None:
         organizations.find_invitation(conn, invitation, email)
         detail = "There is an account of this address: log in, and accept the invitation."
         raise VidComputeError(Kind.CONFLICT, "account_exists", detail)
     person = service.add(conn, email, newcomer.name, kept, verified=True)
     organizations.accept(conn, invitation, person.id, email)
-    service.send_welcome(conn, person, door.base_url)
+    service.send_welcome(conn, person, lobby.base_url)
 
 
-def _begin(conn: Connection, newcomer: Newcomer, email: str, kept: str, door: Door) -> None:
+def _begin(conn: Connection, newcomer: Newcomer, email: str, kept: str, lobby: Lobby) -> None:
     """Who has an account gets the mail that helps them into it; nobody else learns of it."""
     person = queries.by_email(conn, email)
     if person is None:
         person = service.add(conn, email, newcomer.name, kept, verified=False)
     if person.verified_ms is None:
-        service.send_verification(conn, person, door.policy, door.base_url)
+        service.send_verification(conn, person, lobby.policy, lobby.base_url)
     else:
-        service.send_reset(conn, person, door.policy, door.base_url)
+        service.send_reset(conn, person, lobby.policy, lobby.base_url)
 
 
-async def verify(door: Door, secret: str, password: str, visitor: Visitor) -> None:
+async def verify(lobby: Lobby, secret: str, password: str, visitor: Visitor) -> None:
     """Open an account by the link in a mail, for who knows its password; with an organization of their own.
 
     Whoever registered with another's address has the password, and whose mailbox it is has the link: neither gets in.
     `link_invalid`, `login_failed`, `too_many_attempts`.
     """
-    await limit_logins(door, "", visitor)
-    person = await door.db.read(service.owner_of, secret, service.VERIFY)
+    await limit_logins(lobby, "", visitor)
+    person = await lobby.db.read(service.owner_of, secret, service.VERIFY)
     if not await passwords.matches(person.password, password):
         raise VidComputeError(Kind.UNAUTHENTICATED, "login_failed", "The password is wrong.")
 
@@ -163,54 +164,54 @@ async def verify(door: Door, secret: str, password: str, visitor: Visitor) -> No
         acting.bind(conn, acting.Actor("person", person.id, person.email, visitor.request_id, visitor.address))
         if not queries.memberships_of(conn, verified.id):
             organizations.create(conn, verified.id, verified.email, verified.name)
-        service.send_welcome(conn, verified, door.base_url)
+        service.send_welcome(conn, verified, lobby.base_url)
 
-    await door.db.write(step)
+    await lobby.db.write(step)
 
 
-async def verify_again(door: Door, email: str, visitor: Visitor) -> None:
+async def verify_again(lobby: Lobby, email: str, visitor: Visitor) -> None:
     """Send the link once more to who has still to follow it. `too_many_attempts`."""
 
     def unverified(conn: Connection, person: Person) -> None:
         if person.verified_ms is None:
-            service.send_verification(conn, person, door.policy, door.base_url)
+            service.send_verification(conn, person, lobby.policy, lobby.base_url)
 
-    await _mailed(door, email, visitor, unverified)
+    await _mailed(lobby, email, visitor, unverified)
 
 
-async def forgot_password(door: Door, email: str, visitor: Visitor) -> None:
+async def forgot_password(lobby: Lobby, email: str, visitor: Visitor) -> None:
     """Send a link that sets a new password. `too_many_attempts`."""
 
     def forgotten(conn: Connection, person: Person) -> None:
-        service.send_reset(conn, person, door.policy, door.base_url)
+        service.send_reset(conn, person, lobby.policy, lobby.base_url)
 
-    await _mailed(door, email, visitor, forgotten)
+    await _mailed(lobby, email, visitor, forgotten)
 
 
-async def _mailed(door: Door, email: str, visitor: Visitor, work: Callable[[Connection, Person], None]) -> None:
+async def _mailed(lobby: Lobby, email: str, visitor: Visitor, work: Callable[[Connection, Person], None]) -> None:
     email = mailboxes.normal(email)
-    await _limit_mails(door, email, visitor)
+    await _limit_mails(lobby, email, visitor)
 
     def step(conn: Connection) -> None:
         person = queries.by_email(conn, email)
         if person is not None:
             work(conn, person)
 
-    await door.db.write(step)
+    await lobby.db.write(step)
 
 
-async def set_forgotten(door: Door, secret: str, password: str, visitor: Visitor) -> None:
+async def set_forgotten(lobby: Lobby, secret: str, password: str, visitor: Visitor) -> None:
     """Set a password by a link from a mail. `link_invalid`, `password_weak`, `too_many_attempts`."""
-    await limit_logins(door, "", visitor)
-    person = await door.db.read(service.owner_of, secret, service.RESET)
-    service.check_password(password, person.email, door.policy)
-    await door.db.write(service.reset_password, secret, await passwords.hashed(password))
+    await limit_logins(lobby, "", visitor)
+    person = await lobby.db.read(service.owner_of, secret, service.RESET)
+    service.check_password(password, person.email, lobby.policy)
+    await lobby.db.write(service.reset_password, secret, await passwords.hashed(password))
 
 
-async def confirm(door: Door, person_id: str, password: str, visitor: Visitor) -> Person:
+async def confirm(lobby: Lobby, person_id: str, password: str, visitor: Visitor) -> Person:
     """Who is logged in says their password again, before what matters. `password_wrong` (forbidden)."""
-    person = await door.db.read(queries.get, person_id)
-    await limit_logins(door, person.email, visitor)
+    person = await lobby.db.read(queries.get, person_id)
+    await limit_logins(lobby, person.email, visitor)
     if not await passwords.matches(person.password, password):
         detail = "This is not your password."
         problem = FieldProblem("/current_password", detail)
@@ -218,53 +219,53 @@ async def confirm(door: Door, person_id: str, password: str, visitor: Visitor) -
     return person
 
 
-async def confirm_erasure(door: Door, person_id: str, email: str, password: str | None, visitor: Visitor) -> None:
+async def confirm_erasure(lobby: Lobby, person_id: str, email: str, password: str | None, visitor: Visitor) -> None:
     """Who wants to be erased types their address, and their password where they have one.
 
     `email_wrong` (invalid), `password_wrong` (forbidden), `too_many_attempts`.
     """
-    person = await door.db.read(queries.get, person_id)
+    person = await lobby.db.read(queries.get, person_id)
     if mailboxes.normal(email) != person.email:
         detail = "This is not the address of your account."
         raise invalid("email_wrong", detail, FieldProblem("/email", detail))
     if person.password is not None:
-        await confirm(door, person_id, password or "", visitor)
+        await confirm(lobby, person_id, password or "", visitor)
 
 
 async def change_password(
-    door: Door, person_id: str, current: str, password: str, visitor: Visitor, *, but: str
+    lobby: Lobby, person_id: str, current: str, password: str, visitor: Visitor, *, but: str
 ) -> None:
     """Set another password; all sessions but one end. `password_wrong`, `password_weak`."""
-    person = await confirm(door, person_id, current, visitor)
-    service.check_password(password, person.email, door.policy)
-    await door.db.write(service.set_password, person_id, await passwords.hashed(password), but=but)
+    person = await confirm(lobby, person_id, current, visitor)
+    service.check_password(password, person.email, lobby.policy)
+    await lobby.db.write(service.set_password, person_id, await passwords.hashed(password), but=but)
 
 
-async def change_email(door: Door, person_id: str, current: str, email: str, visitor: Visitor) -> None:
+async def change_email(lobby: Lobby, person_id: str, current: str, email: str, visitor: Visitor) -> None:
     """Send a link to their next mailbox; it counts when that is followed. `password_wrong`."""
-    person = await confirm(door, person_id, current, visitor)
+    person = await confirm(lobby, person_id, current, visitor)
     email = mailboxes.parse(email)
-    await _limit_mails(door, email, visitor)
+    await _limit_mails(lobby, email, visitor)
 
     def step(conn: Connection) -> None:
         if queries.by_email(conn, email) is None:  # whose it is learns nothing, and who asks learns nothing of them
-            service.send_change(conn, person, email, door.policy, door.base_url)
+            service.send_change(conn, person, email, lobby.policy, lobby.base_url)
 
-    await door.db.write(step)
+    await lobby.db.write(step)
 
 
-async def limit_logins(door: Door, account: str, visitor: Visitor) -> None:
+async def limit_logins(lobby: Lobby, account: str, visitor: Visitor) -> None:
     """Count a try of a secret, against the account (where it is known) and the address that it came from."""
-    policy = door.policy
-    await count_try(door.rates, f"login-from:{visitor.address}", policy.attempts_from)
+    policy = lobby.policy
+    await count_try(lobby.rates, f"login-from:{visitor.address}", policy.attempts_from)
     if account:
-        await count_try(door.rates, f"login:{_hidden(account)}", policy.attempts)
+        await count_try(lobby.rates, f"login:{_hidden(account)}", policy.attempts)
 
 
-async def _limit_mails(door: Door, mailbox: str, visitor: Visitor) -> None:
+async def _limit_mails(lobby: Lobby, mailbox: str, visitor: Visitor) -> None:
     """Count a mail that a stranger has sent, against the mailbox and the address that it came from."""
-    await count_try(door.rates, f"mail-from:{visitor.address}", door.policy.mails_from)
-    await count_try(door.rates, f"mail:{_hidden(mailbox)}", door.policy.mails)
+    await count_try(lobby.rates, f"mail-from:{visitor.address}", lobby.policy.mails_from)
+    await count_try(lobby.rates, f"mail:{_hidden(mailbox)}", lobby.policy.mails)
 
 
 def _hidden(mailbox: str) -> str:

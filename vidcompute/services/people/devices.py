@@ -11,9 +11,11 @@ from sqlalchemy import Connection, delete, insert, update
 from vidcompute.db.outbox import now_ms
 from vidcompute.db.schema_people import device_logins
 from vidcompute.errors import Kind, VidComputeError, invalid, not_found
+from vidcompute.ids import new_secret
 from vidcompute.services.people import queries, sessions, tokens
-from vidcompute.services.people.coming_in import Door, count_try
-from vidcompute.services.people.models import Allowed, Asking, Begun, Policy, Visitor
+from vidcompute.services.people.coming_in import Lobby, count_try
+from vidcompute.services.people.models import Allowed, Asking, Begun, Policy
+from vidcompute.services.visitors import Visitor
 
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # no vowels, so no words, and nothing that reads like a digit (RFC 8628, 6.1)
 _LENGTH = 8
@@ -23,12 +25,12 @@ _EARLY = 0.9  # a question may be faster on its way than the one before
 _AGENT = 300  # characters
 
 
-async def begin(door: Door, visitor: Visitor) -> Begun:
+async def begin(lobby: Lobby, visitor: Visitor) -> Begun:
     """Let a program ask; nothing opens before a person says so. `too_many_attempts`."""
-    await count_try(door.rates, f"device-from:{visitor.address}", door.policy.attempts_from)
+    await count_try(lobby.rates, f"device-from:{visitor.address}", lobby.policy.attempts_from)
     code = "".join(random.choice(LETTERS) for _ in range(_LENGTH))
-    begun = Begun(tokens.fresh(), f"{code[:4]}-{code[4:]}", door.policy.device_ms, INTERVAL_S)
-    await door.db.write(_keep, begun, visitor)
+    begun = Begun(new_secret(), f"{code[:4]}-{code[4:]}", lobby.policy.device_ms, INTERVAL_S)
+    await lobby.db.write(_keep, begun, visitor)
     return begun
 
 
@@ -47,19 +49,19 @@ def _keep(conn: Connection, begun: Begun, visitor: Visitor) -> None:
     )
 
 
-async def view(door: Door, person_id: str, code: str) -> Asking:
+async def view(lobby: Lobby, person_id: str, code: str) -> Asking:
     """Who asks with this code. `device_not_found`, `too_many_attempts`."""
-    await _count_guess(door, person_id)
-    row = await door.db.read(_waiting, code)
+    await _count_guess(lobby, person_id)
+    row = await lobby.db.read(_waiting, code)
     return Asking(row.agent, row.address, row.created_ms, row.expires_ms)
 
 
-async def answer(door: Door, person_id: str, code: str, organization_id: str | None, *, allow: bool) -> None:
+async def answer(lobby: Lobby, person_id: str, code: str, organization_id: str | None, *, allow: bool) -> None:
     """Let the program in as this person, to begin in one of their organizations; or refuse it. An answer is final.
 
     `device_not_found`, `organization_not_found`, `too_many_attempts`.
     """
-    await _count_guess(door, person_id)
+    await _count_guess(lobby, person_id)
 
     def step(conn: Connection) -> None:
         row = _waiting(conn, code)
@@ -73,7 +75,7 @@ async def answer(door: Door, person_id: str, code: str, organization_id: str | N
         deed = "device.allowed" if allow else "device.denied"
         sessions.tell(conn, person_id, deed, person_id, {"agent": row.agent, "address": row.address})
 
-    await door.db.write(step)
+    await lobby.db.write(step)
 
 
 def redeem(conn: Connection, device_code: str, visitor: Visitor, policy: Policy) -> Allowed | VidComputeError:
@@ -116,8 +118,8 @@ def _waiting(conn: Connection, code: str) -> queries.AnyRow:
     return row
 
 
-async def _count_guess(door: Door, person_id: str) -> None:
-    await count_try(door.rates, f"device-code:{person_id}", door.policy.attempts_from)
+async def _count_guess(lobby: Lobby, person_id: str) -> None:
+    await count_try(lobby.rates, f"device-code:{person_id}", lobby.policy.attempts_from)
 
 
 def _digest_of_code(code: str) -> str:

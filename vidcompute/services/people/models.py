@@ -38,15 +38,6 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Visitor:
-    """Where a request came from: the address, and what the program calls itself."""
-
-    address: str = ""
-    agent: str = ""
-    request_id: str = ""
-
-
-@dataclass(frozen=True)
 class Person:
     """A person. `password` is what argon2 made of it; None for who has none."""
 

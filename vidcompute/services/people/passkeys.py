@@ -8,7 +8,8 @@ from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.ids import new_id
 from vidcompute.services.people import notices, queries, sessions, tokens
 from vidcompute.services.people.ceremonies import Credential, refused
-from vidcompute.services.people.models import Passkey, Person, Policy, SessionKind, Started, Visitor
+from vidcompute.services.people.models import Passkey, Person, Policy, SessionKind, Started
+from vidcompute.services.visitors import Visitor
 
 
 def expect(conn: Connection, challenge: bytes, person_id: str | None, lifetime_ms: int) -> None:

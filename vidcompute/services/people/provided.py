@@ -17,11 +17,13 @@ from vidcompute.db.acting import Actor
 from vidcompute.db.outbox import now_ms
 from vidcompute.db.schema_people import identities, provider_logins
 from vidcompute.errors import Kind, VidComputeError
+from vidcompute.ids import new_secret
 from vidcompute.ports.identity import Attempt, Identity, IdentityProvider, Returned
 from vidcompute.services import mailboxes, organizations
 from vidcompute.services.people import queries, second_factor, service, sessions, tokens
-from vidcompute.services.people.coming_in import Door, count_try
-from vidcompute.services.people.models import MINUTE_MS, Person, Started, Visitor
+from vidcompute.services.people.coming_in import Lobby, count_try
+from vidcompute.services.people.models import MINUTE_MS, Person, Started
+from vidcompute.services.visitors import Visitor
 
 LIFETIME_MS = 10 * MINUTE_MS
 
@@ -46,12 +48,12 @@ class Leaving:
     secret: str = field(repr=False)
 
 
-async def begin(door: Door, sign_on: SignOn, return_url: str, visitor: Visitor) -> Leaving:
+async def begin(lobby: Lobby, sign_on: SignOn, return_url: str, visitor: Visitor) -> Leaving:
     """Send a browser to the provider. `too_many_attempts`, and what the provider raises."""
-    await count_try(door.rates, f"provider-from:{visitor.address}", door.policy.attempts_from)
-    secret = tokens.fresh()
+    await count_try(lobby.rates, f"provider-from:{visitor.address}", lobby.policy.attempts_from)
+    secret = new_secret()
     url = await sign_on.provider.begin(_attempt(secret, return_url))
-    await door.db.write(_keep, tokens.digest_of(secret))
+    await lobby.db.write(_keep, tokens.digest_of(secret))
     return Leaving(url, secret)
 
 
@@ -60,7 +62,7 @@ def _keep(conn: Connection, digest: str) -> None:
 
 
 async def finish(
-    door: Door, sign_on: SignOn, returned: Returned, visitor: Visitor, *, return_url: str, secret: str
+    lobby: Lobby, sign_on: SignOn, returned: Returned, visitor: Visitor, *, return_url: str, secret: str
 ) -> Started:
     """The session of who came back from the provider, in the browser that began and has the secret.
 
@@ -69,7 +71,7 @@ async def finish(
     """
     attempt = _attempt(secret, return_url)
     same = hmac.compare_digest(attempt.state.encode(), returned.state.encode())
-    if not same or not await door.db.write(_take, tokens.digest_of(secret)):
+    if not same or not await lobby.db.write(_take, tokens.digest_of(secret)):
         detail = "This log-in was not begun in this browser, was ended already, or took too long; begin anew."
         raise VidComputeError(Kind.CONFLICT, "login_not_begun", detail)
     identity = await sign_on.provider.finish(attempt, returned)
@@ -78,10 +80,10 @@ async def finish(
     def step(conn: Connection) -> Started | VidComputeError:
         person = queries.by_identity(conn, identity.issuer, identity.subject)
         person = person or _linked(conn, identity, visitor, registers=sign_on.registers)
-        wanted = second_factor.ask(conn, person.id, door.policy)
-        return wanted or sessions.start(conn, person, "browser", visitor, door.policy)
+        wanted = second_factor.ask(conn, person.id, lobby.policy)
+        return wanted or sessions.start(conn, person, "browser", visitor, lobby.policy)
 
-    outcome = await door.db.write(step)
+    outcome = await lobby.db.write(step)
     if isinstance(outcome, VidComputeError):
         raise outcome
     return outcome

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from vidcompute.db.schema import organizations, secrets
+from vidcompute.db.schema import organizations
 from vidcompute.db.schema_people import (
     begun_logins,
     device_logins,
@@ -120,11 +120,6 @@ def by_identity(conn: Connection, issuer: str, subject: str) -> Person | None:
     query = query.where(identities.c.issuer == issuer, identities.c.subject == subject)
     row = conn.execute(query).one_or_none()
     return None if row is None else Person(**row._mapping)
-
-
-def secret(conn: Connection, name: str) -> str | None:
-    """A secret that all servers share, by its name."""
-    return conn.execute(select(secrets.c.value).where(secrets.c.name == name)).scalar()
 
 
 def second_factor(conn: Connection, person_id: str) -> AnyRow | None:

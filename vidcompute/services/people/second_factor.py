@@ -17,9 +17,10 @@ from vidcompute.db import secrets as shared
 from vidcompute.db.outbox import now_ms
 from vidcompute.db.schema_people import begun_logins, recovery_codes, second_factors
 from vidcompute.errors import FieldProblem, Kind, VidComputeError
-from vidcompute.ids import ALPHABET
+from vidcompute.ids import ALPHABET, new_secret
 from vidcompute.services.people import notices, queries, sessions, tokens
-from vidcompute.services.people.models import Enrolment, Person, Policy, SecondFactor, SessionKind, Started, Visitor
+from vidcompute.services.people.models import Enrolment, Person, Policy, SecondFactor, SessionKind, Started
+from vidcompute.services.visitors import Visitor
 
 if TYPE_CHECKING:
     from pyotp import TOTP
@@ -47,7 +48,7 @@ def begin(conn: Connection, person: Person) -> Enrolment:
     """Give them a secret for their app; it counts once `confirm` was given a code. `second_factor_on` (conflict)."""
     if state(conn, person.id).on_ms is not None:
         raise _is_on()
-    row = {"person_id": person.id, "salt": tokens.fresh(), "last_step": 0, "created_ms": now_ms()}
+    row = {"person_id": person.id, "salt": new_secret(), "last_step": 0, "created_ms": now_ms()}
     conn.execute(delete(second_factors).where(second_factors.c.person_id == person.id))
     conn.execute(insert(second_factors).values(row))
     secret = _secret(shared.ensure(conn, KEY), person.id, str(row["salt"]))
@@ -94,7 +95,7 @@ def ask(conn: Connection, person_id: str, policy: Policy) -> VidComputeError | N
     """
     if state(conn, person_id).on_ms is None:
         return None
-    ticket = tokens.fresh()
+    ticket = new_secret()
     row = {"digest": tokens.digest_of(ticket), "person_id": person_id, "expires_ms": now_ms() + policy.ticket_ms}
     conn.execute(insert(begun_logins).values(row))
     detail = "Send the ticket with a code of your app, or a recovery code."

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, insert, update
 from vidcompute.db.outbox import now_ms
 from vidcompute.db.schema_people import begun_logins, challenges, persons, proofs
 from vidcompute.errors import FieldProblem, Kind, VidComputeError, invalid
-from vidcompute.ids import new_id
+from vidcompute.ids import new_id, new_secret
 from vidcompute.services import mail, passwords
 from vidcompute.services.mail import Mail
 from vidcompute.services.people import queries, sessions, tokens
@@ -145,7 +145,7 @@ def valid_for(lifetime_ms: int) -> str:
 
 def _prove(conn: Connection, person_id: str, purpose: str, email: str, lifetime_ms: int) -> str:
     conn.execute(delete(proofs).where(proofs.c.person_id == person_id, proofs.c.purpose == purpose))
-    secret, at = tokens.fresh(), now_ms()
+    secret, at = new_secret(), now_ms()
     row = {"digest": tokens.digest_of(secret), "person_id": person_id, "purpose": purpose, "email": email}
     conn.execute(insert(proofs).values(**row, created_ms=at, expires_ms=at + lifetime_ms))
     return secret

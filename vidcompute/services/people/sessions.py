@@ -11,11 +11,12 @@ from vidcompute.db.acting import Actor, Deed
 from vidcompute.db.outbox import now_ms
 from vidcompute.db.schema_people import begun_logins, refresh_tokens, sessions
 from vidcompute.errors import Kind, VidComputeError, not_found
-from vidcompute.ids import new_id
+from vidcompute.ids import new_id, new_secret
 from vidcompute.services.accounts import Principal, Role, scopes_of
 from vidcompute.services.people import queries, tokens
-from vidcompute.services.people.models import Person, Policy, SessionKind, Started, Tokens, Visitor
+from vidcompute.services.people.models import Person, Policy, SessionKind, Started, Tokens
 from vidcompute.services.people.queries import AnyRow
+from vidcompute.services.visitors import Visitor
 
 _AGENT = 300  # characters
 
@@ -23,7 +24,7 @@ _AGENT = 300  # characters
 def start(conn: Connection, person: Person, kind: SessionKind, visitor: Visitor, policy: Policy) -> Started:
     """Begin a session: a browser's has a secret for its cookie, an app's a pair of tokens."""
     session_id, at = new_id("ses"), now_ms()
-    cookie = tokens.fresh() if kind == "browser" else None
+    cookie = new_secret() if kind == "browser" else None
     expires_ms = at + policy.session_ms
     conn.execute(
         insert(sessions).values(
@@ -143,7 +144,7 @@ def _end(conn: Connection, session_id: str) -> None:
 
 def _pair(conn: Connection, access: tokens.Access, policy: Policy) -> Tokens:
     signed, expires_ms = tokens.mint(conn, access, policy.access_ms)
-    again = tokens.fresh()
+    again = new_secret()
     conn.execute(
         insert(refresh_tokens).values(digest=tokens.digest_of(again), session_id=access.session_id, created_ms=now_ms())
     )

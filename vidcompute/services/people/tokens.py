@@ -5,15 +5,13 @@ here and never by the token; its `kid` is compared with those of the two keys th
 """
 
 import hashlib
-import secrets as random
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection
 
+from vidcompute.db import secrets
 from vidcompute.db.outbox import now_ms
-from vidcompute.db.schema import secrets
 from vidcompute.errors import Kind, VidComputeError
-from vidcompute.services.people import queries
 
 ALGORITHM = "HS256"
 ISSUER = "vidcompute"
@@ -31,11 +29,6 @@ class Access:
     session_id: str
 
 
-def fresh() -> str:
-    """A random text that can't be guessed: 256 bits."""
-    return random.token_urlsafe(32)
-
-
 def digest_of(secret: str) -> str:
     """What is kept of it."""
     return hashlib.sha256(secret.encode()).hexdigest()
@@ -46,7 +39,7 @@ def mint(conn: Connection, access: Access, lifetime_ms: int) -> tuple[str, int]:
     from joserfc import jwt
     from joserfc.jwk import OctKey
 
-    key = queries.secret(conn, _CURRENT) or rotate_key(conn)
+    key = secrets.ensure(conn, _CURRENT)
     at = now_ms()
     claims = {
         "iss": ISSUER,
@@ -57,7 +50,7 @@ def mint(conn: Connection, access: Access, lifetime_ms: int) -> tuple[str, int]:
         "exp": (at + lifetime_ms) // 1000,
     }
     header = {"alg": ALGORITHM, "kid": kid_of(key)}
-    signed = jwt.encode(header, claims, OctKey.import_key(bytes.fromhex(key)), algorithms=[ALGORITHM])
+    signed = jwt.encode(header, claims, OctKey.import_key(key), algorithms=[ALGORITHM])
     return signed, at + lifetime_ms
 
 
@@ -72,7 +65,7 @@ def verify(conn: Connection, token: str) -> Access:
         key = next((key for key in _living(conn) if kid_of(key) == kid), None)
         if key is None:
             raise invalid_token()
-        claims = jwt.decode(token, OctKey.import_key(bytes.fromhex(key)), algorithms=[ALGORITHM]).claims
+        claims = jwt.decode(token, OctKey.import_key(key), algorithms=[ALGORITHM]).claims
         registry = jwt.JWTClaimsRegistry(
             iss={"essential": True, "value": ISSUER},
             aud={"essential": True, "value": AUDIENCE},
@@ -95,21 +88,15 @@ def invalid_token() -> VidComputeError:
     return VidComputeError(Kind.UNAUTHENTICATED, "invalid_token", "This token opens nothing here; log in again.")
 
 
-def kid_of(key: str) -> str:
+def kid_of(key: bytes) -> str:
     """The name of a key, which tells nothing of it."""
-    return hashlib.sha256(b"kid:" + key.encode()).hexdigest()[:12]
+    return hashlib.sha256(b"kid:" + key.hex().encode()).hexdigest()[:12]
 
 
-def rotate_key(conn: Connection) -> str:
-    """Sign with another key from now on; the one before is believed until the next change. The new one."""
-    former = queries.secret(conn, _CURRENT)
-    conn.execute(delete(secrets).where(secrets.c.name.in_([_CURRENT, _FORMER])))
-    key = random.token_hex(32)
-    for name, value in ((_CURRENT, key), (_FORMER, former)):
-        if value is not None:
-            conn.execute(insert(secrets).values(name=name, value=value, created_ms=now_ms()))
-    return key
+def rotate_key(conn: Connection) -> None:
+    """Sign with another key from now on; the one before is believed until the next change."""
+    secrets.renew(conn, _CURRENT, _FORMER)
 
 
-def _living(conn: Connection) -> list[str]:
-    return [key for key in (queries.secret(conn, _CURRENT), queries.secret(conn, _FORMER)) if key is not None]
+def _living(conn: Connection) -> list[bytes]:
+    return [key for key in (secrets.known(conn, _CURRENT), secrets.known(conn, _FORMER)) if key is not None]
