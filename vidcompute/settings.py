@@ -252,7 +252,7 @@ class Settings(BaseSettings):
     login_attempts: Annotated[int, Field(ge=1)] = 10
     """Log-ins into one account that are tried in ten minutes."""
     login_attempts_per_address: Annotated[int, Field(ge=1)] = 100
-    """Log-ins that are tried from one address in ten minutes."""
+    """Log-ins that are tried from one address (of IPv6: from one /64 network) in ten minutes."""
     mail_requests: Annotated[int, Field(ge=1)] = 5
     """Mails that strangers may have sent to one mailbox in an hour; four times as many from one address."""
     max_organizations: Annotated[int, Field(ge=0)] = 5

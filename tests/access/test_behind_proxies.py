@@ -66,6 +66,17 @@ async def test_tries_are_counted_by_the_clients_address(make_world: Callable[...
     assert [await tried(OTHER, f"192.0.2.{n}") for n in range(3)] == [401, 401, 429], "who claims to be many is one"
 
 
+async def test_who_has_a_whole_network_of_ipv6_is_one(make_world: Callable[..., World]) -> None:
+    world = make_world(attempts_from=Allowance(2, 0.0001))
+
+    async def tried(address: str) -> int:
+        async with from_(world, address) as client:
+            return (await client.post("/api/v1/login", json={"email": BOB, "password": "wrong password"})).status_code
+
+    assert [await tried(f"2001:db8:1:2::{n}") for n in range(3)] == [401, 401, 429]
+    assert await tried("2001:db8:1:3::1") == 401, "the line next door"
+
+
 async def test_links_lead_to_the_public_address_whatever_a_request_says(make_world: Callable[..., World]) -> None:
     world = make_world(registration="open")
     hostile = {

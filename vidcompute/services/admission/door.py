@@ -71,7 +71,7 @@ class Door:
 
     async def unlock(self, asset: Asset, password: str, visitor: Visitor) -> str:
         """The text of a pass for a video's password; `password_wrong` (forbidden), `tries_limited` (rate limited)."""
-        taken = await self._rates.take(f"password:{asset.id}:{visitor.address}", _TRIES)
+        taken = await self._rates.take(f"password:{asset.id}:{visitor.network}", _TRIES)
         if not taken.allowed:
             detail = "Too many wrong passwords; wait a moment."
             extra = {"retry_after_s": max(1, round(taken.retry_after_s))}

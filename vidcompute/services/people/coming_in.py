@@ -257,14 +257,14 @@ async def change_email(lobby: Lobby, person_id: str, current: str, email: str, v
 async def limit_logins(lobby: Lobby, account: str, visitor: Visitor) -> None:
     """Count a try of a secret, against the account (where it is known) and the address that it came from."""
     policy = lobby.policy
-    await count_try(lobby.rates, f"login-from:{visitor.address}", policy.attempts_from)
+    await count_try(lobby.rates, f"login-from:{visitor.network}", policy.attempts_from)
     if account:
         await count_try(lobby.rates, f"login:{_hidden(account)}", policy.attempts)
 
 
 async def _limit_mails(lobby: Lobby, mailbox: str, visitor: Visitor) -> None:
     """Count a mail that a stranger has sent, against the mailbox and the address that it came from."""
-    await count_try(lobby.rates, f"mail-from:{visitor.address}", lobby.policy.mails_from)
+    await count_try(lobby.rates, f"mail-from:{visitor.network}", lobby.policy.mails_from)
     await count_try(lobby.rates, f"mail:{_hidden(mailbox)}", lobby.policy.mails)
 
 

@@ -27,7 +27,7 @@ _AGENT = 300  # characters
 
 async def begin(lobby: Lobby, visitor: Visitor) -> Begun:
     """Let a program ask; nothing opens before a person says so. `too_many_attempts`."""
-    await count_try(lobby.rates, f"device-from:{visitor.address}", lobby.policy.attempts_from)
+    await count_try(lobby.rates, f"device-from:{visitor.network}", lobby.policy.attempts_from)
     code = "".join(random.choice(LETTERS) for _ in range(_LENGTH))
     begun = Begun(new_secret(), f"{code[:4]}-{code[4:]}", lobby.policy.device_ms, INTERVAL_S)
     await lobby.db.write(_keep, begun, visitor)

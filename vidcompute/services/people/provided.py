@@ -50,7 +50,7 @@ class Leaving:
 
 async def begin(lobby: Lobby, sign_on: SignOn, return_url: str, visitor: Visitor) -> Leaving:
     """Send a browser to the provider. `too_many_attempts`, and what the provider raises."""
-    await count_try(lobby.rates, f"provider-from:{visitor.address}", lobby.policy.attempts_from)
+    await count_try(lobby.rates, f"provider-from:{visitor.network}", lobby.policy.attempts_from)
     secret = new_secret()
     url = await sign_on.provider.begin(_attempt(secret, return_url))
     await lobby.db.write(_keep, tokens.digest_of(secret))
