@@ -23,6 +23,7 @@ LOGIN = "/api/v1/login"
 FINISH = "/api/v1/login/second-factor"
 ME = "/api/v1/me"
 FACTOR = "/api/v1/me/second-factor"
+TAKE = "/api/v1/people/second-factor/off"
 STEP_S = 30
 
 
@@ -37,9 +38,9 @@ def wrong(secret: str) -> str:
     return next(text for text in map("{:06}".format, range(10)) if text not in good)
 
 
-async def enrolled(world: World, email: str = ANN) -> tuple[httpx2.AsyncClient, str, list[str]]:
+async def enrolled(world: World, email: str = ANN, role: str = "owner") -> tuple[httpx2.AsyncClient, str, list[str]]:
     """A person who is asked for codes: a client of theirs, their app's secret, their recovery codes."""
-    client = await world.joined(email)
+    client = await world.joined(email, role)
     secret: str = (await client.post(FACTOR, json={"current_password": PASSWORD})).json()["secret"]
     answer = await client.post(f"{FACTOR}/confirm", json={"code": shown(secret)})
     assert answer.status_code == 200, answer.text
@@ -212,6 +213,35 @@ async def test_a_recovery_code_switches_it_off_for_who_has_lost_the_phone(world:
     both = {"current_password": PASSWORD, "code": codes[3]}
     assert (await ann.post(f"{FACTOR}/off", json=both)).status_code == 204
     await world.log_in(ANN)
+
+
+async def test_who_runs_the_installation_lets_somebody_in_who_has_lost_everything(world: World) -> None:
+    ann, _, codes = await enrolled(world, ANN, "viewer")
+    own = {"X-Organization": (await ann.post("/api/v1/organizations", json={"name": "Films"})).json()["id"]}
+    ticket = await begun(world)
+    operator = world.operator()
+    assert (await operator.post(TAKE, json={"email": f" {ANN.upper()} "})).status_code == 204
+    assert code(await finish(world, ticket, codes[0])) == (401, "login_ended")
+    await world.log_in(ANN)
+    assert (await ann.get(FACTOR)).json() == {"on": False, "since": None, "recovery_codes": 0}
+    assert code(await operator.post(TAKE, json={"email": ANN})) == (409, "second_factor_off")
+    assert code(await operator.post(TAKE, json={"email": BOB})) == (404, "person_not_found")
+    told = (await world.mails(ANN))[-1]
+    assert told.template == "account_changed"
+    assert "Who runs this server has switched off the codes" in told[1]["change"]
+    for reader, home in ((operator, {}), (ann, own)):
+        query = {"action": "person.second_factor_taken"}
+        (entry,) = (await reader.get("/api/v1/audit", params=query, headers=home)).json()["items"]
+        assert (entry["actor_kind"], entry["subject_id"]) == ("key", (await ann.get(ME)).json()["id"])
+
+
+async def test_nobody_else_takes_a_second_factor_away(world: World) -> None:
+    ann, _, _ = await enrolled(world)
+    admin = await world.joined(BOB, "admin")
+    made = (await admin.post("/api/v1/organizations", json={"name": "Films"})).json()
+    for headers in ({}, {"X-Organization": made["id"]}):
+        assert code(await admin.post(TAKE, json={"email": ANN}, headers=headers)) == (403, "scope_missing")
+    assert (await ann.get(FACTOR)).json()["on"] is True
 
 
 async def test_tries_of_codes_are_counted_as_those_of_passwords(make_world: Callable[..., World]) -> None:

@@ -12,7 +12,8 @@ import httpx2
 import pytest
 from sqlalchemy import Connection, select, update
 
-from tests.access.conftest import ANN, EVE, PASSWORD, World, code
+from tests.access.conftest import ANN, EVE, PASSWORD, SAME_SITE, World, code
+from tests.access.test_second_factor import FACTOR, FINISH, enrolled, shown, wrong
 from tests.fixtures.provider import CLIENT, SECRET, SUBJECT, Claims, Provider, key_of, providing
 from vidcompute.adapters.identity_oidc import OidcClient, OidcProvider
 from vidcompute.api.app import create_app
@@ -143,6 +144,37 @@ async def test_who_registered_anothers_address_does_not_stay_in_it(
     assert code(login) == (401, "login_failed")
     late = await world.client().post("/api/v1/verify-email", json={"token": link, "password": PASSWORD})
     assert code(late) == (422, "link_invalid")
+
+
+async def test_a_code_is_asked_for_behind_the_provider_too(signing_on: Any, world: World) -> None:
+    _, secret, _ = await enrolled(world)
+    browser, answer = await log_in(signing_on())
+    page, _, ticket = answer.headers["location"].partition("#")
+    assert page == HOME
+    assert not [one for one in answer.headers.get_list("set-cookie") if "vidcompute_session=" in one]
+    assert code(await browser.get(ME)) == (401, "api_key_missing")
+    browser.headers.update(SAME_SITE)
+    wish = {"ticket": ticket, "kind": "browser"}
+    assert code(await browser.post(FINISH, json={**wish, "code": wrong(secret)})) == (401, "login_failed")
+    assert (await browser.post(FINISH, json={**wish, "code": shown(secret, 1)})).status_code == 200
+    assert (await browser.get(ME)).json()["email"] == ANN
+    assert code(await browser.post(FINISH, json={**wish, "code": shown(secret, 1)})) == (401, "login_ended")
+
+
+async def test_who_comes_by_the_provider_alone_sets_a_password_before_an_app(signing_on: Any) -> None:
+    there = signing_on(registers=True)
+    browser, _ = await log_in(there)
+    browser.headers.update(SAME_SITE)
+    assert code(await browser.post(FACTOR, json={"current_password": "x"})) == (403, "password_unset")
+    await browser.post("/api/v1/forgot-password", json={"email": ANN})
+    reset = {"token": await there.secret(ANN, "reset"), "password": PASSWORD}
+    assert (await browser.post("/api/v1/reset-password", json=reset)).status_code == 204
+    browser, _ = await log_in(there)
+    browser.headers.update(SAME_SITE)
+    secret = (await browser.post(FACTOR, json={"current_password": PASSWORD})).json()["secret"]
+    assert (await browser.post(f"{FACTOR}/confirm", json={"code": shown(secret)})).status_code == 200
+    _, answer = await log_in(there)
+    assert answer.headers["location"].startswith(f"{HOME}#")
 
 
 UNPROVED: list[Claims] = [{"email": ""}, *({"email_verified": said} for said in (False, "true", 1, None))]

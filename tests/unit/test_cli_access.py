@@ -136,3 +136,18 @@ def test_what_is_kept_about_a_person_is_saved_and_erased_only_when_sure(tmp_path
     assert asked == []
     assert vidctl("people", "erase", "ann@example.com", "--yes", parts=parts).stdout == "ann@example.com erased\n"
     assert asked == [{"email": "ann@example.com"}]
+
+
+def test_somebody_who_has_lost_the_app_is_let_in_by_who_runs_the_installation() -> None:
+    asked: list[Any] = []
+
+    def taken(request: httpx2.Request) -> httpx2.Response:
+        asked.append(json.loads(request.content))
+        return httpx2.Response(204)
+
+    parts = local(answering(**{"POST /api/v1/people/second-factor/off": taken}))
+    assert vidctl("people", "second-factor-off", "ann@example.com", parts=parts).exit_code == ExitCode.INVALID
+    assert asked == []
+    done = vidctl("people", "second-factor-off", "ann@example.com", "--yes", parts=parts)
+    assert done.stdout == "ann@example.com is asked for codes no more\n"
+    assert asked == [{"email": "ann@example.com"}]

@@ -124,3 +124,19 @@ def test_an_organization_is_handed_over(tmp_path: Path, person: str, code: ExitC
     member = {"email": "bob@example.com", "role": "owner"}
     server = parts(tmp_path, **{"POST /api/v1/organization/transfer": member})
     assert vidctl("members", "transfer", person, parts=server).exit_code == code
+
+
+def test_an_organization_demands_a_second_factor_or_not(tmp_path: Path) -> None:
+    asked: list[Any] = []
+
+    def changed(request: httpx2.Request) -> Any:
+        asked.append(json.loads(request.content))
+        return {"id": FIRST, "name": "Films", **asked[-1]}
+
+    there = parts(tmp_path, **{"PATCH /api/v1/organization": changed})
+    logged_in(tmp_path)
+    assert vidctl("orgs", "demand", "--second-factor", parts=there).stdout == "Films demands a second factor now\n"
+    off = vidctl("orgs", "demand", "--no-second-factor", parts=there)
+    assert off.stdout == "Films demands no second factor any more\n"
+    assert asked == [{"second_factor_required": True}, {"second_factor_required": False}]
+    assert vidctl("orgs", "demand", parts=there).exit_code == ExitCode.USAGE

@@ -41,14 +41,14 @@ def rule_of(request: Request) -> Rule | None:
 async def guard(request: Request, deps: Given) -> Principal | None:
     """Who makes the request; None where nobody is asked.
 
-    Raises what `_identify` does; `scope_missing` or `person_required` (403), `organization_not_found`, and
-    `quota_requests` (429).
+    Raises what `_identify` does; `scope_missing`, `person_required` or `second_factor_required` (403),
+    `organization_not_found`, and `quota_requests` (429).
     """
     rule = rule_of(request)
     if rule is Entry.PUBLIC:
         return None
     caller = await _identify(request, deps)
-    accounts.require(rule, caller.scopes, person=bool(caller.person_id))
+    accounts.require(rule, caller.scopes, person=bool(caller.person_id), lacks_second_factor=caller.lacks_second_factor)
     kind, own_id = ("person", caller.person_id) if caller.person_id else ("key", caller.key_id)
     who = visitor_of(request)
     acting.become(acting.Actor(kind, own_id, caller.name, who.request_id, who.address))

@@ -33,9 +33,9 @@ async def get_organization(caller: Caller, deps: Given) -> schemas.Organization:
 async def update_organization(
     wish: Json[schemas.OrganizationChanges], caller: Caller, deps: Given
 ) -> schemas.Organization:
-    """Change its name, or its name in addresses."""
-    changes = Changes(wish.name, wish.slug)
-    return view(await deps.db.write(organizations.change, caller.organization_id, changes))
+    """Change its name, its name in addresses, or whether it demands a second factor of its members."""
+    changes = Changes(wish.name, wish.slug, wish.second_factor_required)
+    return view(await deps.db.write(organizations.change, caller.organization_id, changes, caller.person_id))
 
 
 def view(found: Organization) -> schemas.Organization:
@@ -45,6 +45,7 @@ def view(found: Organization) -> schemas.Organization:
         name=found.name,
         slug=found.slug,
         logo_digest=found.logo_digest,
+        second_factor_required=found.second_factor_required,
         created_at=when(found.created_ms),
     )
 

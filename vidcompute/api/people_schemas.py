@@ -178,6 +178,8 @@ class Membership(Sent):
     slug: str | None
     role: Role
     joined_at: Time
+    second_factor_required: bool
+    """Whether one may do nothing in it before one has a second factor."""
 
 
 class MembershipList(Sent):
@@ -224,6 +226,8 @@ class Organization(Sent):
     """Its name in addresses."""
     logo_digest: str | None
     """Of the picture at `/organization/logo`: another one where that changes; null where there is none."""
+    second_factor_required: bool
+    """Whether members without a second factor may do nothing in it."""
     created_at: Time
 
 
@@ -243,6 +247,8 @@ class OrganizationChanges(Taken):
     name: Name | None = None
     slug: Annotated[str, Field(min_length=1, max_length=60)] | None = None
     """Letters a to z, digits, and single hyphens between them."""
+    second_factor_required: bool | None = None
+    """Whether members without a second factor may do nothing in it. You, and an owner, need one first; keys go on."""
 
 
 class Member(Sent):

@@ -14,8 +14,9 @@ from vidcompute.api.body import Json
 from vidcompute.api.declared import problems
 from vidcompute.api.deps import Given
 from vidcompute.api.people import LOGGED_IN, Entrance, logged_in
+from vidcompute.api.privacy_schemas import Whom
 from vidcompute.api.views import when
-from vidcompute.services import people
+from vidcompute.services import mailboxes, people
 
 router = APIRouter(prefix="/api/v1", tags=["people"])
 
@@ -88,6 +89,21 @@ async def end_second_factor(
     """Log in by the password alone again. Takes the password and a code."""
     password, code = wish.current_password.get_secret_value(), wish.code.get_secret_value()
     await people.end_second_factor(lobby, caller.person_id, password, code, visitor)
+
+
+@router.post(
+    "/people/second-factor/off",
+    operation_id="end_second_factor_of",
+    summary="Ask a person for codes no more",
+    status_code=204,
+    responses=problems(400, 401, 404, 409, 413, 422),
+)
+async def end_second_factor_of(wish: Json[Whom], caller: Caller, deps: Given) -> None:
+    """For who runs the installation: let somebody in by the password alone who has lost app and recovery codes.
+
+    Be sure first that it is them who asks: what is left is their password.
+    """
+    await deps.db.write(people.take_second_factor, mailboxes.normal(wish.email), caller.organization_id)
 
 
 @router.post(

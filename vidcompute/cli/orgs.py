@@ -122,6 +122,19 @@ def logo(
     return None
 
 
+def demand(
+    session: Session,
+    *,
+    second_factor: Annotated[bool, typer.Option(help="Whether members need one to do anything.")],
+) -> int | None:
+    """Say whether the organization in use demands a second factor of its members."""
+    changed = session.api.patch(ORGANIZATION, {"second_factor_required": second_factor})
+    session.output.json(changed)
+    told = "demands a second factor now" if second_factor else "demands no second factor any more"
+    session.output.say(f"{changed['name']} {told}")
+    return None
+
+
 def leave(session: Session) -> int | None:
     """Be a member of the organization in use no more."""
     session.api.post(f"{ORGANIZATION}/leave")
@@ -141,6 +154,7 @@ def add_to(app: typer.Typer) -> None:
         ("create", create),
         ("rename", rename),
         ("logo", logo),
+        ("demand", demand),
         ("leave", leave),
     ):
         command(group, name)(function)

@@ -1,4 +1,4 @@
-"""`vidctl people`: what is kept about a person, for who runs the installation: shown whole, and taken away."""
+"""`vidctl people`: for who runs the installation: what is kept about a person, shown and taken away; and a lost app."""
 
 import json
 from pathlib import Path
@@ -51,9 +51,27 @@ def erase(
     return None
 
 
+def second_factor_off(
+    session: Session,
+    email: EmailArgument,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> int | None:
+    """Ask a person for codes no more who has lost the app and the recovery codes. A mail tells them of it."""
+    if not yes:
+        if not session.output.is_terminal:
+            raise invalid("not_confirmed", "Be sure that it is them who asks; say --yes where nobody can be asked.")
+        typer.confirm(f"Let {email} in by the password alone?", abort=True)
+    session.api.post(f"{PEOPLE}/second-factor/off", {"email": email})
+    session.output.json({"email": email, "second_factor": False})
+    session.output.say(f"{email} is asked for codes no more")
+    return None
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands, as a group."""
-    group = typer.Typer(help="What is kept about a person: show it, erase it.", no_args_is_help=True)
+    group = typer.Typer(help="Any person's account: show what is kept, erase it, help them in.", no_args_is_help=True)
     command(group, "export")(export)
     command(group, "erase")(erase)
+    command(group, "second-factor-off")(second_factor_off)
     app.add_typer(group, name="people", rich_help_panel="Access")

@@ -903,6 +903,7 @@ class Membership(TypedDict):
     slug: str | None
     role: Role
     joined_at: str
+    second_factor_required: bool
 
 
 class MembershipList(TypedDict):
@@ -1011,6 +1012,7 @@ class Organization(TypedDict):
     name: str
     slug: str | None
     logo_digest: str | None
+    second_factor_required: bool
     created_at: str
 
 
@@ -1025,6 +1027,7 @@ class OrganizationChanges(TypedDict):
 
     name: NotRequired[str | None]
     slug: NotRequired[str | None]
+    second_factor_required: NotRequired[bool | None]
 
 
 class OrganizationData(TypedDict):
@@ -2256,6 +2259,10 @@ class Client:
     def end_second_factor(self, body: SecondFactorEnd) -> None:
         """Ask for codes no more"""
         self._send("POST", "/api/v1/me/second-factor/off", json=body)
+
+    def end_second_factor_of(self, body: Whom) -> None:
+        """Ask a person for codes no more"""
+        self._send("POST", "/api/v1/people/second-factor/off", json=body)
 
     def finish_log_in(self, body: FinishingLogIn) -> LoggedIn:
         """Log in, second step"""

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     literal_column,
     text,
 )
@@ -76,6 +77,7 @@ organizations = Table(
     Column("name", String(200), nullable=False),
     Column("slug", String(60)),  # a name for addresses
     Column("logo_digest", String(64)),  # of the picture in `logos`
+    Column("second_factor_required", Boolean, nullable=False, server_default=false()),  # of its members
     Column("retention", Document),  # how long it keeps what it has, in seconds by kind; what is not named, for ever
     _created(),
     Index("ix_organizations_slug", "slug", unique=True),

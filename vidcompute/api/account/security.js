@@ -7,7 +7,9 @@ export async function security() {
   try {
     const found = await request("me/second-factor");
     const section = await passkeySection(security);
-    (found.on ? showOn : showOff)(found);
+    const { items } = await request("organizations");
+    const demanding = items.filter((home) => home.second_factor_required).map((home) => home.name);
+    (found.on ? showOn : showOff)(found, demanding);
     put(section);
   } catch (error) {
     if (error.status !== 401) {
@@ -17,9 +19,10 @@ export async function security() {
   }
 }
 
-function showOff() {
+function showOff(_found, demanding) {
   const text =
-    "Your password alone opens your account. With an authenticator app on your phone, logging in takes a code as well.";
+    "Your password alone opens your account. With an authenticator app on your phone, logging in takes a code as well." +
+    (demanding.length ? ` Until you have one, you can do nothing in: ${demanding.join(", ")}.` : "");
   const send = ({ password }) => ask("me/second-factor", { current_password: password });
   show(text, [PASSWORD], "Set up an app", send, showEnrolment);
 }
@@ -43,8 +46,10 @@ function showRecoveryCodes({ recovery_codes }) {
   tell("Done: logging in takes a code from now on.");
 }
 
-function showOn({ recovery_codes }) {
-  const text = `Logging in takes a code of your app. You have ${recovery_codes} recovery codes left.`;
+function showOn({ recovery_codes }, demanding) {
+  const text =
+    `Logging in takes a code of your app. You have ${recovery_codes} recovery codes left.` +
+    (demanding.length ? ` Without it, you can do nothing in: ${demanding.join(", ")}.` : "");
   const send = ({ password, code }) => ask("me/second-factor/off", { current_password: password, code });
   show(text, [PASSWORD, APP_CODE], "Switch it off", send, "Done: your password alone opens your account now.");
 }

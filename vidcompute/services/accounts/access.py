@@ -221,6 +221,7 @@ OPERATIONS: Mapping[str, Rule] = {
     "export_me": Entry.PERSON,
     "erase_me": Entry.PERSON,
     # anybody's account, for who runs the installation
+    "end_second_factor_of": Scope.PEOPLE_WRITE,
     "export_person": Scope.PEOPLE_WRITE,
     "erase_person": Scope.PEOPLE_WRITE,
     # how people come in
@@ -286,11 +287,21 @@ def scopes_of_key(words: Iterable[str], organization_id: str) -> frozenset[Scope
     return frozenset(scope for scope in Scope if scope.value in found)
 
 
-def require(rule: Rule | None, scopes: frozenset[Scope], *, person: bool) -> None:
-    """Let pass who may, else `scope_missing`, `person_required` or `operation_unlisted` (kind forbidden)."""
+def require(rule: Rule | None, scopes: frozenset[Scope], *, person: bool, lacks_second_factor: bool = False) -> None:
+    """Let pass who may, else raise an error of kind forbidden.
+
+    `scope_missing`, `person_required`, `operation_unlisted`; `second_factor_required` for who has no scope because the
+    organization demands what they do not have.
+    """
     if rule is Entry.PERSON and not person:
         detail = "This is for people: log in. A key can't do it."
         raise VidComputeError(Kind.FORBIDDEN, "person_required", detail)
+    if isinstance(rule, Scope) and lacks_second_factor:
+        detail = (
+            "This organization demands a second factor of its members. Set up an authenticator app at "
+            "/account/security, or by POST /api/v1/me/second-factor."
+        )
+        raise VidComputeError(Kind.FORBIDDEN, "second_factor_required", detail)
     if isinstance(rule, Scope) and rule not in scopes:
         detail = f"This needs the scope {rule.value}, which this key, or your role, does not have."
         raise VidComputeError(Kind.FORBIDDEN, "scope_missing", detail, extra={"scope": rule.value})

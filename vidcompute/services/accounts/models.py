@@ -11,6 +11,7 @@ class Principal:
 
     `organization_id` is empty for a person who is in none: then there is no scope either. `name` is what people know
     them by: a key's prefix, an e-mail address. `noted_ms` is when a use of the key or session was last written down.
+    Who `lacks_second_factor` is in an organization that demands one: they have no scope in it until they have it.
     """
 
     organization_id: str
@@ -21,6 +22,7 @@ class Principal:
     session_id: str = ""
     role: Role | None = None
     noted_ms: int = 0
+    lacks_second_factor: bool = False
 
 
 @dataclass(frozen=True)

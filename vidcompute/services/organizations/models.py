@@ -7,13 +7,17 @@ from vidcompute.services.accounts import Role
 
 @dataclass(frozen=True)
 class Organization:
-    """A tenant. `slug` is its name in addresses, `logo_digest` tells one logo from another."""
+    """A tenant. `slug` is its name in addresses, `logo_digest` tells one logo from another.
+
+    Where `second_factor_required` is set, members who have none may do nothing in it.
+    """
 
     id: str
     name: str
     slug: str | None
     created_ms: int
     logo_digest: str | None = None
+    second_factor_required: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,3 +50,4 @@ class Changes:
 
     name: str | None = None
     slug: str | None = None
+    second_factor_required: bool | None = None

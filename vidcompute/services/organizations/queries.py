@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, exists, func, select
 
 from vidcompute.db.schema import organizations
-from vidcompute.db.schema_people import invitations, logos, memberships, persons
+from vidcompute.db.schema_people import invitations, logos, memberships, persons, second_factors
 from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.services.accounts import Role
 from vidcompute.services.organizations.models import Invitation, Member, Organization
@@ -77,6 +77,14 @@ def count_owners(conn: Connection, organization_id: str) -> int:
     query = select(func.count()).select_from(memberships)
     query = query.where(memberships.c.organization_id == organization_id, memberships.c.role == Role.OWNER.value)
     return int(conn.execute(query).scalar_one())
+
+
+def with_second_factor(conn: Connection, organization_id: str) -> dict[str, Role]:
+    """The members who are asked for a code when they log in, and what they are."""
+    query = select(memberships.c.person_id, memberships.c.role)
+    query = query.join(second_factors, second_factors.c.person_id == memberships.c.person_id)
+    query = query.where(memberships.c.organization_id == organization_id, second_factors.c.confirmed_ms.is_not(None))
+    return {row.person_id: Role(row.role) for row in conn.execute(query)}
 
 
 def count_owned(conn: Connection, person_id: str) -> int:

@@ -34,12 +34,17 @@ def create(conn: Connection, person_id: str, email: str, name: str, *, most: int
     return made
 
 
-def change(conn: Connection, organization_id: str, changes: Changes) -> Organization:
-    """Change its name or its slug. `slug_invalid`, `slug_taken` (conflict)."""
+def change(conn: Connection, organization_id: str, changes: Changes, person_id: str = "") -> Organization:
+    """Change its name, its slug, or what it demands, for a person where one asks for it.
+
+    `slug_invalid`; `slug_taken`, `second_factor_missing` (conflict).
+    """
     fresh = {name: value for name, value in vars(changes).items() if value is not None}
     before = queries.get(conn, organization_id)
     if changes.slug is not None and changes.slug != before.slug:
         _check_slug(conn, changes.slug)
+    if changes.second_factor_required and not before.second_factor_required:
+        _check_second_factors(conn, organization_id, person_id)
     if fresh:
         conn.execute(update(organizations).where(organizations.c.id == organization_id).values(fresh))
         emit(conn, organization_id, "organization.updated", organization_id, {"fields": sorted(fresh)})
@@ -115,6 +120,17 @@ def _check_owners(conn: Connection, organization_id: str, member: Member, *, sta
 
 def _told(person_id: str, email: str, role: Role) -> dict[str, str]:
     return {"person_id": person_id, "email": email, "role": role.value}
+
+
+def _check_second_factors(conn: Connection, organization_id: str, person_id: str) -> None:
+    """Who makes the rule has to keep it, and so has an owner: there is always somebody who can lift it."""
+    having = queries.with_second_factor(conn, organization_id)
+    if person_id and person_id not in having:
+        detail = "Set up a second factor for yourself first, at /account/security."
+        raise VidComputeError(Kind.CONFLICT, "second_factor_missing", detail)
+    if Role.OWNER not in having.values() and queries.count_owners(conn, organization_id):
+        detail = "No owner of this organization has a second factor: one of them has to set it up first."
+        raise VidComputeError(Kind.CONFLICT, "second_factor_missing", detail)
 
 
 def _check_slug(conn: Connection, slug: str) -> None:

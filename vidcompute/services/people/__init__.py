@@ -46,6 +46,7 @@ from vidcompute.services.people.provided import finish as finish_sign_on
 from vidcompute.services.people.provided import purge as purge_sign_ons
 from vidcompute.services.people.queries import get, is_registered, memberships_of, passkeys_of, sessions_of
 from vidcompute.services.people.second_factor import state as second_factor_of
+from vidcompute.services.people.second_factor import take_away as take_second_factor
 from vidcompute.services.people.securing import (
     add_passkey,
     begin_passkey,
@@ -120,6 +121,7 @@ __all__ = [
     "sessions_of",
     "set_forgotten",
     "take_email",
+    "take_second_factor",
     "takes_passkeys",
     "verify",
     "verify_again",

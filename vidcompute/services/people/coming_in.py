@@ -209,9 +209,12 @@ async def set_forgotten(lobby: Lobby, secret: str, password: str, visitor: Visit
 
 
 async def confirm(lobby: Lobby, person_id: str, password: str, visitor: Visitor) -> Person:
-    """Who is logged in says their password again, before what matters. `password_wrong` (forbidden)."""
+    """Who is logged in says their password again. `password_wrong`, `password_unset` (forbidden)."""
     person = await lobby.db.read(queries.get, person_id)
     await limit_logins(lobby, person.email, visitor)
+    if person.password is None:
+        detail = "You have no password here yet: set one at /account/forgot, by a link that comes by mail."
+        raise VidComputeError(Kind.FORBIDDEN, "password_unset", detail)
     if not await passwords.matches(person.password, password):
         detail = "This is not your password."
         problem = FieldProblem("/current_password", detail)

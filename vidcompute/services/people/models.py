@@ -51,13 +51,14 @@ class Person:
 
 @dataclass(frozen=True)
 class Membership:
-    """A person's place in an organization."""
+    """A person's place in an organization, which may demand a second factor of them."""
 
     organization_id: str
     name: str
     slug: str | None
     role: Role
     created_ms: int
+    second_factor_required: bool
 
 
 @dataclass(frozen=True)

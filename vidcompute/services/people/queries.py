@@ -50,11 +50,19 @@ def get(conn: Connection, person_id: str) -> Person:
 def memberships_of(conn: Connection, person_id: str) -> list[Membership]:
     """Where a person is a member, the first joined first."""
     query = select(
-        organizations.c.id, organizations.c.name, organizations.c.slug, memberships.c.role, memberships.c.created_ms
+        organizations.c.id,
+        organizations.c.name,
+        organizations.c.slug,
+        memberships.c.role,
+        memberships.c.created_ms,
+        organizations.c.second_factor_required,
     )
     query = query.join(memberships, memberships.c.organization_id == organizations.c.id)
     query = query.where(memberships.c.person_id == person_id).order_by(memberships.c.created_ms, organizations.c.id)
-    return [Membership(row.id, row.name, row.slug, Role(row.role), row.created_ms) for row in conn.execute(query)]
+    return [
+        Membership(row.id, row.name, row.slug, Role(row.role), row.created_ms, row.second_factor_required)
+        for row in conn.execute(query)
+    ]
 
 
 def living_session(conn: Connection, at_ms: int, *, digest: str = "", session_id: str = "") -> list[AnyRow]:
@@ -71,10 +79,13 @@ def living_session(conn: Connection, at_ms: int, *, digest: str = "", session_id
         memberships.c.role,
         memberships.c.organization_id,
         organizations.c.slug,
+        organizations.c.second_factor_required,
+        second_factors.c.confirmed_ms,
     )
     query = query.join(persons, persons.c.id == sessions.c.person_id)
     query = query.outerjoin(memberships, memberships.c.person_id == persons.c.id)
     query = query.outerjoin(organizations, organizations.c.id == memberships.c.organization_id)
+    query = query.outerjoin(second_factors, second_factors.c.person_id == sessions.c.person_id)
     query = query.where(sessions.c.digest == digest if digest else sessions.c.id == session_id)
     query = query.where(sessions.c.ended_ms.is_(None), sessions.c.expires_ms > at_ms)
     return list(conn.execute(query.order_by(memberships.c.created_ms, memberships.c.organization_id)))

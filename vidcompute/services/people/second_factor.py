@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import Connection, delete, insert, update
 
+from vidcompute.db import acting
 from vidcompute.db import secrets as shared
+from vidcompute.db.acting import Deed
 from vidcompute.db.outbox import now_ms
 from vidcompute.db.schema_people import begun_logins, recovery_codes, second_factors
-from vidcompute.errors import FieldProblem, Kind, VidComputeError
+from vidcompute.errors import FieldProblem, Kind, VidComputeError, not_found
 from vidcompute.ids import ALPHABET, new_secret
 from vidcompute.services.people import notices, queries, sessions, tokens
 from vidcompute.services.people.models import Enrolment, Person, Policy, SecondFactor, SessionKind, Started
@@ -82,10 +84,36 @@ def end(conn: Connection, person: Person, code: str, at_ms: int) -> None:
         raise _is_off()
     if _spend(conn, person.id, code, at_ms) is None:
         raise _code_wrong()
-    for table in (second_factors, recovery_codes, begun_logins):
-        conn.execute(delete(table).where(table.c.person_id == person.id))
+    _forget(conn, person.id)
     sessions.tell(conn, person.id, "person.second_factor_off", person.id, {})
     notices.send(conn, person, "From now on, logging in takes your password alone: codes are not asked for any more.")
+
+
+def take_away(conn: Connection, email: str, organization_id: str) -> None:
+    """Ask somebody for codes no more who has lost the app and the recovery codes: for who runs the installation.
+
+    It stands in the audit logs of the person's organizations and of the one that did it, and a mail tells the person.
+    `person_not_found`, `second_factor_off` (conflict).
+    """
+    person = queries.by_email(conn, email)
+    if person is None:
+        raise not_found("person", email)
+    if state(conn, person.id).on_ms is None:
+        raise _is_off()
+    _forget(conn, person.id)
+    homes = {organization_id, *(home.organization_id for home in queries.memberships_of(conn, person.id))}
+    deeds = [Deed(home, "person.second_factor_taken", person.id, {}) for home in sorted(homes)]
+    acting.record(conn, deeds, now_ms())
+    change = (
+        "Who runs this server has switched off the codes of your authenticator app: logging in takes your password "
+        "alone. Set an app up again as soon as you have one."
+    )
+    notices.send(conn, person, change)
+
+
+def _forget(conn: Connection, person_id: str) -> None:
+    for table in (second_factors, recovery_codes, begun_logins):
+        conn.execute(delete(table).where(table.c.person_id == person_id))
 
 
 def ask(conn: Connection, person_id: str, policy: Policy) -> VidComputeError | None:

@@ -71,14 +71,16 @@ def _principal(rows: list[AnyRow], organization: str) -> Principal:
         raise not_found("organization", organization)
     row = found[0]
     role = Role(row.role) if row.role else None
+    lacks_second_factor = bool(row.second_factor_required) and row.confirmed_ms is None
     return Principal(
         row.organization_id or "",
-        scopes_of(role, row.organization_id) if role else frozenset(),
+        scopes_of(role, row.organization_id) if role and not lacks_second_factor else frozenset(),
         row.email,
         person_id=row.person_id,
         session_id=row.id,
         role=role,
         noted_ms=row.seen_ms,
+        lacks_second_factor=lacks_second_factor,
     )
 
 

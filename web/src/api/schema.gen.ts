@@ -1079,6 +1079,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/people/second-factor/off": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a person for codes no more
+         * @description For who runs the installation: let somebody in by the password alone who has lost app and recovery codes.
+         *
+         *     Be sure first that it is them who asks: what is left is their password.
+         */
+        post: operations["end_second_factor_of"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/login/second-factor": {
         parameters: {
             query?: never;
@@ -1226,7 +1248,7 @@ export interface paths {
         head?: never;
         /**
          * Change the organization
-         * @description Change its name, or its name in addresses.
+         * @description Change its name, its name in addresses, or whether it demands a second factor of its members.
          */
         patch: operations["update_organization"];
         trace?: never;
@@ -5478,6 +5500,11 @@ export interface components {
              * Format: date-time
              */
             joined_at: string;
+            /**
+             * Second Factor Required
+             * @description Whether one may do nothing in it before one has a second factor.
+             */
+            second_factor_required: boolean;
         };
         /**
          * MembershipList
@@ -5793,6 +5820,11 @@ export interface components {
              */
             logo_digest: string | null;
             /**
+             * Second Factor Required
+             * @description Whether members without a second factor may do nothing in it.
+             */
+            second_factor_required: boolean;
+            /**
              * Created At
              * Format: date-time
              */
@@ -5826,6 +5858,12 @@ export interface components {
              * @default null
              */
             slug: string | null;
+            /**
+             * Second Factor Required
+             * @description Whether members without a second factor may do nothing in it. You, and an owner, need one first; keys go on.
+             * @default null
+             */
+            second_factor_required: boolean | null;
         };
         /**
          * OrganizationData
@@ -14220,6 +14258,109 @@ export interface operations {
             };
             /** @description The database, or the store, can't be reached now; try again later. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_second_factor_of: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Whom"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `people:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large; `max_bytes` says what may be sent. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
