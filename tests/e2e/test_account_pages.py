@@ -79,6 +79,49 @@ def test_an_invitation_is_accepted_and_a_forgotten_password_set(server: Server, 
     assert not [url for url in asked if "secret-of" in url.partition("#")[0]], "no server is told by an address"
 
 
+def test_who_registers_proves_the_mailbox_and_logs_in(start_server: Callable[..., Server], page: Page) -> None:
+    server = start_server(VIDCOMPUTE_REGISTRATION="open")
+    page.goto(f"{server.url}/account/login")
+    page.get_by_role("link", name="Register").click()
+    page.get_by_label("Your name").fill("<b>Ann</b>")
+    page.get_by_label("E-mail address").fill(EMAIL)
+    page.get_by_label("A new password").fill("short")
+    page.get_by_role("button", name="Register").click()
+    expect(page.locator("#outcome")).to_contain_text("This password won't do.")
+    page.get_by_label("A new password").fill(PASSWORD)
+    page.get_by_role("button", name="Register").click()
+    expect(page.locator("#lead")).to_contain_text("Look into your mailbox")
+
+    page.get_by_role("link", name="Log in").click()
+    type_in(page, EMAIL, PASSWORD)
+    expect(page.locator("#outcome")).to_contain_text("Confirm your e-mail address first")
+    page.get_by_role("link", name="Send the link again").click()
+    page.get_by_label("E-mail address").fill(EMAIL)
+    page.get_by_role("button", name="Send it").click()
+    expect(page.locator("#outcome")).to_contain_text("the link is on its way")
+
+    put(server, "verify", "secret-of-the-mailbox")
+    page.goto(f"{server.url}/account/verify#secret-of-the-mailbox")
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
+    page.get_by_role("link", name="Log in").click()
+    type_in(page, EMAIL, PASSWORD)
+    expect(page.locator("#lead")).to_have_text(f"You are logged in as {EMAIL}.")
+
+
+def test_a_forgotten_password_is_asked_for_and_registering_where_it_is_closed(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/account/login")
+    expect(page.get_by_role("link", name="Forgot your password?")).to_be_visible()
+    expect(page.get_by_role("link", name="Register")).to_have_count(0)
+    page.goto(f"{server.url}/account/register")
+    expect(page.locator("#lead")).to_have_text("One comes in here by invitation only.")
+    page.get_by_role("link", name="Log in").click()
+    page.get_by_role("link", name="Forgot your password?").click()
+    page.get_by_label("E-mail address").fill("nobody@example.com")
+    page.get_by_role("button", name="Send it").click()
+    expect(page.locator("#outcome")).to_contain_text("If there is an account of this address")
+
+
 def test_a_link_that_is_none_says_so(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/account/invitation#nonsense")
     expect(page.locator("#outcome")).to_contain_text("This invitation was accepted, has ended")

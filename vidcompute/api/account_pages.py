@@ -15,7 +15,7 @@ from vidcompute.errors import not_found
 
 router = APIRouter(prefix="/account", include_in_schema=False)
 
-PAGES: Final = ("login", "security", "device", "verify", "email", "reset", "invitation")
+PAGES: Final = ("login", "register", "forgot", "security", "device", "verify", "email", "reset", "invitation")
 _FOLDER = Path(__file__).parent / "account"
 _SCRIPTS = ("account.js", "form.js", "passkeys.js", "security.js")
 _FILES = {**dict.fromkeys(_SCRIPTS, "text/javascript"), "account.css": "text/css"}

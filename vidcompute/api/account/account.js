@@ -7,12 +7,14 @@ import {
   PASSWORD,
   ask,
   button,
+  end,
   finishLogIn,
   logIn,
+  logInNext,
   put,
   request,
   show,
-  showElsewhere,
+  showLinks,
   showOther,
   tell,
 } from "./form.js";
@@ -23,6 +25,18 @@ import { security } from "./security.js";
 const token = location.hash.slice(1);
 const problem = new URLSearchParams(location.search).get("problem");
 history.replaceState(null, "", location.pathname);
+
+const TITLES = {
+  login: "Log in",
+  register: "Register",
+  forgot: "A forgotten password",
+  security: "Security",
+  device: "Let a program in",
+  verify: "Confirm your address",
+  reset: "A new password",
+  email: "A new address",
+  invitation: "An invitation",
+};
 
 const CODE = { name: "code", label: "The code that the program shows", type: "text", autocomplete: "off" };
 
@@ -48,13 +62,30 @@ async function me() {
   }
 }
 
-async function offerProvider() {
-  const { provider } = await request("ways-in");
-  if (provider) {
-    showElsewhere(`Log in with ${provider}`, "/oauth/login");
+async function offerOtherWays() {
+  const { provider, registration } = await request("ways-in");
+  const ways = [["Forgot your password?", "forgot"]];
+  if (registration === "open") {
+    ways.push(["Register", "register"]);
   }
+  if (provider) {
+    ways.push([`Log in with ${provider}`, "/oauth/login"]);
+  }
+  showLinks(...ways);
   if (problem) {
     tell(Object.hasOwn(PROBLEMS, problem) ? PROBLEMS[problem] : "This did not work; try again.", true);
+  }
+}
+
+// Who has still to confirm the address may have the link once more.
+async function logInOrVerify({ email, password }) {
+  try {
+    return await logIn(email, password);
+  } catch (error) {
+    if (error.code === "email_unverified") {
+      showLinks(["Send the link again", "verify"]);
+    }
+    throw error;
   }
 }
 
@@ -89,18 +120,39 @@ const pages = {
       const text = `You are logged in as ${account.email}.`;
       show(text, [], "Log out", () => ask("logout", {}), () => location.reload());
       put(
+        button("Your account", () => location.assign("me")),
         button("Security", () => location.assign("security")),
         button("Dashboard", () => location.assign("/dashboard")),
       );
     } else {
-      const text = waiting() === null ? "Log in." : "A program asks to be let in. Log in first.";
-      const send = ({ email, password }) => logIn(email, password);
+      const text = waiting() === null ? "" : "A program asks to be let in. Log in first.";
       if (await takesPasskeys()) {
         put(button("Use a passkey", () => logInByPasskey().then(pages.login)));
       }
-      show(text, [EMAIL, PASSWORD], "Log in", send, pages.login);
-      await offerProvider();
+      show(text, [EMAIL, PASSWORD], "Log in", logInOrVerify, pages.login);
+      await offerOtherWays();
     }
+  },
+  async register() {
+    const { registration, shortest_password } = await request("ways-in");
+    if (registration !== "open") {
+      end(registration === "closed" ? "Nobody can register here." : "One comes in here by invitation only.");
+      showLinks(["Log in", "login"]);
+      return;
+    }
+    const sent = () => {
+      end("Look into your mailbox: the link there, and your password, open your account.");
+      showLinks(["Send the link again", "verify"], ["Log in", "login"]);
+    };
+    const text = `Choose a password of ${shortest_password} characters or more.`;
+    show(text, [NAME, EMAIL, NEW_PASSWORD], "Register", (wish) => ask("register", wish), sent);
+    showLinks(["Log in", "login"]);
+  },
+  async forgot() {
+    const sent = () => logInNext("If there is an account of this address, a mail is on its way to it.");
+    const text = "A link that sets a new password comes by mail.";
+    show(text, [EMAIL], "Send it", (wish) => ask("forgot-password", wish), sent);
+    showLinks(["Log in", "login"]);
   },
   async device() {
     const code = token || waiting() || "";
@@ -131,12 +183,20 @@ const pages = {
     }
   },
   async verify() {
+    if (!token) {
+      const sent = () => logInNext("If an account of this address waits for it, the link is on its way.");
+      const text = "The link that confirms your address comes by mail once more.";
+      show(text, [EMAIL], "Send it", (wish) => ask("verify-email/again", wish), sent);
+      return;
+    }
     const send = ({ password }) => ask("verify-email", { token, password });
-    show("Say your password to confirm this address.", [PASSWORD], "Confirm", send, "Done: you can log in now.");
+    const done = () => logInNext("Done: you can log in now.");
+    show("Say your password to confirm this address.", [PASSWORD], "Confirm", send, done);
   },
   async reset() {
     const send = ({ password }) => ask("reset-password", { token, password });
-    show("Choose a new password.", [NEW_PASSWORD], "Set it", send, "Done: log in with the new password.");
+    const done = () => logInNext("Done: log in with the new password.");
+    show("Choose a new password.", [NEW_PASSWORD], "Set it", send, done);
   },
   async email() {
     const send = async ({ email, password }) => {
@@ -164,4 +224,7 @@ const pages = {
   },
 };
 
-pages[location.pathname.split("/").pop()]().catch((error) => tell(error.message, true));
+const page = location.pathname.split("/").pop();
+document.getElementById("title").textContent = TITLES[page];
+document.title = `${TITLES[page]} · VidCompute`;
+pages[page]().catch((error) => tell(error.message, true));

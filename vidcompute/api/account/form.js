@@ -5,7 +5,7 @@ const extra = document.getElementById("extra");
 const form = document.getElementById("form");
 const fieldset = document.getElementById("fields");
 const other = document.getElementById("other");
-const elsewhere = document.getElementById("elsewhere");
+const links = document.getElementById("links");
 const outcome = document.getElementById("outcome");
 
 export const EMAIL = { name: "email", label: "E-mail address", type: "email", autocomplete: "username" };
@@ -88,7 +88,7 @@ export function show(text, fields, label, send, next) {
   fieldset.replaceChildren(...captions);
   form.querySelector("button").textContent = label;
   other.hidden = true;
-  elsewhere.hidden = true;
+  links.hidden = true;
   form.hidden = false;
   form.onsubmit = (event) => {
     event.preventDefault();
@@ -103,17 +103,23 @@ export function showOther(label, send, next) {
   other.onclick = () => step(send, next);
 }
 
-/** A way that leads to another site. */
-export function showElsewhere(text, address) {
-  elsewhere.textContent = text;
-  elsewhere.href = address;
-  elsewhere.hidden = false;
+/** Other ways: texts with addresses. */
+export function showLinks(...ways) {
+  links.replaceChildren(...ways.map(([text, href]) => Object.assign(element("a", text), { href })));
+  links.hidden = false;
 }
 
 /** The end: a text in the place of the form. */
 export function end(text) {
   lead.textContent = text;
   form.hidden = true;
+}
+
+/** The end of something after which one logs in. */
+export function logInNext(text) {
+  end("");
+  tell(text);
+  showLinks(["Log in", "login"]);
 }
 
 async function step(send, next) {

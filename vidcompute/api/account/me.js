@@ -1,79 +1,92 @@
-"use strict";
+// One's own account: who one is here, where one is logged in, the mails that one gets, and the way out.
 
-const outcome = document.getElementById("outcome");
-const login = document.getElementById("login");
+import { ask, button, element, request, tell } from "./form.js";
+
 const account = document.getElementById("account");
 const WORDS = { off: "no mail", own: "of what I began", all: "all" };
 
-async function ask(method, path, body) {
-  const sent = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  const answer = await fetch(`../api/v1/${path}`, { method, ...sent });
-  const text = await answer.text();
-  const told = text ? JSON.parse(text) : {};
-  if (!answer.ok) {
-    throw Object.assign(new Error(told.detail ?? "Something broke; try again."), { status: answer.status });
-  }
-  return told;
+function fill(id, ...nodes) {
+  document.getElementById(id).replaceChildren(...nodes);
 }
 
-function tell(text, bad = false) {
-  outcome.textContent = text;
-  outcome.className = bad ? "bad" : "";
-}
-
-function on(form, work) {
+function on(id, work) {
+  const form = document.getElementById(id);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     tell("");
     try {
-      await work(Object.fromEntries(new FormData(form)));
+      await work(Object.fromEntries(new FormData(form)), form);
     } catch (error) {
       tell(error.message, true);
     }
+    scrollTo({ top: 0 }); // where the outcome stands
   });
 }
 
-function show(kinds) {
-  const rows = kinds.filter((kind) => kind.choices.length > 0).map((kind) => {
-    const caption = document.createElement("label");
-    const select = document.createElement("select");
-    select.name = kind.kind;
-    for (const choice of kind.choices) {
-      select.append(new Option(WORDS[choice], choice, false, choice === kind.choice));
-    }
-    caption.append(kind.summary, " ", select);
-    return caption;
+function showOrganizations({ organizations }) {
+  const lines = organizations.map(({ name, role }) => element("li", element("span", `${name} (${role})`)));
+  fill("organizations", ...(lines.length ? lines : [element("li", "None.")]));
+}
+
+async function showSessions() {
+  const { items } = await request("me/sessions");
+  const lines = items.map(({ id, agent, address, seen_at, current }) => {
+    const what = `${agent || "A program"}, from ${address}, last used ${seen_at.slice(0, 10)}`;
+    const end = async () => {
+      await ask(`me/sessions/${id}`, undefined, "DELETE");
+      await showSessions();
+    };
+    return element("li", element("span", what), current ? "this one" : button("End", end));
   });
-  document.getElementById("kinds").replaceChildren(...rows);
+  fill("sessions", ...lines);
+}
+
+function showMails(kinds) {
+  const rows = kinds.filter((kind) => kind.choices.length > 0).map((kind) => {
+    const options = kind.choices.map((choice) => new Option(WORDS[choice], choice, false, choice === kind.choice));
+    const select = element("select", ...options);
+    select.name = kind.kind;
+    return element("label", kind.summary, " ", select);
+  });
+  fill("kinds", ...rows);
 }
 
 async function open() {
   try {
-    const me = await ask("GET", "me");
+    const me = await request("me");
     document.getElementById("who").textContent = `${me.name}, ${me.email}`;
-    show((await ask("GET", "me/mails")).items);
-    login.hidden = true;
+    showOrganizations(me);
+    await showSessions();
+    showMails((await request("me/mails")).items);
     account.hidden = false;
   } catch (error) {
     if (error.status !== 401) {
       throw error;
     }
-    login.hidden = false;
+    location.assign("login");
   }
 }
 
-on(login, async ({ email, password }) => {
-  await ask("POST", "login", { email, password, kind: "browser" });
-  await open();
-});
-
-on(document.getElementById("mails"), async (choices) => {
-  show((await ask("PATCH", "me/mails", { choices })).items);
+on("mails", async (choices) => {
+  showMails((await ask("me/mails", { choices }, "PATCH")).items);
   tell("Saved.");
 });
 
-on(document.getElementById("erase"), async ({ email, current_password }) => {
-  await ask("POST", "me/erase", { email, current_password: current_password || null });
+on("password", async (both, form) => {
+  await ask("me/password", both);
+  form.reset();
+  await showSessions();
+  tell("Changed: you are logged in here alone now.");
+});
+
+on("email", async (wish, form) => {
+  await ask("me/email", wish);
+  form.reset();
+  tell("Look into the new mailbox, and follow the link there.");
+});
+
+on("erase", async ({ email, current_password }) => {
+  await ask("me/erase", { email, current_password: current_password || null });
   account.hidden = true;
   tell("Your account is erased.");
 });

@@ -28,7 +28,7 @@ export async function passkeySection(renew) {
   const { items } = await request("me/passkeys");
   const lines = items.map((passkey) => {
     const used = passkey.used_at ? `last used ${passkey.used_at.slice(0, 10)}` : "never used";
-    return element("li", `${passkey.name} (${used}) `, renaming(passkey, renew), removing(passkey, renew));
+    return element("li", element("span", `${passkey.name} (${used})`), renaming(passkey, renew), removing(passkey, renew));
   });
   const section = element("section", element("h2", "Passkeys"), element("ul", ...lines));
   if (await takesPasskeys()) {
