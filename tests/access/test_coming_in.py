@@ -223,6 +223,34 @@ async def test_changing_the_password_and_the_mailbox(world: World) -> None:
     await world.log_in("ann@example.org", "staple of the day")
 
 
+async def test_who_has_the_mailbox_of_before_is_told_and_gets_in_by_no_link_of_before(world: World) -> None:
+    ann = await world.joined(ANN)
+    await world.client().post("/api/v1/forgot-password", json={"email": ANN})
+    late = await world.secret(ANN, "reset")
+    await ann.post("/api/v1/me/email", json={"current_password": PASSWORD, "email": "ann@example.org"})
+    token = await world.secret("ann@example.org", "verify")
+    assert (await ann.post("/api/v1/me/email/confirm", json={"token": token})).status_code == 200
+    told = (await world.mails(ANN))[-1]
+    assert told.template == "account_changed"
+    assert "another e-mail address" in told[1]["change"]
+    reset = {"token": late, "password": "staple of the day"}
+    assert code(await world.client().post("/api/v1/reset-password", json=reset)) == (422, "link_invalid")
+
+
+async def test_who_did_not_set_the_password_learns_of_it(world: World) -> None:
+    ann = await world.joined(ANN)
+    change = {"current_password": PASSWORD, "password": "staple of the day"}
+    assert (await ann.post("/api/v1/me/password", json=change)).status_code == 204
+    await world.client().post("/api/v1/forgot-password", json={"email": ANN})
+    reset = {"token": await world.secret(ANN, "reset"), "password": PASSWORD}
+    assert (await world.client().post("/api/v1/reset-password", json=reset)).status_code == 204
+    told = [mail[1]["change"] for mail in await world.mails(ANN) if mail.template == "account_changed"]
+    assert [change.partition(":")[0] for change in told] == [
+        "Your password was changed",
+        "Your password was set anew by a link that was sent to you",
+    ]
+
+
 async def test_names_and_nothing_else_are_set_by_what_is_sent(world: World) -> None:
     ann = await world.joined(ANN, "viewer")
     assert (await ann.patch("/api/v1/me", json={"name": "Ann Example"})).json()["name"] == "Ann Example"

@@ -4,8 +4,11 @@ import httpx2
 import pytest
 
 from tests.access.conftest import ANN, BOB, EVE, World, code
+from vidcompute.services import accounts
+from vidcompute.services.accounts import Role
 
 MEMBERS = "/api/v1/members"
+SCOPES_OF_A_VIEWER = sorted(accounts.ROLES[Role.VIEWER])
 
 
 async def person_id(client: httpx2.AsyncClient) -> str:
@@ -84,6 +87,39 @@ async def test_an_organization_keeps_an_owner(world: World) -> None:
     assert (await ann.post("/api/v1/organization/leave", headers=here)).status_code == 204
     assert code(await ann.get("/api/v1/jobs", headers=here)) == (404, "organization_not_found")
     assert code(await bob.post("/api/v1/organization/leave", headers=here)) == last
+
+
+async def test_invitations_end_with_what_their_inviter_may(world: World) -> None:
+    """Who is on the way out leaves no back door behind."""
+    owner, admin = await world.joined(ANN), await world.joined(BOB, "admin")
+    theirs = await person_id(admin)
+    for email, role in (("high@x.test", "admin"), ("low@x.test", "viewer")):
+        assert (await admin.post("/api/v1/invitations", json={"email": email, "role": role})).status_code == 201
+    high, low = await world.secret("high@x.test", "invitation"), await world.secret("low@x.test", "invitation")
+
+    async def stands(secret: str) -> bool:
+        return (await world.client().post("/api/v1/invitations/view", json={"token": secret})).status_code == 200
+
+    assert (await stands(high), await stands(low)) == (True, True)
+    await owner.patch(f"{MEMBERS}/{theirs}", json={"role": "editor"})
+    assert (await stands(high), await stands(low)) == (False, True)
+    await owner.delete(f"{MEMBERS}/{theirs}")
+    assert (await stands(high), await stands(low)) == (False, False)
+    assert (await owner.get("/api/v1/invitations")).json()["items"] == []
+    gone = (await owner.get("/api/v1/audit", params={"action": "invitation.revoked"})).json()["items"]
+    assert {entry["data"]["email"] for entry in gone} == {"high@x.test", "low@x.test"}
+
+
+async def test_a_key_that_is_revoked_takes_its_invitations_along(world: World) -> None:
+    owner = await world.joined(ANN)
+    wish = {"name": "backend", "scopes": ["members:read", "members:write", *SCOPES_OF_A_VIEWER]}
+    key = (await owner.post("/api/v1/keys", json=wish)).json()
+    backend = world.client(Authorization=f"Bearer {key['secret']}")
+    assert (await backend.post("/api/v1/invitations", json={"email": EVE, "role": "viewer"})).status_code == 201
+    secret = await world.secret(EVE, "invitation")
+    assert (await owner.delete(f"/api/v1/keys/{key['id']}")).status_code == 200
+    late = await world.client().post("/api/v1/invitations/view", json={"token": secret})
+    assert code(late) == (404, "invitation_not_found")
 
 
 async def test_members_are_listed_and_those_of_others_are_not_there(world: World) -> None:

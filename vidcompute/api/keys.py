@@ -13,7 +13,7 @@ from vidcompute.api.deps import Given
 from vidcompute.api.times import milliseconds
 from vidcompute.api.views import at, when
 from vidcompute.db.outbox import now_ms
-from vidcompute.services import accounts
+from vidcompute.services import accounts, organizations
 from vidcompute.services.accounts import ApiKey, NewKey
 
 router = APIRouter(prefix="/api/v1", tags=["access"])
@@ -90,8 +90,13 @@ async def rotate_key(
 
 @router.delete("/keys/{key_id}", operation_id="revoke_key", summary="Revoke an API key", responses=problems(401, 404))
 async def revoke_key(key_id: KeyId, caller: Caller, deps: Given) -> schemas.Key:
-    """Let the key open nothing from now on. It stays in the list of the dead ones."""
-    return _view(await deps.db.write(accounts.revoke_key, caller.organization_id, key_id))
+    """Let the key open nothing from now on, nor the invitations that it made. It stays in the list of the dead ones."""
+
+    def work(conn: Connection) -> ApiKey:
+        organizations.take_back_beyond(conn, caller.organization_id, key_id, frozenset())
+        return accounts.revoke_key(conn, caller.organization_id, key_id)
+
+    return _view(await deps.db.write(work))
 
 
 def _fields(key: ApiKey) -> dict[str, Any]:

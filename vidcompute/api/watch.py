@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -156,18 +156,30 @@ async def watch_state(visit: Visiting, seen: Seen, given: Given) -> Response:
         404, own={200: {"description": "Events.", "content": {sse.MEDIA_TYPE: {"schema": {"type": "string"}}}}, **DOOR}
     ),
 )
-async def watch_events(visit: Visiting, seen: Seen, given: Given) -> Response:
-    """Events `state` with the same JSON as the state, at most one a second, until all is there."""
+async def watch_events(request: Request, visit: Visiting, seen: Seen, given: Given) -> Response:
+    """Events `state` with the same JSON as the state, at most one a second, for as long as the viewer may watch."""
     first = await _state(seen, given, visit)
-    return sse.EventStream(_follow(seen, given, visit, first))
+
+    async def may_watch() -> bool:
+        try:
+            await let_in(request, visit.handle, seen, Audience.VIDEO)
+        except VidComputeError:
+            return False
+        return True
+
+    return sse.EventStream(_follow(seen, given, visit, first, may_watch))
 
 
-async def _follow(seen: Viewing, given: Deps, visit: Visit, state: dict[str, Any]) -> AsyncGenerator[bytes]:
+async def _follow(
+    seen: Viewing, given: Deps, visit: Visit, state: dict[str, Any], may_watch: Callable[[], Awaitable[bool]]
+) -> AsyncGenerator[bytes]:
     with given.db.subscribe() as subscription:
         yield sse.event("state", state)
         quiet_s = 0.0
         while not given.closing.is_set():
             await subscription.wait(timeout_s=_FRESH_S)
+            if not await may_watch():
+                return
             now = await _state(seen, given, visit)
             if now != state:
                 state, quiet_s = now, 0.0
@@ -254,7 +266,7 @@ async def oembed(
         "thumbnail_width": width,
         "thumbnail_height": height,
     }
-    headers = {**CORS_HEADERS, "Cache-Control": "public, max-age=300"}
+    headers = {**CORS_HEADERS, "Cache-Control": visit.kept("public, max-age=300")}
     return Response(json.dumps(body), 200, headers, "application/json")
 
 

@@ -13,7 +13,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from tests.unit.api.conftest import URL, Platform
+from tests.unit.api.conftest import URL, Platform, Stream
+from vidcompute.api import watch
+from vidcompute.api.app import describe
+from vidcompute.api.deps import Build
 from vidcompute.services import admission
 from vidcompute.services.admission import Algorithm, Audience, Pass, door, tokens
 
@@ -72,6 +75,44 @@ async def test_nothing_of_a_private_video_is_shown_without_a_token(
             answer = await viewer.get(path.format(handle))
             assert answer.status_code == 403, path
             assert "Mine" not in answer.text
+
+
+async def test_no_address_of_a_private_video_was_forgotten(
+    client: httpx2.AsyncClient, viewer: httpx2.AsyncClient
+) -> None:
+    """Every address that the API has for a playback ID, those to come among them."""
+    playback_id = await _video(client)
+    paths = [path for path, item in describe(Build("1"))["paths"].items() if "{playback_id}" in path and "get" in item]
+    assert len(paths) > 10
+    for path in paths:
+        for file_name in ("0.m4s", "init.mp4", "iframes.m3u8", "storyboard.json"):
+            asked = path.format(playback_id=playback_id, track="h264-720", file_name=file_name, suffix="jpg")
+            assert (await viewer.get(asked)).status_code == 403, asked
+
+
+async def test_what_follows_a_video_ends_when_its_viewer_may_not_any_more(
+    platform: Platform, client: httpx2.AsyncClient, viewer: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_FRESH_S", 0.01)
+    monkeypatch.setattr(door, "_FRESH_S", 0.0)
+    playback_id, key = await _video(client), await _key(client)
+    inside = (await _let_in(viewer, playback_id, _token(key, playback_id))).url.path
+    async with Stream(platform, inside.replace("/state", "/events")) as stream:
+        await stream.until(lambda: "event: state" in stream.text)
+        await client.delete(f"/api/v1/signing-keys/{key['id']}")
+        await asyncio.wait_for(stream.ended.wait(), 10)
+
+
+async def test_what_tells_of_a_private_video_is_kept_by_no_cache_of_many(
+    client: httpx2.AsyncClient, viewer: httpx2.AsyncClient
+) -> None:
+    playback_id, key = await _video(client), await _key(client)
+    handle = (await _let_in(viewer, playback_id, _token(key, playback_id))).url.path.split("/")[2]
+    answer = await viewer.get("/oembed", params={"url": f"https://video.test/watch/{handle}"})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["cache-control"] == "private, max-age=60"
+    public = await viewer.get("/oembed", params={"url": f"https://video.test/watch/{await _video(client, 'public')}"})
+    assert public.headers["cache-control"] == "public, max-age=300"
 
 
 @pytest.mark.parametrize("algorithm", list(Algorithm))

@@ -4,7 +4,15 @@ from vidcompute.services.organizations.inviting import accept, find_invitation, 
 from vidcompute.services.organizations.logos import put_logo, remove_logo
 from vidcompute.services.organizations.models import Changes, Invitation, Member, Organization
 from vidcompute.services.organizations.queries import get, get_member, list_invitations, list_members, logo
-from vidcompute.services.organizations.service import change, create, leave, remove, set_role, transfer
+from vidcompute.services.organizations.service import (
+    change,
+    create,
+    leave,
+    remove,
+    set_role,
+    take_back_beyond,
+    transfer,
+)
 
 __all__ = [
     "Changes",
@@ -27,5 +35,6 @@ __all__ = [
     "remove_logo",
     "revoke_invitation",
     "set_role",
+    "take_back_beyond",
     "transfer",
 ]

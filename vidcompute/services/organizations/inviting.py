@@ -37,7 +37,7 @@ def invite(
     inviter = caller.person_id or caller.key_id
     made = Invitation(new_id("inv"), organization.id, email, role, inviter, at, at + lifetime_ms)
     conn.execute(insert(invitations).values(**{**vars(made), "role": role.value}, digest=_digest(secret)))
-    emit(conn, organization.id, "invitation.created", made.id, _told(made))
+    emit(conn, organization.id, "invitation.created", made.id, made.told())
     values = {
         "inviter": caller.name if caller.person_id else organization.name,
         "organization": organization.name,
@@ -51,9 +51,7 @@ def invite(
 
 def revoke_invitation(conn: Connection, organization_id: str, invitation_id: str) -> None:
     """Take an invitation back. `invitation_not_found` where it is over."""
-    found = queries.get_invitation(conn, organization_id, invitation_id, now_ms())
-    conn.execute(update(invitations).where(invitations.c.id == found.id).values(revoked_ms=now_ms()))
-    emit(conn, organization_id, "invitation.revoked", found.id, _told(found))
+    service.take_back(conn, queries.get_invitation(conn, organization_id, invitation_id, now_ms()))
 
 
 def find_invitation(conn: Connection, secret: str, email: str | None = None) -> Invitation:
@@ -77,7 +75,3 @@ def accept(conn: Connection, secret: str, person_id: str, email: str) -> str:
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _told(invitation: Invitation) -> dict[str, str]:
-    return {"invitation_id": invitation.id, "email": invitation.email, "role": invitation.role.value}

@@ -43,6 +43,10 @@ class Invitation:
     created_ms: int
     expires_ms: int
 
+    def told(self) -> dict[str, str]:
+        """What events tell of it."""
+        return {"invitation_id": self.id, "email": self.email, "role": self.role.value}
+
 
 @dataclass(frozen=True)
 class Changes:

@@ -130,6 +130,12 @@ def get_invitation(conn: Connection, organization_id: str, invitation_id: str, a
     return _invitation(row)
 
 
+def invitations_by(conn: Connection, organization_id: str, inviter_id: str, at_ms: int) -> list[Invitation]:
+    """The invitations of a person, or a key, that wait to be accepted."""
+    query = select(*_INVITATION).where(invitations.c.organization_id == organization_id, *_open(at_ms))
+    return [_invitation(row) for row in conn.execute(query.where(invitations.c.invited_by == inviter_id))]
+
+
 def invitation_by_digest(conn: Connection, digest: str, at_ms: int) -> Invitation | None:
     """The invitation with this secret, while it waits to be accepted."""
     row = conn.execute(select(*_INVITATION).where(invitations.c.digest == digest, *_open(at_ms))).one_or_none()

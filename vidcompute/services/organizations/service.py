@@ -10,12 +10,12 @@ from sqlalchemy import Connection, delete, insert, update
 
 from vidcompute.db.outbox import emit, now_ms
 from vidcompute.db.schema import organizations
-from vidcompute.db.schema_people import memberships
+from vidcompute.db.schema_people import invitations, memberships
 from vidcompute.errors import FieldProblem, Kind, VidComputeError, invalid
 from vidcompute.ids import new_id
-from vidcompute.services.accounts import Principal, Role, scopes_of
+from vidcompute.services.accounts import Principal, Role, Scope, scopes_of
 from vidcompute.services.organizations import queries
-from vidcompute.services.organizations.models import Changes, Member, Organization
+from vidcompute.services.organizations.models import Changes, Invitation, Member, Organization
 
 _SLUG = re.compile(r"[a-z0-9](?:-?[a-z0-9])*")
 _LONGEST_SLUG = 60
@@ -104,12 +104,27 @@ def _leave(conn: Connection, organization_id: str, member: Member) -> None:
     mine = (memberships.c.organization_id == organization_id) & (memberships.c.person_id == member.person_id)
     conn.execute(delete(memberships).where(mine))
     emit(conn, organization_id, "member.left", member.person_id, _told(member.person_id, member.email, member.role))
+    take_back_beyond(conn, organization_id, member.person_id, frozenset())
 
 
 def _set(conn: Connection, organization_id: str, member: Member, role: Role) -> None:
     mine = (memberships.c.organization_id == organization_id) & (memberships.c.person_id == member.person_id)
     conn.execute(update(memberships).where(mine).values(role=role.value))
     emit(conn, organization_id, "member.changed", member.person_id, _told(member.person_id, member.email, role))
+    take_back_beyond(conn, organization_id, member.person_id, scopes_of(role, organization_id))
+
+
+def take_back_beyond(conn: Connection, organization_id: str, inviter_id: str, scopes: frozenset[Scope]) -> None:
+    """End the invitations of a person, or a key, to more than these scopes: who has lost them leaves no way back."""
+    for found in queries.invitations_by(conn, organization_id, inviter_id, now_ms()):
+        if not scopes_of(found.role, organization_id) <= scopes:
+            take_back(conn, found)
+
+
+def take_back(conn: Connection, invitation: Invitation) -> None:
+    """Let an invitation open nothing any more."""
+    conn.execute(update(invitations).where(invitations.c.id == invitation.id).values(revoked_ms=now_ms()))
+    emit(conn, invitation.organization_id, "invitation.revoked", invitation.id, invitation.told())
 
 
 def _check_owners(conn: Connection, organization_id: str, member: Member, *, stays: bool) -> None:

@@ -11,7 +11,7 @@ from vidcompute.errors import FieldProblem, Kind, VidComputeError, invalid
 from vidcompute.ids import new_id, new_secret
 from vidcompute.services import mail, passwords
 from vidcompute.services.mail import Mail
-from vidcompute.services.people import queries, sessions, tokens
+from vidcompute.services.people import notices, queries, sessions, tokens
 from vidcompute.services.people.models import Person, Policy
 
 VERIFY, RESET, CHANGE = "verify", "reset", "change"
@@ -71,14 +71,20 @@ def verify(conn: Connection, secret: str) -> Person:
 
 
 def change_email(conn: Connection, person_id: str, secret: str) -> Person:
-    """Take the mailbox that a link was sent to, for who asked for that. `link_invalid`, `email_taken` (conflict)."""
+    """Take the mailbox that a link was sent to, for who asked for that; the one before is told, and its links end.
+
+    `link_invalid`, `email_taken` (conflict).
+    """
     row = _use(conn, secret, CHANGE)
     if row.person_id != person_id:
         raise _link_invalid()
     if queries.by_email(conn, row.email) is not None:
         raise VidComputeError(Kind.CONFLICT, "email_taken", "Somebody has this address by now.")
+    before = queries.get(conn, person_id)
     conn.execute(update(persons).where(persons.c.id == person_id).values(email=row.email, verified_ms=now_ms()))
+    conn.execute(delete(proofs).where(proofs.c.person_id == person_id))  # what lies in the mailbox of before
     sessions.tell(conn, person_id, "person.email_changed", person_id, {"email": row.email})
+    notices.send(conn, before, "Your account has another e-mail address from now on; this one opens it no more.")
     return queries.get(conn, person_id)
 
 
@@ -89,7 +95,9 @@ def reset_password(conn: Connection, secret: str, password: str) -> Person:
     conn.execute(update(persons).where(persons.c.id == row.person_id).values(fresh))
     sessions.end_all(conn, row.person_id)
     sessions.tell(conn, row.person_id, "person.password_reset", row.person_id, {})
-    return queries.get(conn, row.person_id)
+    person = queries.get(conn, row.person_id)
+    notices.send(conn, person, "Your password was set anew by a link that was sent to you: all sessions have ended.")
+    return person
 
 
 def take_over(conn: Connection, person_id: str) -> Person:
@@ -115,6 +123,7 @@ def set_password(conn: Connection, person_id: str, password: str, *, but: str = 
     conn.execute(delete(proofs).where(proofs.c.person_id == person_id, proofs.c.purpose == RESET))
     sessions.end_all(conn, person_id, but=but)
     sessions.tell(conn, person_id, "person.password_changed", person_id, {})
+    notices.send(conn, queries.get(conn, person_id), "Your password was changed: all other sessions have ended.")
 
 
 def strengthen(conn: Connection, person_id: str, old: str, password: str) -> None:

@@ -115,6 +115,7 @@ def _leave(conn: Connection, home: Home, subject: Subject) -> None:
     conn.execute(delete(memberships).where(mine))
     told = {"person_id": subject.person_id, "email": ERASED, "role": member.role.value}
     emit(conn, home.organization_id, "member.left", subject.person_id, told)
+    tenants.take_back_beyond(conn, home.organization_id, subject.person_id, frozenset())
     if home.is_only_owner and not home.others and home.organization_id != LOCAL_ORGANIZATION:
         _close(conn, home.organization_id)
 
