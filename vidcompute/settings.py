@@ -219,6 +219,8 @@ class Settings(BaseSettings):
     """When the clean-up runs, as a cron expression."""
     cleanup_timezone: str = "UTC"
     """Time zone of these times, such as Europe/Berlin."""
+    max_signing_keys: Annotated[int, Field(ge=1)] = 100
+    """Most signing keys of one organization that are not revoked."""
     max_api_keys: Annotated[int, Field(ge=1)] = 200
     """Most living API keys of one organization."""
     registration: Literal["open", "invitation", "closed"] = "invitation"
@@ -254,7 +256,7 @@ class Settings(BaseSettings):
     login_attempts_per_address: Annotated[int, Field(ge=1)] = 100
     """Log-ins that are tried from one address (of IPv6: from one /64 network) in ten minutes."""
     mail_requests: Annotated[int, Field(ge=1)] = 5
-    """Mails that strangers may have sent to one mailbox in an hour; four times as many from one address."""
+    """Mails, and invitations, that one mailbox gets of strangers in an hour; four times as many from one address."""
     max_organizations: Annotated[int, Field(ge=0)] = 5
     """Most organizations that one person makes."""
     max_logo_bytes: Annotated[int, Field(ge=1024, le=16 * 2**20)] = 2**20
@@ -262,7 +264,7 @@ class Settings(BaseSettings):
     max_passkeys: Annotated[int, Field(ge=0)] = 20
     """Most passkeys of one person."""
     max_invitations: Annotated[int, Field(ge=0)] = 100
-    """Most invitations of one organization that wait to be accepted."""
+    """Most invitations of one organization that wait to be accepted, and that it sends in a day."""
 
     max_webhooks: Annotated[int, Field(ge=0, le=10_000)] = 20
     """Most webhooks of one organization."""

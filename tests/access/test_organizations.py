@@ -1,9 +1,13 @@
 """Organizations and their members: who may make whom what, and a person in several of them."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import httpx2
 import pytest
 
 from tests.access.conftest import ANN, BOB, EVE, World, code
+from vidcompute.ports.rates import Allowance
 from vidcompute.services import accounts
 from vidcompute.services.accounts import Role
 
@@ -120,6 +124,22 @@ async def test_a_key_that_is_revoked_takes_its_invitations_along(world: World) -
     assert (await owner.delete(f"/api/v1/keys/{key['id']}")).status_code == 200
     late = await world.client().post("/api/v1/invitations/view", json={"token": secret})
     assert code(late) == (404, "invitation_not_found")
+
+
+async def test_invitations_are_counted_by_mailbox_and_by_organization(make_world: Callable[..., World]) -> None:
+    world = make_world(mails=Allowance(2, 0.0001))
+    limits = replace(world.platform.deps.limits, max_invitations=4)
+    world.app.state.deps = replace(world.app.state.deps, limits=limits)
+    operator = world.operator()
+
+    async def invited(email: str) -> int:
+        answer = await operator.post("/api/v1/invitations", json={"email": email})
+        if answer.status_code == 201:  # and taken back, so that none waits to be accepted
+            await operator.delete(f"/api/v1/invitations/{answer.json()['id']}")
+        return answer.status_code
+
+    assert [await invited(email) for email in (ANN, f" {ANN.upper()}", ANN)] == [201, 201, 429]
+    assert [await invited(f"{n}@x.test") for n in range(3)] == [201, 201, 429]
 
 
 async def test_members_are_listed_and_those_of_others_are_not_there(world: World) -> None:

@@ -13,7 +13,9 @@ from sqlalchemy import Connection, select, update
 from tests.access.conftest import ANN, BOB, EVE, PASSWORD, SAME_SITE, World, code
 from vidcompute.db.schema import audit, secrets
 from vidcompute.db.schema_people import refresh_tokens, sessions
+from vidcompute.ids import LOCAL_ORGANIZATION
 from vidcompute.services import people
+from vidcompute.services.accounts import ROLES, Role, Scope
 from vidcompute.services.people import tokens
 
 LOGIN = "/api/v1/login"
@@ -98,6 +100,23 @@ async def test_a_cookie_that_is_none_opens_nothing_and_a_key_goes_before_it(worl
     assert code(await guess.get(ME)) == (401, "session_ended")
     other = world.client(Cookie="vidcompute_session=" + "A" * 43, **SAME_SITE)
     assert code(await other.get(ME)) == (401, "api_key_missing")
+
+
+async def test_what_a_session_may_is_asked_as_it_goes_on(world: World) -> None:
+    ann, bob = await world.joined(ANN), await world.joined(BOB, "editor")
+    db = world.platform.deps.db
+    (session,) = (await bob.get("/api/v1/me/sessions")).json()["items"]
+    member = f"/api/v1/members/{(await bob.get('/api/v1/me')).json()['id']}"
+
+    async def scopes() -> frozenset[Scope]:
+        return await db.read(people.scopes_now, LOCAL_ORGANIZATION, session["id"])
+
+    assert await scopes() == ROLES[Role.EDITOR]
+    await ann.patch(member, json={"role": "viewer"})
+    assert await scopes() == ROLES[Role.VIEWER]
+    await ann.delete(member)
+    assert await scopes() == frozenset()
+    assert await db.read(people.scopes_now, LOCAL_ORGANIZATION, "ses_00000000000000000000000000") == frozenset()
 
 
 async def test_sessions_are_listed_and_ended(world: World) -> None:

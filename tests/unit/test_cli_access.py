@@ -151,3 +151,10 @@ def test_somebody_who_has_lost_the_app_is_let_in_by_who_runs_the_installation() 
     done = vidctl("people", "second-factor-off", "ann@example.com", "--yes", parts=parts)
     assert done.stdout == "ann@example.com is asked for codes no more\n"
     assert asked == [{"email": "ann@example.com"}]
+
+
+def test_links_that_were_signed_are_taken_back() -> None:
+    path = "DELETE /api/v1/assets/asset_01kq3v8a4rj0t5w6x7y8z9abce/signed-links"
+    parts = local(answering(**{path: lambda _: httpx2.Response(204)}))
+    done = vidctl("sign", "asset_01kq3v8a4rj0t5w6x7y8z9abce", "--revoke", parts=parts)
+    assert done.stdout == "the links that were signed for it open nothing within a minute\n"

@@ -18,10 +18,11 @@ from vidcompute.api.deps import Given
 from vidcompute.api.times import Time
 from vidcompute.api.viewing import Handle, Seen
 from vidcompute.api.views import at, links
+from vidcompute.db.outbox import now_ms
 from vidcompute.errors import not_found
 from vidcompute.pipeline.spec import PlaybackPolicy
 from vidcompute.services import admission, assets
-from vidcompute.services.admission import BY_SERVER, Algorithm, Audience, Pass, SigningKey
+from vidcompute.services.admission import Algorithm, Audience, Pass, SigningKey
 
 router = APIRouter(prefix="/api/v1", tags=["playback"])
 public_router = APIRouter(tags=["watching"])
@@ -127,14 +128,14 @@ def _view(key: SigningKey) -> dict[str, Any]:
     operation_id="create_signing_key",
     summary="Make a signing key",
     status_code=201,
-    responses=problems(400, 401, 413, 422),
+    responses=problems(400, 401, 409, 413, 422),
 )
 async def create_signing_key(wanted: Json[NewSigningKey], caller: Caller, deps: Given) -> MadeSigningKey:
     """Make a key for tokens that let viewers of signed videos in."""
     made = await asyncio.to_thread(
         admission.make_key, caller.organization_id, wanted.name, wanted.algorithm, wanted.public_key
     )
-    key = await deps.db.write(admission.add_key, made.key)
+    key = await deps.db.write(admission.add_key, made.key, most=deps.limits.max_signing_keys)
     return MadeSigningKey(**_view(key), private_key=made.private_pem)
 
 
@@ -169,7 +170,7 @@ async def sign_links(
     asset = await deps.db.read(assets.get, caller.organization_id, asset_id)
     expires_s = round(time.time()) + wanted.expires_in_s
     given = Pass(
-        BY_SERVER,
+        admission.by_server(now_ms()),
         expires_s,
         tuple(dict.fromkeys(wanted.audiences)),
         str(wanted.ip) if wanted.ip else None,
@@ -180,6 +181,21 @@ async def sign_links(
     if asset.playback_policy != PlaybackPolicy.PUBLIC:
         handle = f"{handle}~{await seen.door.give(asset, given)}"
     return SignedLinks(expires_at=datetime.fromtimestamp(expires_s, UTC), urls=links(deps.base_url, handle))
+
+
+@router.delete(
+    "/assets/{asset_id}/signed-links",
+    operation_id="revoke_signed_links",
+    summary="Take signed links back",
+    status_code=204,
+    responses=problems(401, 404),
+)
+async def revoke_signed_links(asset_id: AssetId, caller: Caller, deps: Given) -> None:
+    """Let all links that were signed for the asset so far open nothing any more: within 60 seconds.
+
+    Tokens of signing keys are something else: revoke the key.
+    """
+    await deps.db.write(assets.change, caller.organization_id, asset_id, {"links_since_ms": now_ms()})
 
 
 @public_router.post(

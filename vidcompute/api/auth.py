@@ -9,7 +9,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, cast
 from urllib.parse import urlsplit
 
@@ -128,6 +128,21 @@ async def _caller(found: Annotated[Principal | None, Depends(guard)]) -> Princip
 
 
 Caller = Annotated[Principal, Depends(_caller)]
+
+
+async def _standing(caller: Caller, deps: Given) -> Callable[[], Awaitable[bool]]:
+    async def stands() -> bool:
+        if caller.key_id:
+            now = await deps.db.read(accounts.scopes_now, caller.organization_id, caller.key_id)
+        else:
+            now = await deps.db.read(people.scopes_now, caller.organization_id, caller.session_id)
+        return caller.scopes <= now
+
+    return stands
+
+
+Standing = Annotated[Callable[[], Awaitable[bool]], Depends(_standing)]
+"""Whether who began something that goes on may still do all that they might then: asked again and again."""
 
 
 class Uses:

@@ -35,6 +35,7 @@ class Limits:
     max_json_bytes: int = 4 * 2**20
     max_logo_bytes: int = 2**20
     max_api_keys: int = 200
+    max_signing_keys: int = 100
     max_webhooks: int = 20
     max_invitations: int = 100
     max_organizations: int = 5

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from vidcompute.api import sse
-from vidcompute.api.auth import Caller
+from vidcompute.api.auth import Caller, Standing
 from vidcompute.api.declared import JobId, problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.views import job_progress
@@ -58,7 +58,13 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     responses=problems(401, 404, own=_STREAM),
 )
 async def follow(
-    job_id: JobId, caller: Caller, deps: Given, last_event_id: LastEventId = None, after: After = 0
+    job_id: JobId,
+    caller: Caller,
+    deps: Given,
+    standing: Standing,
+    *,
+    last_event_id: LastEventId = None,
+    after: After = 0,
 ) -> Response:
     """Send every event of the job, of its tasks and of its asset as they happen, until the job has ended."""
     number = _NUMBER.fullmatch(last_event_id or "")
@@ -66,7 +72,7 @@ async def follow(
     first = await deps.db.read(_look, caller.organization_id, job_id, seq, deps.hub)
     if first.ended and not first.events and seq > 0:
         return Response(status_code=204)
-    return sse.EventStream(_events(deps, caller, job_id, seq))
+    return sse.EventStream(_events(deps, caller, job_id, seq), standing)
 
 
 class _Seen:

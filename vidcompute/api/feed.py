@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from vidcompute.api import event_schemas as schemas
 from vidcompute.api import sse
-from vidcompute.api.auth import Caller
+from vidcompute.api.auth import Caller, Standing
 from vidcompute.api.declared import problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.db import outbox
@@ -104,7 +104,9 @@ async def follow_events(
     caller: Caller,
     deps: Given,
     wanted: Annotated[_Wanted, Depends(_wanted)],
+    standing: Standing,
     cursor: Cursor = None,
+    *,
     last_event_id: Annotated[
         str | None,
         Header(alias="Last-Event-ID", description="Number of the last event that you have; sends what followed."),
@@ -114,7 +116,7 @@ async def follow_events(
     given = last_event_id or cursor
     seq = await deps.db.read(outbox.last_seq) if given is None else events.parse_cursor(given)
     await deps.db.read(wanted.after, caller, seq, 1)  # what is wrong is told as a problem
-    return sse.EventStream(_stream(deps, caller, wanted, seq))
+    return sse.EventStream(_stream(deps, caller, wanted, seq), standing)
 
 
 async def _stream(deps: Deps, caller: Principal, wanted: _Wanted, seq: int) -> AsyncGenerator[bytes]:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from vidcompute.api import job_schemas as schemas
 from vidcompute.api import sse
-from vidcompute.api.auth import Caller
+from vidcompute.api.auth import Caller, Standing
 from vidcompute.api.declared import JobId, problems
 from vidcompute.api.deps import Deps, Given
 from vidcompute.api.views import at
@@ -198,7 +198,13 @@ async def _wanted(
     responses=problems(400, 401, 404, 422, own=_ANSWERS),
 )
 async def get_logs(
-    request: Request, job_id: JobId, caller: Caller, deps: Given, wanted: Annotated[_Wanted, Depends(_wanted)]
+    request: Request,
+    job_id: JobId,
+    caller: Caller,
+    deps: Given,
+    *,
+    wanted: Annotated[_Wanted, Depends(_wanted)],
+    standing: Standing,
 ) -> Response:
     """The lines that the job's attempts logged: a page of them, or all as they come."""
     position = _Position.parse(wanted.cursor)
@@ -211,7 +217,7 @@ async def get_logs(
         ahead = _Position.parse(wanted.cursor)
         if not await _read(deps, attempts, ahead, wanted.stage, 1):
             return Response(status_code=204)
-    return sse.EventStream(_follow(deps, caller, job_id, position, wanted.stage))
+    return sse.EventStream(_follow(deps, caller, job_id, position, wanted.stage), standing)
 
 
 async def _follow(

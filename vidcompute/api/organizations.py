@@ -8,9 +8,10 @@ from vidcompute.api.auth import Caller
 from vidcompute.api.body import Json
 from vidcompute.api.declared import Cursor, InvitationId, Limit, PersonId, problems
 from vidcompute.api.deps import Given
+from vidcompute.api.people import Entrance
 from vidcompute.api.views import when
 from vidcompute.db.outbox import now_ms
-from vidcompute.services import organizations
+from vidcompute.services import organizations, people
 from vidcompute.services.organizations import Changes, Invitation, Member, Organization
 
 router = APIRouter(prefix="/api/v1", tags=["people"])
@@ -131,8 +132,11 @@ async def list_invitations(
     status_code=201,
     responses=problems(400, 401, 403, 409, 413, 422, 429),
 )
-async def create_invitation(wish: Json[schemas.InvitationWish], caller: Caller, deps: Given) -> schemas.Invitation:
+async def create_invitation(
+    wish: Json[schemas.InvitationWish], caller: Caller, deps: Given, lobby: Entrance
+) -> schemas.Invitation:
     """Send an invitation by mail, good once and for a while. Never to more than you may."""
+    await people.limit_invitations(lobby, caller.organization_id, wish.email, deps.limits.max_invitations)
 
     def work(conn: Connection) -> Invitation:
         return organizations.invite(

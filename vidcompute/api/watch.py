@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -160,26 +160,22 @@ async def watch_events(request: Request, visit: Visiting, seen: Seen, given: Giv
     """Events `state` with the same JSON as the state, at most one a second, for as long as the viewer may watch."""
     first = await _state(seen, given, visit)
 
-    async def may_watch() -> bool:
+    async def may() -> bool:
         try:
             await let_in(request, visit.handle, seen, Audience.VIDEO)
         except VidComputeError:
             return False
         return True
 
-    return sse.EventStream(_follow(seen, given, visit, first, may_watch))
+    return sse.EventStream(_follow(seen, given, visit, first), may)
 
 
-async def _follow(
-    seen: Viewing, given: Deps, visit: Visit, state: dict[str, Any], may_watch: Callable[[], Awaitable[bool]]
-) -> AsyncGenerator[bytes]:
+async def _follow(seen: Viewing, given: Deps, visit: Visit, state: dict[str, Any]) -> AsyncGenerator[bytes]:
     with given.db.subscribe() as subscription:
         yield sse.event("state", state)
         quiet_s = 0.0
         while not given.closing.is_set():
             await subscription.wait(timeout_s=_FRESH_S)
-            if not await may_watch():
-                return
             now = await _state(seen, given, visit)
             if now != state:
                 state, quiet_s = now, 0.0

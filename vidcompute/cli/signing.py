@@ -34,8 +34,14 @@ def sign(
     private_key: Annotated[Path | None, typer.Option(help="Sign here with this key (PEM), and ask no server.")] = None,
     key_id: Annotated[str | None, typer.Option(help="The signing key's id, for --private-key.")] = None,
     algorithm: Annotated[str, typer.Option(metavar=_ALGORITHMS, help="The private key's.")] = "ES256",
+    revoke: Annotated[bool, typer.Option("--revoke", help="Make none: take back all links that were made.")] = False,
 ) -> int | None:
     """Make links to a private video, or with --private-key a token, as a backend of yours does it."""
+    if revoke:
+        session.api.delete(f"{path_of(video)}/signed-links")
+        session.output.json({"revoked": True})
+        session.output.say("the links that were signed for it open nothing within a minute")
+        return None
     wanted: dict[str, Any] = {"expires_in_s": seconds(expires)}
     given = {"audiences": audience, "ip": ip, "referrers": referrer, "viewer_id": viewer}
     wanted |= {name: value for name, value in given.items() if value}

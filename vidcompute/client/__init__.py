@@ -2120,6 +2120,10 @@ class Client:
             self._send("POST", f"/api/v1/assets/{_quote(str(asset_id), safe='')}/signed-links", json=body).json(),
         )
 
+    def revoke_signed_links(self, asset_id: str) -> None:
+        """Take signed links back"""
+        self._send("DELETE", f"/api/v1/assets/{_quote(str(asset_id), safe='')}/signed-links")
+
     def list_nodes(self) -> NodeList:
         """List the nodes"""
         return cast("NodeList", self._send("GET", "/api/v1/nodes").json())

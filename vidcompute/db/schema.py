@@ -191,6 +191,7 @@ assets = Table(
     Column("playback_id", String(40), nullable=False, unique=True),
     Column("playback_policy", String(16), nullable=False, server_default="public"),
     Column("password_digest", String(200)),  # argon2id
+    Column("links_since_ms", Milliseconds),  # links that were signed before open nothing
     Column("facts", Document),
     Column("duration_ms", BigInteger),
     Column("width", Integer),

@@ -21,6 +21,7 @@ def limits(settings: "Settings") -> Limits:
         max_json_bytes=settings.max_json_bytes,
         max_logo_bytes=settings.max_logo_bytes,
         max_api_keys=settings.max_api_keys,
+        max_signing_keys=settings.max_signing_keys,
         max_webhooks=settings.max_webhooks,
         max_invitations=settings.max_invitations,
         max_organizations=settings.max_organizations,

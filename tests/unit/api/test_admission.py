@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from tests.unit.api.conftest import URL, Platform, Stream
-from vidcompute.api import watch
+from vidcompute.api import sse, watch
 from vidcompute.api.app import describe
 from vidcompute.api.deps import Build
 from vidcompute.services import admission
@@ -94,6 +94,8 @@ async def test_what_follows_a_video_ends_when_its_viewer_may_not_any_more(
     platform: Platform, client: httpx2.AsyncClient, viewer: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "_FRESH_S", 0.01)
+    monkeypatch.setattr(sse, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(sse, "_CHECK_S", 0.0)
     monkeypatch.setattr(door, "_FRESH_S", 0.0)
     playback_id, key = await _video(client), await _key(client)
     inside = (await _let_in(viewer, playback_id, _token(key, playback_id))).url.path
@@ -321,6 +323,29 @@ async def test_links_are_signed_for_those_who_have_a_key_of_the_api(
     assert plain["urls"] == public["urls"]
 
 
+async def test_links_that_we_signed_are_taken_back(
+    platform: Platform, client: httpx2.AsyncClient, viewer: httpx2.AsyncClient
+) -> None:
+    made = (await client.post("/api/v1/jobs", json={"input": URL, "playback_policy": "signed"})).json()
+    path = f"/api/v1/assets/{made['asset_id']}/signed-links"
+
+    async def state_of() -> str:
+        links = (await client.post(path, json={"expires_in_s": 86_400 * 300})).json()
+        return f"{httpx2.URL(links['urls']['watch']).path}/state"
+
+    before = await state_of()
+    assert (await viewer.get(before)).status_code == 200
+    assert (await client.delete(path)).status_code == 204
+    await platform.app.state.viewing.playback.view(made["asset"]["playback_id"], fresh=True)
+    assert _refused(await viewer.get(before)) == "playback_locked"
+    assert (await viewer.get(await state_of())).status_code == 200
+    key = await _key(client)
+    token = _token(key, made["asset"]["playback_id"])
+    assert (await _let_in(viewer, made["asset"]["playback_id"], token)).status_code == 200, "it is another matter"
+    unknown = await client.delete("/api/v1/assets/asset_00000000000000000000000000/signed-links")
+    assert unknown.status_code == 404
+
+
 async def test_a_password_opens_until_it_is_changed(
     platform: Platform, client: httpx2.AsyncClient, viewer: httpx2.AsyncClient
 ) -> None:
@@ -358,6 +383,18 @@ async def test_a_public_video_has_no_password_to_ask_for(
     playback_id = await _video(client, "public")
     answer = await viewer.post(f"/watch/{playback_id}/unlock", json={"password": "x"})
     assert answer.status_code == 404
+
+
+async def test_an_organization_has_so_many_signing_keys_at_a_time(
+    platform: Platform, client: httpx2.AsyncClient
+) -> None:
+    limits = replace(platform.deps.limits, max_signing_keys=1)
+    platform.app.state.deps = replace(platform.deps, limits=limits)
+    first = await _key(client)
+    full = await client.post("/api/v1/signing-keys", json={"name": "another"})
+    assert (full.status_code, full.json()["code"], full.json()["limit"]) == (409, "signing_keys_full", 1)
+    await client.delete(f"/api/v1/signing-keys/{first['id']}")
+    await _key(client)
 
 
 async def test_one_may_bring_the_public_half_of_ones_own_key(

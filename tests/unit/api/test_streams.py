@@ -106,6 +106,23 @@ async def test_streams_end_when_the_server_shuts_down(platform: Platform, job_id
         await asyncio.gather(events.ended.wait(), logs.ended.wait())
 
 
+@pytest.mark.parametrize("path", ["events", "logs", ""])
+async def test_what_goes_on_ends_with_the_key_that_began_it(
+    platform: Platform, client: httpx2.AsyncClient, job_id: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(sse, "_CHECK_S", 0.0)
+    for module in ("events", "feed", "joblogs"):
+        monkeypatch.setattr(f"vidcompute.api.{module}._LOOK_S", 0.01)
+    wish = {"name": "reader", "scopes": ["jobs:read", "events:read"]}
+    key = (await client.post("/api/v1/keys", json=wish)).json()
+    followed = f"{JOBS}/{job_id}/{path}" if path else "/api/v1/events/stream"
+    async with Stream(platform, followed, authorization=f"Bearer {key['secret']}") as stream:
+        await stream.until(lambda: ": still here" in stream.text or "event: cursor" in stream.text)
+        await client.delete(f"/api/v1/keys/{key['id']}")
+        await asyncio.wait_for(stream.ended.wait(), 10)
+
+
 async def test_a_client_that_goes_away_leaves_no_listener(platform: Platform, job_id: str) -> None:
     before = len(platform.deps.db._subscriptions)
     async with following(platform, job_id) as stream:

@@ -24,7 +24,10 @@ function on(id, work) {
 }
 
 function showOrganizations({ organizations }) {
-  const lines = organizations.map(({ name, role }) => element("li", element("span", `${name} (${role})`)));
+  const lines = organizations.map(({ name, role, second_factor_required }) => {
+    const demand = second_factor_required ? ", demands a second factor" : "";
+    return element("li", element("span", `${name} (${role})${demand}`));
+  });
   fill("organizations", ...(lines.length ? lines : [element("li", "None.")]));
 }
 

@@ -20,6 +20,7 @@ from vidcompute.services.accounts.keys import (
     note_use,
     revoke_key,
     rotate_key,
+    scopes_now,
     unknown_key,
 )
 from vidcompute.services.accounts.models import ApiKey, NewKey, Principal
@@ -48,6 +49,7 @@ __all__ = [
     "require",
     "revoke_key",
     "rotate_key",
+    "scopes_now",
     "scopes_of",
     "scopes_of_key",
     "unknown_key",

@@ -117,6 +117,7 @@ OPERATIONS: Mapping[str, Rule] = {
     "run_cleanup": Scope.ORGANIZATION_WRITE,
     # who may watch
     "sign_links": Scope.ASSETS_WRITE,
+    "revoke_signed_links": Scope.ASSETS_WRITE,
     "list_signing_keys": Scope.SIGNING_READ,
     "create_signing_key": Scope.SIGNING_WRITE,
     "revoke_signing_key": Scope.SIGNING_WRITE,

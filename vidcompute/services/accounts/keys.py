@@ -11,7 +11,7 @@ from vidcompute.db.outbox import emit, now_ms
 from vidcompute.db.schema import api_keys
 from vidcompute.errors import FieldProblem, Kind, VidComputeError, invalid
 from vidcompute.services.accounts import queries
-from vidcompute.services.accounts.access import ALL, scopes_of_key
+from vidcompute.services.accounts.access import ALL, Scope, scopes_of_key
 from vidcompute.services.accounts.models import ApiKey, NewKey, Principal
 
 SHAPE = re.compile(r"vck_[A-Za-z0-9_-]{43}")
@@ -31,6 +31,13 @@ def new_secret() -> str:
 def digest_of(secret: str) -> str:
     """What is kept of a key. It has 256 random bits, so one SHA-256 keeps it safe, and finding it tells nothing."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def scopes_now(conn: Connection, organization_id: str, key_id: str) -> frozenset[Scope]:
+    """What a key may do at this moment; nothing where it has expired or was revoked. `key_not_found`."""
+    key = queries.get_key(conn, organization_id, key_id)
+    dead = key.revoked_ms is not None or (key.expires_ms is not None and key.expires_ms <= now_ms())
+    return frozenset() if dead else scopes_of_key(key.scopes, organization_id)
 
 
 def authenticate(conn: Connection, secret: str) -> Principal:

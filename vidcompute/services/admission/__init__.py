@@ -2,18 +2,17 @@
 
 from vidcompute.services.admission.door import Door
 from vidcompute.services.admission.models import (
-    BY_SERVER,
     EVERYTHING,
     Algorithm,
     Audience,
     Pass,
     SigningKey,
+    by_server,
 )
 from vidcompute.services.admission.queries import keys_of
 from vidcompute.services.admission.service import NewKey, add_key, make_key, revoke_key
 
 __all__ = [
-    "BY_SERVER",
     "EVERYTHING",
     "Algorithm",
     "Audience",
@@ -22,6 +21,7 @@ __all__ = [
     "Pass",
     "SigningKey",
     "add_key",
+    "by_server",
     "keys_of",
     "make_key",
     "revoke_key",

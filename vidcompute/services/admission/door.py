@@ -93,8 +93,9 @@ class Door:
 
     async def _stands(self, asset: Asset, given: Pass) -> bool:
         """Whether whoever gave the pass still may."""
-        if given.authority == BY_SERVER:
-            return True
+        by, _, given_ms = given.authority.partition(":")
+        if by == BY_SERVER:
+            return asset.links_since_ms is None or int(given_ms or 0) > asset.links_since_ms
         if asset.password_digest is not None and given.authority == password_version(asset.password_digest):
             return asset.playback_policy == PlaybackPolicy.PASSWORD
         return await self._key(asset.organization_id, given.authority) is not None
@@ -107,8 +108,8 @@ class Door:
         return known.keys.get(key_id)
 
     async def _read(self, organization_id: str) -> _Keys:
-        found = await self._db.read(queries.keys_of, organization_id)
-        fresh = _Keys({key.id: key for key in found if key.revoked_ms is None}, time.monotonic())
+        found = await self._db.read(queries.keys_of, organization_id, alive=True)
+        fresh = _Keys({key.id: key for key in found}, time.monotonic())
         if len(self._known) >= _ORGANIZATIONS:
             self._known.pop(next(iter(self._known)))
         self._known[organization_id] = fresh

@@ -24,7 +24,11 @@ class Audience(StrEnum):
 
 EVERYTHING = tuple(Audience)
 BY_SERVER = "server"
-"""The authority of a pass that the API gave to somebody with a key for it."""
+
+
+def by_server(at_ms: int) -> str:
+    """The authority of a pass that the API gave at that time, to somebody who may: it can be taken back by it."""
+    return f"{BY_SERVER}:{at_ms}"
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ class SigningKey:
 class Pass:
     """Leave to see one video until `expires_s` (Unix seconds), for all who meet its conditions.
 
-    `authority` is who gave it: a signing key, BY_SERVER, or a version of the video's password. It goes with that.
+    `authority` is who gave it: a signing key, we ourselves (see `by_server`), or a version of the video's password. It
+    goes with that.
     """
 
     authority: str

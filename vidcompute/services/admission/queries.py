@@ -11,9 +11,11 @@ from vidcompute.services.admission.models import Algorithm, SigningKey
 _KEY = [signing_keys.c[name] for name in SigningKey.__annotations__]
 
 
-def keys_of(conn: Connection, organization_id: str) -> list[SigningKey]:
-    """An organization's keys, newest first, revoked ones among them."""
+def keys_of(conn: Connection, organization_id: str, *, alive: bool = False) -> list[SigningKey]:
+    """An organization's keys, newest first; `alive`: without those that were revoked."""
     query = select(*_KEY).where(signing_keys.c.organization_id == organization_id).order_by(signing_keys.c.id.desc())
+    if alive:
+        query = query.where(signing_keys.c.revoked_ms.is_(None))
     return [_key(row) for row in conn.execute(query)]
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, insert, update
 
 from vidcompute.db.outbox import emit, now_ms
 from vidcompute.db.schema import signing_keys
+from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import new_id
 from vidcompute.services.admission import queries
 from vidcompute.services.admission.models import Algorithm, SigningKey
@@ -28,8 +29,11 @@ def make_key(organization_id: str, name: str, algorithm: Algorithm, public_pem: 
     return NewKey(SigningKey(new_id("skey"), organization_id, name, algorithm, public, now_ms(), None), private_pem)
 
 
-def add_key(conn: Connection, key: SigningKey) -> SigningKey:
-    """Record a key: its tokens are good from now on."""
+def add_key(conn: Connection, key: SigningKey, *, most: int) -> SigningKey:
+    """Record a key: its tokens are good from now on. `signing_keys_full` (conflict) beyond `most` that are."""
+    if len(queries.keys_of(conn, key.organization_id, alive=True)) >= most:
+        detail = f"The organization has {most} signing keys, which is the most; revoke one that is not needed any more."
+        raise VidComputeError(Kind.CONFLICT, "signing_keys_full", detail, extra={"limit": most})
     conn.execute(insert(signing_keys).values({**vars(key), "public_key": dict(key.public_key)}))
     emit(conn, key.organization_id, "signing_key.created", key.id, {"signing_key_id": key.id, "name": key.name})
     return key

@@ -24,7 +24,8 @@ class Source:
 class Asset:
     """One video and everything derived from it. `facts` sums up what was probed; sizes are display pixels.
 
-    It is deleted at `expires_ms`; since `deleted_ms` it is, and can be restored until `purge_ms`.
+    It is deleted at `expires_ms`; since `deleted_ms` it is, and can be restored until `purge_ms`. Links to it that we
+    signed up to `links_since_ms` open nothing.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Asset:
     expires_ms: int | None
     deleted_ms: int | None
     purge_ms: int | None
+    links_since_ms: int | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,11 @@ from vidcompute.services.states import BREAK, FINISH, REOPEN, SHOW, SPOIL, Asset
 from vidcompute.services.tasks.moves import batches
 
 _NEW = insert(assets)
-_TOLD_AS = {"password_digest": "password", "expires_ms": "expires_at"}  # fields, as users know them
+_TOLD_AS = {
+    "password_digest": "password",
+    "expires_ms": "expires_at",
+    "links_since_ms": "signed_links",
+}  # fields, as users know them
 
 
 def add_source(
@@ -76,6 +80,7 @@ class Changes(TypedDict, total=False):
     playback_policy: PlaybackPolicy
     password_digest: str
     expires_ms: int | None
+    links_since_ms: int
 
 
 def change(conn: Connection, organization_id: str, asset_id: str, changes: Changes) -> Asset:

@@ -10,6 +10,7 @@ from vidcompute.services.people.coming_in import (
     confirm_erasure,
     finish_log_in,
     forgot_password,
+    limit_invitations,
     log_in,
     log_in_by_passkey,
     register,
@@ -57,7 +58,7 @@ from vidcompute.services.people.securing import (
 from vidcompute.services.people.service import change_email as take_email
 from vidcompute.services.people.service import purge as purge_links
 from vidcompute.services.people.service import rename
-from vidcompute.services.people.sessions import by_cookie, by_token, end, end_all, note_use, refresh
+from vidcompute.services.people.sessions import by_cookie, by_token, end, end_all, note_use, refresh, scopes_now
 from vidcompute.services.people.sessions import purge as purge_sessions
 from vidcompute.services.people.tokens import rotate_key
 
@@ -101,6 +102,7 @@ __all__ = [
     "forgot_password",
     "get",
     "is_registered",
+    "limit_invitations",
     "log_in",
     "log_in_by_passkey",
     "memberships_of",
@@ -117,6 +119,7 @@ __all__ = [
     "rename",
     "rename_passkey",
     "rotate_key",
+    "scopes_now",
     "second_factor_of",
     "sessions_of",
     "set_forgotten",

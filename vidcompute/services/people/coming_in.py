@@ -22,6 +22,8 @@ from vidcompute.services.people.ceremonies import Credential
 from vidcompute.services.people.models import Person, Policy, SessionKind, Started
 from vidcompute.services.visitors import Visitor
 
+_DAY_S = 24 * 3600
+
 
 @dataclass(frozen=True)
 class Lobby:
@@ -269,6 +271,13 @@ async def _limit_mails(lobby: Lobby, mailbox: str, visitor: Visitor) -> None:
     """Count a mail that a stranger has sent, against the mailbox and the address that it came from."""
     await count_try(lobby.rates, f"mail-from:{visitor.network}", lobby.policy.mails_from)
     await count_try(lobby.rates, f"mail:{_hidden(mailbox)}", lobby.policy.mails)
+
+
+async def limit_invitations(lobby: Lobby, organization_id: str, mailbox: str, most: int) -> None:
+    """Count an invitation, against the mailbox that gets the mail, and against its organization: `most` a day."""
+    a_day = Allowance(max(1, most), max(1, most) / _DAY_S)
+    await count_try(lobby.rates, f"invited:{_hidden(mailboxes.normal(mailbox))}", lobby.policy.mails)
+    await count_try(lobby.rates, f"invites:{organization_id}", a_day)
 
 
 def _hidden(mailbox: str) -> str:

@@ -12,7 +12,7 @@ from vidcompute.db.outbox import now_ms
 from vidcompute.db.schema_people import begun_logins, refresh_tokens, sessions
 from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.ids import new_id, new_secret
-from vidcompute.services.accounts import Principal, Role, scopes_of
+from vidcompute.services.accounts import Principal, Role, Scope, scopes_of
 from vidcompute.services.people import queries, tokens
 from vidcompute.services.people.models import Person, Policy, SessionKind, Started, Tokens
 from vidcompute.services.people.queries import AnyRow
@@ -60,6 +60,13 @@ def by_token(conn: Connection, token: str, organization: str) -> Principal:
     if rows and (rows[0].person_id, rows[0].kind) != (access.person_id, "app"):
         raise tokens.invalid_token()
     return _principal(rows, organization)
+
+
+def scopes_now(conn: Connection, organization_id: str, session_id: str) -> frozenset[Scope]:
+    """What a session may do in an organization at this moment; nothing where it has ended, or the person has left."""
+    rows = queries.living_session(conn, now_ms(), session_id=session_id)
+    here = [row for row in rows if row.organization_id == organization_id]
+    return _principal(here, organization_id).scopes if here else frozenset()
 
 
 def _principal(rows: list[AnyRow], organization: str) -> Principal:
