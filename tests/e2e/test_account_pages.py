@@ -206,7 +206,7 @@ def test_a_passkey_is_added_opens_the_account_and_is_removed(start_server: Calla
     page.get_by_label("What to call it").fill("<b>Laptop</b>")
     page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Add it").click()
-    expect(page.locator("#extra li")).to_contain_text("<b>Laptop</b> (never used)")
+    expect(page.locator("#below li")).to_contain_text("<b>Laptop</b> (never used)")
     (kept,) = device.send("WebAuthn.getCredentials", {"authenticatorId": own_id})["credentials"]
     assert (kept["rpId"], kept["isResidentCredential"]) == ("localhost", True)
 
@@ -214,13 +214,13 @@ def test_a_passkey_is_added_opens_the_account_and_is_removed(start_server: Calla
     page.goto(f"{site}/account/login")
     page.get_by_role("button", name="Use a passkey").click()
     look_after(page)
-    expect(page.locator("#extra li")).to_contain_text("last used")
+    expect(page.locator("#below li")).to_contain_text("last used")
     page.get_by_role("button", name="Rename").click()
     page.get_by_label("What to call it").fill("Old laptop")
     page.get_by_role("button", name="Rename it").click()
-    expect(page.locator("#extra li")).to_contain_text("Old laptop")
+    expect(page.locator("#below li")).to_contain_text("Old laptop")
     page.get_by_role("button", name="Remove").click()
-    expect(page.locator("#extra li")).to_have_count(0)
+    expect(page.locator("#below li")).to_have_count(0)
 
     page.context.clear_cookies()
     page.goto(f"{site}/account/login")

@@ -25,6 +25,7 @@ import { security } from "./security.js";
 const token = location.hash.slice(1);
 const problem = new URLSearchParams(location.search).get("problem");
 history.replaceState(null, "", location.pathname);
+addEventListener("hashchange", () => location.reload()); // another link, opened on this very page
 
 const TITLES = {
   login: "Log in",
@@ -117,6 +118,7 @@ const pages = {
     } else if (token && !account) {
       finishLogIn(token).then(pages.login); // who came back from a provider, and has a code to say
     } else if (account) {
+      document.getElementById("title").textContent = "Logged in";
       const text = `You are logged in as ${account.email}.`;
       show(text, [], "Log out", () => ask("logout", {}), () => location.reload());
       put(

@@ -5,6 +5,7 @@ const extra = document.getElementById("extra");
 const form = document.getElementById("form");
 const fieldset = document.getElementById("fields");
 const other = document.getElementById("other");
+const below = document.getElementById("below");
 const links = document.getElementById("links");
 const outcome = document.getElementById("outcome");
 
@@ -53,6 +54,11 @@ export function put(...nodes) {
   extra.replaceChildren(...nodes);
 }
 
+/** Nodes below the form, until another step is shown. */
+export function putBelow(...nodes) {
+  below.replaceChildren(...nodes);
+}
+
 export function element(name, ...content) {
   const made = document.createElement(name);
   made.append(...content);
@@ -89,6 +95,7 @@ export function show(text, fields, label, send, next) {
   form.querySelector("button").textContent = label;
   other.hidden = true;
   links.hidden = true;
+  below.replaceChildren();
   form.hidden = false;
   form.onsubmit = (event) => {
     event.preventDefault();
@@ -113,6 +120,7 @@ export function showLinks(...ways) {
 export function end(text) {
   lead.textContent = text;
   form.hidden = true;
+  below.replaceChildren();
 }
 
 /** The end of something after which one logs in. */

@@ -1,6 +1,6 @@
 // The page on which people look after the safety of their account.
 
-import { APP_CODE, PASSWORD, ask, element, end, put, request, show, showLinks, tell } from "./form.js";
+import { APP_CODE, PASSWORD, ask, element, end, put, putBelow, request, show, showLinks, tell } from "./form.js";
 import { passkeySection } from "./passkeys.js";
 
 export async function security() {
@@ -10,7 +10,8 @@ export async function security() {
     const { items } = await request("organizations");
     const demanding = items.filter((home) => home.second_factor_required).map((home) => home.name);
     (found.on ? showOn : showOff)(found, demanding);
-    put(section);
+    put();
+    putBelow(section);
     showLinks(["Your account", "me"]);
   } catch (error) {
     if (error.status !== 401) {
