@@ -450,7 +450,13 @@ export interface paths {
          * @description Addresses that let in whoever has them, where the conditions are met. A public asset needs none.
          */
         post: operations["sign_links"];
-        delete?: never;
+        /**
+         * Take signed links back
+         * @description Let all links that were signed for the asset so far open nothing any more: within 60 seconds.
+         *
+         *     Tokens of signing keys are something else: revoke the key.
+         */
+        delete: operations["revoke_signed_links"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1453,7 +1459,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke an API key
-         * @description Let the key open nothing from now on. It stays in the list of the dead ones.
+         * @description Let the key open nothing from now on, nor the invitations that it made. It stays in the list of the dead ones.
          */
         delete: operations["revoke_key"];
         options?: never;
@@ -2316,7 +2322,7 @@ export interface paths {
         };
         /**
          * The watch page's state as it changes (SSE)
-         * @description Events `state` with the same JSON as the state, at most one a second, until all is there.
+         * @description Events `state` with the same JSON as the state, at most one a second, for as long as the viewer may watch.
          */
         get: operations["follow_watch_state"];
         put?: never;
@@ -10920,6 +10926,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The state of things does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is too large; `max_bytes` says what may be sent. */
             413: {
                 headers: {
@@ -11124,6 +11139,90 @@ export interface operations {
                 };
             };
             /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_signed_links: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An asset's identifier. */
+                asset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `assets:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Parameters are wrong; `problems` names each. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -14361,6 +14460,15 @@ export interface operations {
             };
             /** @description Something broke on our side. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
