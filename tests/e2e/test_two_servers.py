@@ -137,7 +137,8 @@ def _made_in_haste(driver: Driver) -> list[Path]:
 
 def test_who_does_not_lead_makes_no_segments_ahead(pair: tuple[Driver, Driver], source: Path) -> None:
     first, second = pair
-    job_id = second.submit(source, outputs=["hls"], renditions=[{"height": 240}])["id"]
+    # long enough for a ladder to be raced: short ones are not
+    job_id = second.submit(source, outputs=["hls"], renditions=[{"height": 360}, {"height": 240}])["id"]
     wait_until(lambda: _made_in_haste(first), timeout_s=60, what="segments ahead of the ladder, by the leader")
     assert second.done(job_id)["status"] == "done"
     assert _made_in_haste(second) == []

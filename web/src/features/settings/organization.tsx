@@ -23,7 +23,7 @@ function NameForm({ organization }: { organization: Schemas['Organization'] }) {
   const [slug, setSlug] = useState(organization.slug ?? '');
   const save = (event: FormEvent) => {
     event.preventDefault();
-    const body = { name: name.trim(), slug: slug.trim() || null };
+    const body = { name: name.trim(), slug: slug.trim() || null, second_factor_required: null }; // null: as it is
     void deed(() => http.PATCH('/api/v1/organization', { body }), {
       done: 'Saved.',
       touches: ['/api/v1/organization'],
