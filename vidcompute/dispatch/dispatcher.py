@@ -238,6 +238,8 @@ class Dispatcher:
             log.warning("job_overdue", job_id=job_id, code=error.code)
             await self._lead.write(jobs.fail, job_id, error)
         if not self._draining:
+            if view.ready and not self._lead.is_sure:  # the database was away, say: nothing could be begun now
+                await self._lead.renew()
             await self._place(view.ready, at_ms)
         for job in view.unplanned:
             await self._advance(job)

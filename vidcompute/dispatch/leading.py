@@ -88,15 +88,18 @@ class Leading:
                     await self._lost.wait()
             if self._lost.is_set():
                 return
-            began_s = self._clock_s()
             try:
-                await self.write(lease.renew, _NAME, self._epoch or 0, self._lease_ms)
+                await self.renew()
             except LeaseLostError:
                 return
             except Exception:  # the database is away: nobody else can take the lease either
                 log.exception("lease_not_renewed")
-            else:
-                self._until_s = began_s + self._lease_s
+
+    async def renew(self) -> None:
+        """Hold it for another while from now on; raises LeaseLostError where somebody else has taken it."""
+        began_s = self._clock_s()
+        await self.write(lease.renew, _NAME, self._epoch or 0, self._lease_ms)
+        self._until_s = began_s + self._lease_s
 
     async def write(self, step: Step[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `step` in a transaction that only the leader can commit; raises LeaseLostError for any other."""

@@ -426,3 +426,11 @@ async def test_a_job_that_is_overdue_fails_and_its_attempts_end(db: Database) ->
         failed = await e.until(job, "failed")
         assert failed.error_code == "job_deadline_passed"
         await e.executor.until(lambda: bool(e.executor.cancelled))
+
+
+async def test_who_is_not_sure_to_lead_makes_sure_before_it_places(db: Database) -> None:
+    """As when the database was away for longer than the lease: nothing is placed only to be handed back."""
+    async with engine(db, policy=replace(POLICY, lease_s=3600.0)) as e:
+        e.dispatcher._lead._until_s = 0.0
+        await e.until(await e.submit(), "done")
+        assert [spec.number for spec in e.executor.started] == [1] * 5
