@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from tests.fixtures.attempts import eventually
+from tests.fixtures.waiting import wait_until
 from tests.unit.engine import toys
 from tests.unit.engine.toys import AT_ONCE, ORG
 from vidcompute.db import outbox
@@ -85,6 +86,8 @@ def test_work_that_jobs_share_is_in_each_ones_trace_and_older_work_in_none(conn:
         submit(conn, request)
     submit(conn, None)  # nobody traces this one
     toys.run_everything(conn)
+    over_ms = outbox.now_ms()
+    wait_until(lambda: outbox.now_ms() > over_ms, what="the next millisecond: what ends in it may be its own")
     submit(conn, late)
     toys.run_everything(conn)
     spans = told(conn)
