@@ -10,11 +10,21 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import Connection
 
+from tests.facts import audio_facts, source_facts, video_facts
 from tests.unit.engine import toys
 from vidcompute.db.engine import Database
 from vidcompute.errors import Kind, VidComputeError
+from vidcompute.media.facts import SourceFacts
+from vidcompute.pipeline.plan import SOURCE, PlanNode
+from vidcompute.pipeline.recipes.cost import SHORT_S
+from vidcompute.pipeline.recipes.encoding import Capacity
+from vidcompute.pipeline.recipes.standard import plan
+from vidcompute.pipeline.spec import MediaSpec
+from vidcompute.pipeline.stage import Cost, options_of
+from vidcompute.pipeline.stages.probe import Probe
 from vidcompute.services import assets
 from vidcompute.services.playback import Opening, opening, queries
+from vidcompute.services.playback.presentation import Presentation
 from vidcompute.services.playback.service import Playback
 
 NOBODY = cast(Playback, SimpleNamespace(makers=None, source=None, is_awaited=lambda asset_id: False))
@@ -92,7 +102,7 @@ class Viewers:
 async def test_the_opening_of_a_short_ladder_is_left_until_somebody_asks(
     db: Database, monkeypatch: pytest.MonkeyPatch, ladder_s: float, awaited: bool, opens: bool
 ) -> None:
-    view = SimpleNamespace(complete=False, layout="laid out", ready_tracks=["h264-480"], ladder_s=ladder_s)
+    view = SimpleNamespace(complete=False, layout="laid out", ready_tracks=["h264-480"], expected_cpu_s=ladder_s)
     monkeypatch.setattr(opening, "present", lambda _snapshot: view)
     viewers = Viewers(awaited=awaited)
     asset_id = await db.write(planned)
@@ -101,3 +111,17 @@ async def test_the_opening_of_a_short_ladder_is_left_until_somebody_asks(
             while (await db.read(assets.get, toys.ORG, asset_id)).status != "playable":
                 await commits.wait(5)
     assert bool(viewers.opened) == opens
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_short"),
+    [
+        (source_facts(video_facts(width=1280, height=720, frames=150), audio_facts(seconds=5)), True),
+        (source_facts(video_facts(frames=18_000), audio_facts(seconds=600)), False),
+        (source_facts(None, audio_facts(codec="opus", seconds=3 * 3600)), False),
+    ],
+)
+def test_a_long_encode_of_sound_alone_is_not_short_either(facts: SourceFacts, is_short: bool) -> None:
+    probe = PlanNode("probe", "probe", 1, options_of(Probe()), {"source": (SOURCE,)}, Cost(0.1, 0.1))
+    snapshot = SimpleNamespace(plan=plan(facts, MediaSpec(), Capacity(2), probe))
+    assert (Presentation(cast(Any, snapshot), facts, None).expected_cpu_s < SHORT_S) == is_short

@@ -94,7 +94,7 @@ class Opening:
             view = present(snapshot)
             if view.complete or view.layout is None or not view.ready_tracks:
                 return False
-            if not awaited and view.ladder_s < SHORT_S:
+            if not awaited and view.expected_cpu_s < SHORT_S:
                 return True
             fetching = asyncio.ensure_future(self._playback.source(snapshot, patient=True))
             await asyncio.wait([fetching], timeout=_AT_HAND_S)

@@ -16,7 +16,6 @@ from vidcompute.media.playlists import AudioTrack, Bandwidth, VideoTrack
 from vidcompute.media.tracks import INIT_NAME, segment_name
 from vidcompute.pipeline.plan import PlanNode
 from vidcompute.pipeline.recipes.layout import Layout
-from vidcompute.pipeline.stages.encode import Encode
 from vidcompute.pipeline.stages.package import Package
 from vidcompute.pipeline.tracks import made_by
 from vidcompute.services.playback.models import Snapshot
@@ -53,10 +52,10 @@ class Presentation:
         return self.complete or (self.layout is not None and self.snapshot.asset.status in {"playable", "ready"})
 
     @property
-    def ladder_s(self) -> float:
-        """The CPU seconds that the ladder is expected to take."""
+    def expected_cpu_s(self) -> float:
+        """The CPU seconds that all tracks, of picture and sound, are expected to take."""
         nodes = self.snapshot.plan.nodes if self.snapshot.plan else ()
-        return sum(node.cost.cpu_s for node in nodes if node.stage == Encode.name)
+        return sum(node.cost.cpu_s for node in nodes if made_by(node.stage, node.options))
 
     @cached_property
     def _stretches(self) -> Mapping[str, list[_Stretch]]:
