@@ -9,7 +9,7 @@ from vidcompute.cli import wishes
 from vidcompute.cli.jobs import local_time, pages
 from vidcompute.cli.output import duration, size
 from vidcompute.cli.session import Session, command
-from vidcompute.errors import Kind, VidComputeError, invalid
+from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import is_id
 
 ASSETS = "/api/v1/assets"
@@ -138,10 +138,7 @@ def delete(
 ) -> int | None:
     """Delete an asset. It can be restored for a while; then it goes for good, with everything derived from it."""
     path = path_of(asset_id)
-    if not yes:
-        if not session.output.is_terminal:
-            raise invalid("not_confirmed", "Say --yes where nobody can be asked.")
-        typer.confirm(f"Delete {asset_id} with everything derived from it?", abort=True)
+    session.output.confirm(f"Delete {asset_id} with everything derived from it?", yes=yes)
     session.api.delete(path)
     session.output.json({"id": asset_id, "deleted": True})
     session.output.say(f"{asset_id} deleted")

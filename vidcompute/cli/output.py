@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from vidcompute.errors import VidComputeError
+import typer
+
+from vidcompute.errors import VidComputeError, invalid
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,6 +59,14 @@ class Output:
     def is_terminal(self) -> bool:
         """Whether people look on, so that bars may move."""
         return not self.as_json and sys.stdout.isatty()
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask before a deed, unless `yes` was said already; `not_confirmed` where nobody can be asked."""
+        if yes:
+            return
+        if not self.is_terminal:
+            raise invalid("not_confirmed", f"{question} Say --yes where nobody can be asked.")
+        typer.confirm(question, abort=True)
 
     def say(self, text: str = "", style: str = "") -> None:
         """One line for people."""

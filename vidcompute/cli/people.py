@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from vidcompute.cli.session import Session, command
-from vidcompute.errors import invalid
 
 PEOPLE = "/api/v1/people"
 
@@ -41,10 +40,7 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> int | None:
     """Erase a person: their account, and their name from logs. The videos of their organizations stay."""
-    if not yes:
-        if not session.output.is_terminal:
-            raise invalid("not_confirmed", "Erasing can't be undone; say --yes where nobody can be asked.")
-        typer.confirm(f"Erase {email} for good?", abort=True)
+    session.output.confirm(f"Erase {email} for good? It can't be undone.", yes=yes)
     session.api.post(f"{PEOPLE}/erase", {"email": email})
     session.output.json({"email": email, "erased": True})
     session.output.say(f"{email} erased")
@@ -58,10 +54,7 @@ def second_factor_off(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> int | None:
     """Ask a person for codes no more who has lost the app and the recovery codes. A mail tells them of it."""
-    if not yes:
-        if not session.output.is_terminal:
-            raise invalid("not_confirmed", "Be sure that it is them who asks; say --yes where nobody can be asked.")
-        typer.confirm(f"Let {email} in by the password alone?", abort=True)
+    session.output.confirm(f"Let {email} in by the password alone? Be sure that it is them who asks.", yes=yes)
     session.api.post(f"{PEOPLE}/second-factor/off", {"email": email})
     session.output.json({"email": email, "second_factor": False})
     session.output.say(f"{email} is asked for codes no more")
