@@ -102,6 +102,7 @@ class Dispatcher:
         self._always: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Future[object]] = set()
         self._draining = False
+        self._in_doubt = False  # whether attempts may be recorded that the answer to their commit did not tell of
         self._idle = asyncio.Event()
         self._wakeups = db.subscribe()
         self._turn = ""  # the organization that was served last
@@ -230,6 +231,9 @@ class Dispatcher:
             log.warning("clock_set_back", back_ms=self._back_ms)
             await self._lead.write(jobs.set_back, self._back_ms)
             self._back_ms = 0
+        if self._in_doubt:
+            await self._lead.write(jobs.adopt, self._policy.retry, list(self._running))
+            self._in_doubt = False
         at_ms = now_ms()
         most = {"jobs_most": self._policy.planned_at_once, "tasks_most": self._policy.batch}
         view = await self._db.read(look, list(self._running), at_ms, self._turn, **most)
@@ -293,7 +297,9 @@ class Dispatcher:
             return
         chosen = [Placement(t, node, decision.gpus.get(t, ())) for t, node in decision.nodes.items()]
         owners = {task.id: task.organization_id for task in ready}
+        self._in_doubt = True
         specs = await self._lead.write(jobs.place, chosen)
+        self._in_doubt = False
         for spec in specs:
             node, owner = decision.nodes[spec.task_id], owners[spec.task_id]
             self._running[spec.attempt_id] = _Running(spec, node, now_ms(), owner)

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -12,10 +12,11 @@ from sqlalchemy import Connection, select
 
 from tests.unit.engine import toys
 from tests.unit.engine.toys import HandExecutor
+from vidcompute import failpoints
 from vidcompute.db import schema
 from vidcompute.db.engine import Database
 from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
-from vidcompute.errors import Kind
+from vidcompute.errors import Kind, VidComputeError
 from vidcompute.pipeline.plan import Plan
 from vidcompute.ports.executor import AttemptEvent, AttemptSpec, Finished, Heartbeat, Held, Outcome
 from vidcompute.services import jobs
@@ -86,6 +87,23 @@ class Engine:
                 while (now := await self.job(job)).status != status:
                     await subscription.wait(5)
         return now
+
+
+@contextmanager
+def refusing(point: str, *errors: Exception) -> Iterator[None]:
+    """Whoever reaches this failpoint gets these errors, one after the other; every one is got in the end."""
+    left = list(errors)
+
+    def refuse(reached: str) -> None:
+        if reached == point and left:
+            raise left.pop(0)
+
+    failpoints.arm(refuse)
+    try:
+        yield
+    finally:
+        failpoints.arm()
+    assert not left
 
 
 def stuck(spec: AttemptSpec) -> Finished | None:
@@ -396,21 +414,22 @@ async def test_a_recipe_that_breaks_fails_its_job_and_nothing_else(db: Database)
         await dispatcher.stop(0)
 
 
-async def test_a_result_is_kept_until_the_database_takes_it(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_result_is_kept_until_the_database_takes_it(db: Database) -> None:
     """The database refuses for a while (as with a full disk); then the very same result is recorded."""
-    refusals = iter(range(2))
-    write = db.write
-
-    async def flaky(step: Callable[..., object], *args: object, **kwargs: object) -> object:
-        if step is jobs.finish and next(refusals, None) is not None:
-            raise OSError("database or disk is full")
-        return await write(step, *args, **kwargs)
-
+    full = "database or disk is full"
     async with engine(db) as e:
-        monkeypatch.setattr(db, "write", flaky)
-        job = await write(toys.submit)
-        await e.until(job, "done")
+        with refusing("task.succeed:before", OSError(full), OSError(full)):
+            await e.until(await e.submit(), "done")
         assert len(e.executor.started) == 5
+
+
+async def test_a_placement_whose_answer_is_lost_is_made_again(db: Database) -> None:
+    """The database went away while it committed: attempts are recorded of which the dispatcher was not told."""
+    gone = VidComputeError(Kind.UNAVAILABLE, "database_unavailable", "The database is away.")
+    async with engine(db) as e:
+        with refusing("task.place:after", gone):
+            await e.until(await e.submit(), "done")
+        assert next((spec.stage, spec.number) for spec in e.executor.started) == ("probe", 2)
 
 
 async def test_the_end_of_an_attempt_that_nobody_knows_changes_nothing(db: Database) -> None:

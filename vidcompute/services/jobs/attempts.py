@@ -336,13 +336,13 @@ def hand_back(conn: Connection, policy: RetryPolicy) -> int:
 
 
 def adopt(conn: Connection, policy: RetryPolicy, alive: Collection[str] = ()) -> int:
-    """After a restart: attempts that no executor runs any more are lost, their tasks ready again; how many.
+    """After a restart or a commit in doubt: attempts that no executor runs are lost, their tasks ready; how many.
 
-    `alive` are the attempts that go on elsewhere. What a dead server took with it starts again without a wait.
+    `alive` are the attempts that some executor runs. What a dead server took with it starts again without a wait.
     """
     gone = [row for row in live_attempts(conn) if row.id not in alive]
     at_once = RetryPolicy(policy.max_attempts, policy.max_losses, base_s=0.0, cap_s=0.0)
-    detail = "The server was stopped while the attempt ran."
+    detail = "The server, or its database, was stopped while the attempt began or ran."
     longest_ms = round(1000 * policy.longest_wait_s)
     stuck = update(tasks).where(READY, tasks.c.ready_ms > now_ms() + longest_ms)  # the clock was set back meanwhile
     conn.execute(stuck.values(ready_ms=now_ms()))
