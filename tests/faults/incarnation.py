@@ -372,5 +372,5 @@ def _is_there(job: jobs.Job, *, ended: bool) -> bool:
     return job.ended_ms is not None or (not ended and job.started_ms is not None)
 
 
-def _shown(job: jobs.Job) -> dict[str, Any]:
+def _shown(job: jobs.Job | jobs.ListedJob) -> dict[str, Any]:
     return {"id": job.id, "asset_id": job.asset_id, "status": job.status, "code": job.error_code}

@@ -81,7 +81,7 @@ class Tenant:
             kind = Kind.REFUSED if number % 2 else Kind.INTERNAL
             jobs.finish(self.conn, toys.failed(spec, kind), toys.AT_ONCE)
 
-    def job(self, number: int) -> jobs.Job | None:
+    def job(self, number: int) -> jobs.ListedJob | None:
         return self.pick(jobs.list_jobs(self.conn, ORG, limit=100).items, number)
 
     def cancel(self, number: int) -> None:

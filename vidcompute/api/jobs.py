@@ -19,7 +19,7 @@ from vidcompute.api.tracing import traceparent_of
 from vidcompute.api.views import attempt_view, job_view, plan_view, summary_view
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.executor import Outcome
-from vidcompute.services import assets, jobs
+from vidcompute.services import jobs
 from vidcompute.services.idempotency import Answer
 from vidcompute.services.jobs import AttemptFilter, JobFilter
 from vidcompute.services.states import JobStatus
@@ -66,10 +66,7 @@ async def list_jobs(
 
     def read(conn: Connection) -> schemas.JobPage:
         page = jobs.list_jobs(conn, caller.organization_id, only, limit=limit, cursor=cursor)
-        items = [
-            summary_view(job, assets.get(conn, caller.organization_id, job.asset_id).playback_id, deps.base_url)
-            for job in page.items
-        ]
+        items = [summary_view(job, deps.base_url) for job in page.items]
         return schemas.JobPage(items=items, next_cursor=page.next_cursor)
 
     return await deps.db.read(read)

@@ -14,7 +14,7 @@ from vidcompute.pipeline.spec import JobSpec
 from vidcompute.ports.executor import Outcome
 from vidcompute.services import assets, jobs
 from vidcompute.services.assets import Asset
-from vidcompute.services.jobs import Job, StageView
+from vidcompute.services.jobs import Job, ListedJob, StageView
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.services.states import AssetStatus, JobStatus, TaskStatus
 from vidcompute.services.tasks import Artifact, TaskAttempt
@@ -75,12 +75,12 @@ def asset_view(asset: Asset, base_url: str) -> asset_schemas.Asset:
     )
 
 
-def summary_view(job: Job, playback_id: str, base_url: str) -> job_schemas.JobSummary:
+def summary_view(job: ListedJob, base_url: str) -> job_schemas.JobSummary:
     """A job as lists show it."""
-    return job_schemas.JobSummary(**_summary(job, playback_id, base_url))
+    return job_schemas.JobSummary(**_summary(job, job.playback_id, base_url))
 
 
-def _summary(job: Job, playback_id: str, base_url: str) -> dict[str, Any]:
+def _summary(job: Job | ListedJob, playback_id: str, base_url: str) -> dict[str, Any]:
     ended_ms = job.ended_ms if job.ended_ms is not None else now_ms()
     return {
         "id": job.id,

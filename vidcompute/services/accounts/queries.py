@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, or_, select
+from sqlalchemy import Connection, Row, bindparam, exists, func, or_, select
 
 from vidcompute.db.schema import api_keys, organizations
 from vidcompute.errors import not_found
@@ -17,11 +17,13 @@ def organization_exists(conn: Connection, organization_id: str) -> bool:
     return bool(conn.execute(select(exists().where(organizations.c.id == organization_id))).scalar())
 
 
+_ASKED = ("id", "organization_id", "prefix", "scopes", "expires_ms", "revoked_ms", "used_ms")
+_BY_DIGEST = select(*(api_keys.c[name] for name in _ASKED)).where(api_keys.c.digest == bindparam("digest"))
+
+
 def key_by_digest(conn: Connection, digest: str) -> Row[*tuple[Any, ...]] | None:
     """What is asked at each request of the key with this digest, dead or alive; None where there is none."""
-    columns = ("id", "organization_id", "prefix", "scopes", "expires_ms", "revoked_ms", "used_ms")
-    query = select(*(api_keys.c[name] for name in columns)).where(api_keys.c.digest == digest)
-    return conn.execute(query).one_or_none()
+    return conn.execute(_BY_DIGEST, {"digest": digest}).one_or_none()
 
 
 def get_key(conn: Connection, organization_id: str, key_id: str) -> ApiKey:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, false, func, or_, select, tuple_
 
 from vidcompute.db.schema import DELETED, artifacts, assets, attempts, interests, jobs, sources, tasks
 from vidcompute.errors import invalid, not_found
@@ -25,11 +25,12 @@ _SORTED_BY: Mapping[str, Sequence[ColumnElement[Any]]] = {
     "duration": (func.coalesce(assets.c.duration_ms, 0),),
 }
 _ASSET = [assets.c[name] for name in Asset.__annotations__]
+_ANY = select(*_ASSET).where(assets.c.id == bindparam("asset"), assets.c.organization_id == bindparam("owner"))
+_LIVING_ONE = _ANY.where(LIVING)
 
 
-def _find(conn: Connection, organization_id: str, asset_id: str, condition: ColumnElement[bool] | None = None) -> Asset:
-    query = select(*_ASSET).where(assets.c.id == asset_id, assets.c.organization_id == organization_id)
-    row = conn.execute(query if condition is None else query.where(condition)).one_or_none()
+def _find(conn: Connection, organization_id: str, asset_id: str, query: Select[Any]) -> Asset:
+    row = conn.execute(query, {"asset": asset_id, "owner": organization_id}).one_or_none()
     if row is None:
         raise not_found("asset", asset_id)
     return Asset(**row._mapping)
@@ -37,17 +38,17 @@ def _find(conn: Connection, organization_id: str, asset_id: str, condition: Colu
 
 def get(conn: Connection, organization_id: str, asset_id: str) -> Asset:
     """The asset; `asset_not_found` where there is none of this organization, or it is deleted."""
-    return _find(conn, organization_id, asset_id, LIVING)
+    return _find(conn, organization_id, asset_id, _LIVING_ONE)
 
 
 def get_restorable(conn: Connection, organization_id: str, asset_id: str, at_ms: int) -> Asset:
     """The asset, where it is there or can be restored; `asset_not_found`."""
-    return _find(conn, organization_id, asset_id, or_(LIVING, assets.c.purge_ms > at_ms))
+    return _find(conn, organization_id, asset_id, _ANY.where(or_(LIVING, assets.c.purge_ms > at_ms)))
 
 
 def get_any(conn: Connection, organization_id: str, asset_id: str) -> Asset:
     """The asset as long as it has a row, deleted or not; `asset_not_found`."""
-    return _find(conn, organization_id, asset_id)
+    return _find(conn, organization_id, asset_id, _ANY)
 
 
 def by_playback_id(conn: Connection, playback_id: str) -> Asset:

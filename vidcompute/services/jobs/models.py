@@ -35,6 +35,24 @@ class Job:
 
 
 @dataclass(frozen=True)
+class ListedJob:
+    """A job as lists show it, and the ID under which its asset is watched."""
+
+    id: str
+    asset_id: str
+    status: str
+    kind: str
+    priority: Priority
+    passthrough: str | None
+    error_code: str | None
+    error_detail: str | None
+    created_ms: int
+    started_ms: int | None
+    ended_ms: int | None
+    playback_id: str
+
+
+@dataclass(frozen=True)
 class Deadlines:
     """When a job fails, in Unix milliseconds: unless it is done, and unless it has begun; None: never."""
 

@@ -25,7 +25,7 @@ from vidcompute.db.outbox import Event
 from vidcompute.db.schema import assets, attempts, interests, jobs, one_of, sources, tasks
 from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.services.assets.models import Source
-from vidcompute.services.jobs.models import PRIORITIES, AttemptFilter, Job, JobFilter, JobTask, Unplanned
+from vidcompute.services.jobs.models import PRIORITIES, AttemptFilter, Job, JobFilter, JobTask, ListedJob, Unplanned
 from vidcompute.services.paging import Page, page_of, parse_cursor
 from vidcompute.services.states import LIVE_JOBS, JobStatus, TaskStatus
 from vidcompute.services.tasks.models import Artifact, Attempt, TaskAttempt
@@ -39,20 +39,23 @@ DEAD = and_(jobs.c.status == JobStatus.FAILED, one_of(jobs.c.error_kind, [kind f
 """Jobs that used up the attempts at one of their tasks: another try may help, once its reason is gone."""
 # A job is seen as long as its asset is.
 _LIVING = ~exists().where(assets.c.id == jobs.c.asset_id, assets.c.purge_ms.is_not(None))
+_ONE = select(*_JOB).where(jobs.c.id == bindparam("job"), jobs.c.organization_id == bindparam("owner"), _LIVING)
+_LISTED = select(
+    *(jobs.c[name] for name in ListedJob.__annotations__ if name in jobs.c),
+    select(assets.c.playback_id).where(assets.c.id == jobs.c.asset_id).scalar_subquery().label("playback_id"),
+).where(_LIVING)
 
 
-def _job(row: AnyRow) -> Job:
-    values = row._asdict()
-    return Job(**{**values, "priority": PRIORITIES[values["priority"]]})
+def _with_priority(row: AnyRow) -> dict[str, Any]:
+    return {**row._mapping, "priority": PRIORITIES[row.priority]}
 
 
 def get_job(conn: Connection, organization_id: str, job_id: str) -> Job:
     """The job; `job_not_found` where there is none of this organization, or its asset is deleted."""
-    query = select(*_JOB).where(jobs.c.id == job_id, jobs.c.organization_id == organization_id, _LIVING)
-    row = conn.execute(query).one_or_none()
+    row = conn.execute(_ONE, {"job": job_id, "owner": organization_id}).one_or_none()
     if row is None:
         raise not_found("job", job_id)
-    return _job(row)
+    return Job(**_with_priority(row))
 
 
 def list_jobs(
@@ -62,16 +65,16 @@ def list_jobs(
     *,
     limit: int = 20,
     cursor: str | None = None,
-) -> Page[Job]:
+) -> Page[ListedJob]:
     """A page of jobs, newest first."""
-    query = select(*_JOB).where(jobs.c.organization_id == organization_id, _LIVING)
+    query = _LISTED.where(jobs.c.organization_id == organization_id)
     last = parse_cursor("job", cursor)
     if last is not None:
         query = query.where(jobs.c.id < last)
     if only is not None:
         query = query.where(*_conditions(only))
     rows = conn.execute(query.order_by(jobs.c.id.desc()).limit(limit + 1)).all()
-    return page_of([_job(row) for row in rows], [row.id for row in rows], limit)
+    return page_of([ListedJob(**_with_priority(row)) for row in rows], [row.id for row in rows], limit)
 
 
 def list_attempts(
@@ -209,30 +212,32 @@ def done_with(conn: Connection, task_id: str, stage: str) -> list[AnyRow]:
     return list(conn.execute(_ALL_OF_STAGE, {"of_task": task_id, "stage": stage}))
 
 
+_INTERESTS = (
+    select(
+        interests.c.plan_node_id,
+        interests.c.position,
+        tasks.c.id,
+        tasks.c.stage,
+        tasks.c.label,
+        tasks.c.status,
+        tasks.c.content_key,
+        tasks.c.attempt,
+        tasks.c.error_code,
+        tasks.c.error_detail,
+        tasks.c.waits_for,
+        tasks.c.ready_ms,
+        tasks.c.started_ms,
+        tasks.c.ended_ms,
+    )
+    .join_from(interests, tasks, tasks.c.id == interests.c.task_id)
+    .where(interests.c.job_id == bindparam("job"))
+    .order_by(interests.c.position)
+)
+
+
 def interest_rows(conn: Connection, job_id: str) -> list[AnyRow]:
     """A job's tasks in the order of its plan, with what a stage's view needs of them."""
-    query = (
-        select(
-            interests.c.plan_node_id,
-            interests.c.position,
-            tasks.c.id,
-            tasks.c.stage,
-            tasks.c.label,
-            tasks.c.status,
-            tasks.c.content_key,
-            tasks.c.attempt,
-            tasks.c.error_code,
-            tasks.c.error_detail,
-            tasks.c.waits_for,
-            tasks.c.ready_ms,
-            tasks.c.started_ms,
-            tasks.c.ended_ms,
-        )
-        .join_from(interests, tasks, tasks.c.id == interests.c.task_id)
-        .where(interests.c.job_id == job_id)
-        .order_by(interests.c.position)
-    )
-    return list(conn.execute(query))
+    return list(conn.execute(_INTERESTS, {"job": job_id}))
 
 
 def tasks_of(conn: Connection, organization_id: str, job_id: str) -> list[JobTask]:

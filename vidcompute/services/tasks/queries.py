@@ -170,14 +170,18 @@ def by_content_keys(conn: Connection, organization_id: str, keys: Iterable[str])
     return found
 
 
+_ARTIFACTS = select(artifacts_table).where(
+    artifacts_table.c.organization_id == bindparam("owner"),
+    artifacts_table.c.content_key.in_(bindparam("keys", expanding=True)),
+)
+
+
 def artifacts(conn: Connection, organization_id: str, keys: Iterable[str]) -> dict[str, Artifact]:
     """The artifacts that exist for content keys, by key."""
     found: dict[str, Artifact] = {}
     for batch in batches(keys):
-        query = select(artifacts_table).where(
-            artifacts_table.c.organization_id == organization_id, artifacts_table.c.content_key.in_(batch)
-        )
-        found.update({row.content_key: Artifact(**row._mapping) for row in conn.execute(query)})
+        rows = conn.execute(_ARTIFACTS, {"owner": organization_id, "keys": batch})
+        found.update({row.content_key: Artifact(**row._mapping) for row in rows})
     return found
 
 
@@ -292,13 +296,18 @@ def placed(conn: Connection) -> list[Placed]:
     return [Placed(**row._mapping) for row in conn.execute(query)]
 
 
+_ATTEMPTS = (
+    select(*(attempts.c[name] for name in Attempt.__annotations__))
+    .where(attempts.c.task_id.in_(bindparam("task_ids", expanding=True)))
+    .order_by(attempts.c.task_id, attempts.c.number)
+)
+
+
 def attempts_of(conn: Connection, task_ids: Iterable[str]) -> dict[str, list[Attempt]]:
     """The attempts of tasks, first to last, by task."""
-    columns = [attempts.c[name] for name in Attempt.__annotations__]
     found: dict[str, list[Attempt]] = {}
     for batch in batches(task_ids):
-        query = select(*columns).where(attempts.c.task_id.in_(batch)).order_by(attempts.c.task_id, attempts.c.number)
-        for row in conn.execute(query):
+        for row in conn.execute(_ATTEMPTS, {"task_ids": batch}):
             found.setdefault(row.task_id, []).append(Attempt(**row._mapping))
     return found
 
