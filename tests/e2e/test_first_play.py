@@ -227,15 +227,16 @@ def _runs(driver: Driver) -> set[int]:
     return {pid for pid, line in below.items() if "ffmpeg" in line.split(" ")[0] and "ultrafast" in line}
 
 
-def test_an_asset_may_be_deleted_while_it_is_watched(driver: Driver, clip: ClipMaker) -> None:
+def test_an_asset_may_be_deleted_for_good_while_it_is_made_and_watched(driver: Driver, clip: ClipMaker) -> None:
     with busy(driver, clip), ThreadPoolExecutor(4) as pool:
         job = _job(driver, clip, "deleted")
         stream = f"/stream/{job['asset']['playback_id']}"
         driver.bytes(f"{stream}.m3u8")
         asked = [pool.submit(driver.get, f"{stream}/{name}/{n}.m4s") for name in (FAST, OTHER) for n in (6, 3)]
-        assert driver.http.delete(f"/api/v1/assets/{job['asset_id']}").status_code == 204
+        path = f"/api/v1/assets/{job['asset_id']}"
+        assert driver.http.delete(path, params={"permanent": "true"}).status_code == 204
         assert {request.result().status_code for request in asked} <= {200, 404, 503}
-        assert driver.http.get(f"/api/v1/assets/{job['asset_id']}").status_code == 404
+        assert driver.http.get(path).status_code == 404
         wait_until(lambda: driver.get(f"{stream}.m3u8").status_code == 404, what="the stream's end")
         wait_until(lambda: not _runs(driver), what="the end of the runs for it")
     assert driver.get("/health").status_code == 200

@@ -91,7 +91,9 @@ def test_frames_come_while_they_are_taken(driver: Driver, clip: ClipMaker) -> No
 
 def test_deleting_one_asset_leaves_what_another_shares(driver: Driver, short: Path) -> None:
     first, second = (driver.done(driver.submit(short, **SMALL)["id"]) for _ in range(2))
-    assert driver.http.delete(f"/api/v1/assets/{first['asset_id']}").status_code == 204
+    path = f"/api/v1/assets/{first['asset_id']}"
+    assert driver.http.delete(path, params={"permanent": "true"}).status_code == 204
+    assert driver.http.post(f"{path}/restore").status_code == 404
     assert driver.get(f"/stream/{first['asset']['playback_id']}.m3u8").status_code == 404
     assert breaches(driver, second["asset"]["playback_id"]) == []
 

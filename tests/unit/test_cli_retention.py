@@ -60,6 +60,21 @@ def test_a_clean_up_is_asked_for_until_it_is_done() -> None:
     assert parts_left == []
 
 
+def test_a_deletion_is_for_good_where_it_is_asked_for() -> None:
+    asked: list[str] = []
+
+    def delete(request: httpx2.Request) -> httpx2.Response:
+        asked.append(str(request.url.params))
+        return httpx2.Response(204)
+
+    parts = local(answering(**{f"DELETE /api/v1/assets/{ASSET}": delete}))
+    assert vidctl("assets", "delete", ASSET, "--permanent", parts=parts).exit_code == ExitCode.INVALID
+    done = vidctl("assets", "delete", ASSET, "--permanent", "--yes", parts=parts)
+    assert done.stdout == f"{ASSET} deleted for good\n"
+    assert vidctl("assets", "delete", ASSET, "--yes", parts=parts).exit_code == 0
+    assert asked == ["permanent=true", ""]
+
+
 def test_a_deletion_is_taken_back() -> None:
     parts = local(answering(**{f"POST /api/v1/assets/{ASSET}/restore": {"id": ASSET, "status": "ready"}}))
     assert vidctl("assets", "restore", ASSET, parts=parts).stdout == f"{ASSET} is there again, ready\n"

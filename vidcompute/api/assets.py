@@ -15,6 +15,7 @@ from vidcompute.api.views import asset_outputs, asset_view
 from vidcompute.db.outbox import now_ms
 from vidcompute.services import assets, passwords, retention
 from vidcompute.services.assets import AssetFilter, AssetOrder, Changes
+from vidcompute.services.retention import Work
 from vidcompute.services.states import AssetStatus
 
 router = APIRouter(prefix="/api/v1", tags=["assets"])
@@ -75,11 +76,27 @@ async def update_asset(
     operation_id="delete_asset",
     summary="Delete an asset",
     status_code=204,
-    responses=problems(401, 404, own={204: {"description": "It is deleted, and can be restored for a while."}}),
+    responses=problems(401, 404, own={204: {"description": "It is deleted: for good, or to be restored for a while."}}),
 )
-async def delete_asset(asset_id: AssetId, caller: Caller, deps: Given) -> None:
-    """Delete an asset: it does not play and its jobs are cancelled. Restore it, or it goes for good after a while."""
-    await deps.db.write(retention.delete_asset, caller.organization_id, asset_id, deps.limits.undo_s * 1000)
+async def delete_asset(
+    asset_id: AssetId,
+    caller: Caller,
+    deps: Given,
+    *,
+    permanent: Annotated[
+        bool, Query(description="At once and for good, to make room; also what was deleted before and can be restored.")
+    ] = False,
+) -> None:
+    """Delete an asset: it does not play and its jobs are cancelled. Restore it, or it goes for good after a while.
+
+    Of what goes for good, what another asset refers to stays; where a job at work reads its source, it goes with the
+    next clean-up.
+    """
+    mine, undo_ms = caller.organization_id, deps.limits.undo_s * 1000
+    if permanent:
+        await retention.delete_for_good(Work(deps.db, deps.storage, mine, undo_ms), asset_id)
+    else:
+        await deps.db.write(retention.delete_asset, mine, asset_id, undo_ms)
 
 
 @router.post(

@@ -134,14 +134,17 @@ def delete(
     session: Session,
     asset_id: AssetArgument,
     *,
+    permanent: Annotated[
+        bool, typer.Option("--permanent", help="At once and for good: also one that was deleted before.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> int | None:
     """Delete an asset. It can be restored for a while; then it goes for good, with everything derived from it."""
-    path = path_of(asset_id)
-    session.output.confirm(f"Delete {asset_id} with everything derived from it?", yes=yes)
-    session.api.delete(path)
-    session.output.json({"id": asset_id, "deleted": True})
-    session.output.say(f"{asset_id} deleted")
+    path, ending = path_of(asset_id), " for good" if permanent else ""
+    session.output.confirm(f"Delete {asset_id} with everything derived from it{ending}?", yes=yes)
+    session.api.delete(path, permanent=permanent or None)
+    session.output.json({"id": asset_id, "deleted": True, "permanent": permanent})
+    session.output.say(f"{asset_id} deleted{ending}")
     return None
 
 

@@ -70,6 +70,10 @@ def unreachable(url: str, error: Exception) -> VidComputeError:
     return VidComputeError(Kind.UNAVAILABLE, "server_unreachable", detail)
 
 
+def _said(query: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in query.items() if value is not None}
+
+
 class Api:
     """One server's API. Every method raises VidComputeError: the server's own problem, or `server_unreachable`."""
 
@@ -92,7 +96,7 @@ class Api:
 
     def get(self, path: str, **query: Any) -> Any:
         """A JSON document."""
-        return self._ask("GET", path, params={name: value for name, value in query.items() if value is not None})
+        return self._ask("GET", path, params=_said(query))
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Send a JSON document, or nothing; the answer's. It is carried out once, however often it has to be sent."""
@@ -103,9 +107,9 @@ class Api:
         """Change something; the answer's document."""
         return self._ask("PATCH", path, json=dict(body))
 
-    def delete(self, path: str) -> Any:
+    def delete(self, path: str, **query: Any) -> Any:
         """Remove or end something; the answer's document, None where there is none."""
-        return self._ask("DELETE", path)
+        return self._ask("DELETE", path, params=_said(query))
 
     def _ask(self, method: str, path: str, **how: Any) -> Any:
         response = self.answer(method, path, **how)

@@ -2087,9 +2087,9 @@ class Client:
         """Change an asset"""
         return cast("Asset", self._send("PATCH", f"/api/v1/assets/{_quote(str(asset_id), safe='')}", json=body).json())
 
-    def delete_asset(self, asset_id: str) -> None:
+    def delete_asset(self, asset_id: str, *, permanent: bool | None = None) -> None:
         """Delete an asset"""
-        self._send("DELETE", f"/api/v1/assets/{_quote(str(asset_id), safe='')}")
+        self._send("DELETE", f"/api/v1/assets/{_quote(str(asset_id), safe='')}", params={"permanent": permanent})
 
     def restore_asset(self, asset_id: str) -> Asset:
         """Restore an asset"""

@@ -7,7 +7,9 @@ from typing import Any
 import httpx2
 
 from tests.unit.api.conftest import URL, Platform
+from tests.unit.api.test_keys import bearer, make
 from tests.unit.api.test_metrics import metrics_of, sample
+from tests.unit.api.test_submit import stored, upload
 from vidcompute.services import retention
 from vidcompute.services.retention import Terms
 
@@ -38,6 +40,35 @@ async def test_a_deleted_asset_is_listed_apart_and_restored(client: httpx2.Async
     assert (await client.get(path)).json() == restored
     assert (await client.post(f"{path}/restore")).json() == restored
     assert (await client.post(f"{ASSETS}/asset_x/restore")).json()["code"] == "asset_not_found"
+
+
+async def test_what_is_deleted_for_good_makes_room_at_once(client: httpx2.AsyncClient, platform: Platform) -> None:
+    first, second = [(await upload(client)).json() for _ in range(2)]  # of the same bytes
+    await platform.finish_all()
+    for job, left in ((first, 1), (second, 0)):
+        path = f"{ASSETS}/{job['asset_id']}"
+        if job is second:  # from among those that can be restored
+            assert (await client.delete(path)).status_code == 204
+        assert (await client.delete(path, params={"permanent": "true"})).status_code == 204
+        assert len(stored(platform)) == left
+        for answer in (
+            await client.get(path),
+            await client.post(f"{path}/restore"),
+            await client.delete(path, params={"permanent": "true"}),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (404, "asset_not_found")
+    assert (await client.get(ASSETS, params={"deleted": "true"})).json()["items"] == []
+    entries = (await client.get("/api/v1/audit", params={"action": "asset.purged"})).json()["items"]
+    assert [entry["subject_id"] for entry in entries] == [second["asset_id"], first["asset_id"]]
+
+
+async def test_who_may_not_delete_may_not_for_good_either(client: httpx2.AsyncClient) -> None:
+    path = f"{ASSETS}/{(await submitted(client))['asset_id']}"
+    key = await make(client, "assets:read", "jobs:write")
+    refused = await client.delete(path, params={"permanent": "true"}, headers=bearer(key))
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
+    assert (await client.delete(path, params={"permanent": "perhaps"})).status_code == 422
+    assert (await client.get(path)).status_code == 200
 
 
 async def test_a_deleted_asset_does_not_play(

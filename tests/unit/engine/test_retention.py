@@ -74,6 +74,36 @@ def test_it_is_too_late_to_restore_once_its_time_is_over(conn: Connection) -> No
         retention.restore(conn, ORG, made.id, HOUR_MS)
 
 
+def test_what_is_deleted_for_good_goes_at_once_be_it_at_work_or_deleted_before(conn: Connection) -> None:
+    working, deleted = toys.submit(conn), assets.create(conn, ORG)
+    encodes = toys.run_until(conn, "encode")
+    retention.delete_asset(conn, ORG, deleted.id, HOUR_MS)
+    with pytest.raises(VidComputeError, match="asset_not_found"):
+        service.delete_for_good(conn, "org_other", working.asset_id)
+    for asset_id in (working.asset_id, deleted.id):
+        (gone,) = service.delete_for_good(conn, ORG, asset_id)
+        assert (gone.taken.what, gone.taken.subject_id) == (What.ASSET, asset_id)
+        assert told(conn, asset_id)[-2:] == ["asset.deleted", "asset.purged"]
+        with pytest.raises(VidComputeError, match="asset_not_found"):
+            service.delete_for_good(conn, ORG, asset_id)
+    assert not jobs.finish(conn, toys.done(encodes[0]), AT_ONCE).accepted
+    assert conn.execute(select(schema.tasks)).all() == []
+
+
+def test_what_a_job_at_work_reads_is_not_restored_and_goes_afterwards(conn: Connection) -> None:
+    finished = toys.submit(conn, "same")
+    toys.run_everything(conn)
+    working = toys.submit(conn, "same", outputs=["hls", "thumbnail"])
+    assert service.delete_for_good(conn, ORG, finished.asset_id) == []
+    assert assets.list_deleted(conn, ORG, now_ms() + 1).items == ()
+    toys.run_everything(conn)
+    assert jobs.get_job(conn, ORG, working.id).status == "done"
+    assert [item.taken.subject_id for item in service.delete_for_good(conn, ORG, finished.asset_id)] == [
+        finished.asset_id
+    ]
+    assert jobs.get_job(conn, ORG, working.id).status == "done"
+
+
 def expired(conn: Connection, at_ms: int) -> list[str]:
     return [item.taken.subject_id for item in service.expire(conn, ORG, at_ms, HOUR_MS, 10)]
 

@@ -1,6 +1,6 @@
 """How long things are kept: deletions that can be undone, what expires, and the clean-up."""
 
-from vidcompute.services.retention.cleaning import Position, Work, clean, look
+from vidcompute.services.retention.cleaning import Position, Work, clean, delete_for_good, look
 from vidcompute.services.retention.models import Cleaned, Retention, Taken, What
 from vidcompute.services.retention.queries import retention
 from vidcompute.services.retention.running import Terms, clean_by_hand, clean_up, expire
@@ -19,6 +19,7 @@ __all__ = [
     "clean_by_hand",
     "clean_up",
     "delete_asset",
+    "delete_for_good",
     "expire",
     "look",
     "lose_source",

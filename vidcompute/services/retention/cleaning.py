@@ -94,12 +94,26 @@ async def clean(work: Work, at_ms: int) -> AsyncGenerator[Sequence[Taken]]:
             continue
         after = ""
         while prepared := await work.db.write(_TAKES[what], work, at_ms, after):
-            taken = await _each(_weighed(work.storage, item) for item in prepared)
-            failpoints.reach("cleanup.taken")
-            await _remove(work.storage, prepared)
-            failpoints.reach("cleanup.removed")
+            taken = await _finish(work, prepared)
             after = taken[-1].subject_id
-            yield _noted(work, taken)
+            yield taken
+
+
+async def delete_for_good(work: Work, asset_id: str) -> None:
+    """Delete an asset that is there, or was deleted, with all that nothing else refers to: it can't be restored.
+
+    Where a job at work reads its source, all of it goes with a clean-up after that. `asset_not_found`.
+    """
+    await _finish(work, await work.db.write(service.delete_for_good, work.organization_id, asset_id))
+
+
+async def _finish(work: Work, prepared: Sequence[Prepared]) -> list[Taken]:
+    """Remove from storage what has no rows any more, and note it."""
+    taken = await _each(_weighed(work.storage, item) for item in prepared)
+    failpoints.reach("cleanup.taken")
+    await _remove(work.storage, prepared)
+    failpoints.reach("cleanup.removed")
+    return _noted(work, taken)
 
 
 def _noted(work: Work, taken: list[Taken]) -> list[Taken]:

@@ -220,6 +220,11 @@ def purgeable(conn: Connection, organization_id: str, at_ms: int, after: str, li
     return list(conn.execute(query.order_by(assets.c.id).limit(limit)).scalars())
 
 
+def is_going(conn: Connection, due: Due, asset_id: str) -> bool:
+    """Whether an asset is one that can't be restored any more, and goes."""
+    return bool(conn.execute(select(exists().where(assets.c.id == asset_id, _goes(due)))).scalar())
+
+
 def _goes(due: Due) -> ColumnElement[bool]:
     """Whether an asset goes for good: it can't be restored, and nothing at work reads its source."""
     mine = sources.alias("mine")

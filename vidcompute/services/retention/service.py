@@ -34,6 +34,17 @@ def delete_asset(conn: Connection, organization_id: str, asset_id: str, undo_ms:
     _delete(conn, asset_service.get(conn, organization_id, asset_id), now_ms(), undo_ms, "asked")
 
 
+def delete_for_good(conn: Connection, organization_id: str, asset_id: str) -> list[Prepared]:
+    """Delete an asset that is there, or was deleted, so that it can't be restored; what is to go from storage.
+
+    Nothing goes where a job at work reads its source: a clean-up takes it afterwards. `asset_not_found`.
+    """
+    at = now_ms()
+    _delete(conn, asset_service.get_any(conn, organization_id, asset_id), at, 0, "asked")
+    due = Due.of(conn, organization_id, at + 1)  # its time is over from the next instant on
+    return [_purge(conn, due, asset_id)] if queries.is_going(conn, due, asset_id) else []
+
+
 def _delete(conn: Connection, asset: Asset, at_ms: int, undo_ms: int, reason: str) -> None:
     for job_id in queries.live_jobs(conn, asset.id):
         jobs.cancel(conn, asset.organization_id, job_id)
@@ -72,11 +83,13 @@ def expire(
 def purge(conn: Connection, organization_id: str, at_ms: int, limit: int, after: str) -> list[Prepared]:
     """Take deleted assets that can't be restored any more, with all that nothing else refers to."""
     due = Due.of(conn, organization_id, at_ms)
-    found: list[Prepared] = []
-    for asset_id in queries.purgeable(conn, organization_id, at_ms, after, limit):
-        found.append(queries.purge_of(conn, due, asset_id))
-        asset_service.remove(conn, organization_id, asset_id)
-    return found
+    return [_purge(conn, due, asset_id) for asset_id in queries.purgeable(conn, organization_id, at_ms, after, limit)]
+
+
+def _purge(conn: Connection, due: Due, asset_id: str) -> Prepared:
+    going = queries.purge_of(conn, due, asset_id)
+    asset_service.remove(conn, due.organization_id, asset_id)
+    return going
 
 
 def drop_sources(conn: Connection, organization_id: str, at_ms: int, limit: int, after: str) -> list[Prepared]:

@@ -341,6 +341,9 @@ export interface paths {
         /**
          * Delete an asset
          * @description Delete an asset: it does not play and its jobs are cancelled. Restore it, or it goes for good after a while.
+         *
+         *     Of what goes for good, what another asset refers to stays; where a job at work reads its source, it goes with the
+         *     next clean-up.
          */
         delete: operations["delete_asset"];
         options?: never;
@@ -10432,7 +10435,10 @@ export interface operations {
     };
     delete_asset: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description At once and for good, to make room; also what was deleted before and can be restored. */
+                permanent?: boolean;
+            };
             header?: never;
             path: {
                 /** @description An asset's identifier. */
@@ -10442,7 +10448,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is deleted, and can be restored for a while. */
+            /** @description It is deleted: for good, or to be restored for a while. */
             204: {
                 headers: {
                     [name: string]: unknown;
