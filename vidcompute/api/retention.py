@@ -1,8 +1,9 @@
 """How long the organization keeps what it has, and its clean-up: what it would take, and the doing of it."""
 
 from dataclasses import asdict
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Query
 
 from vidcompute.api import retention_schemas as schemas
 from vidcompute.api.auth import Caller
@@ -17,6 +18,18 @@ from vidcompute.services.retention import Position, Work
 router = APIRouter(prefix="/api/v1", tags=["retention"])
 
 _PART_S = 5.0  # of a clean-up in one request
+
+Supposed = Annotated[
+    schemas.Kept | Literal["ever"] | None,
+    Query(description="As if this were set; left out, as it is. `ever`: for ever."),
+]
+
+
+async def _supposed(
+    sources_s: Supposed = None, outputs_s: Supposed = None, frames_s: Supposed = None, logs_s: Supposed = None
+) -> dict[str, int | None]:
+    asked = {"sources_s": sources_s, "outputs_s": outputs_s, "frames_s": frames_s, "logs_s": logs_s}
+    return {name: kept if isinstance(kept, int) else None for name, kept in asked.items() if kept is not None}
 
 
 @router.get(
@@ -51,11 +64,18 @@ async def update_retention(wish: Json[schemas.RetentionChanges], caller: Caller,
     responses=problems(400, 401, 422),
 )
 async def preview_cleanup(
-    caller: Caller, deps: Given, limit: Limit = 100, cursor: Cursor = None
+    caller: Caller,
+    deps: Given,
+    supposed: Annotated[dict[str, int | None], Depends(_supposed)],
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> schemas.CleanupPreview:
-    """Exactly what a clean-up of the organization would take now, and how much room that makes. Nothing is changed."""
+    """Exactly what a clean-up of the organization would take now, and how much room that makes. Nothing is changed.
+
+    It tells as well what would go if things were kept for another time: ask before you set it.
+    """
     since = Position.parse(cursor) if cursor is not None else Position(now_ms())
-    found, then = await retention.look(_work(caller.organization_id, deps), since, limit)
+    found, then = await retention.look(_work(caller.organization_id, deps), since, limit, supposed)
     items = [schemas.Takable.model_validate({**asdict(item), "what": item.what.value}) for item in found]
     return schemas.CleanupPreview(at=when(since.at_ms), items=items, next_cursor=None if then is None else str(then))
 

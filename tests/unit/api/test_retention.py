@@ -114,6 +114,15 @@ async def test_how_long_things_are_kept_is_changed_field_by_field(client: httpx2
     assert (await client.get(RETENTION)).json()["frames_s"] == 86400
 
 
+async def test_it_is_asked_what_would_go_if_things_were_kept_for_another_time(client: httpx2.AsyncClient) -> None:
+    await client.patch(RETENTION, json={"logs_s": 7200})
+    supposed: dict[str, str | int] = {"sources_s": 3600, "logs_s": "ever"}
+    assert (await client.get(CLEANUP, params=supposed)).json()["items"] == []
+    for wrong in ("logs_s=1", "sources_s=long", "frames_s=1000000000000"):
+        assert (await client.get(f"{CLEANUP}?{wrong}")).status_code == 422
+    assert (await client.get(RETENTION)).json()["logs_s"] == 7200, "nothing was set by asking"
+
+
 async def test_a_clean_up_is_shown_before_it_is_done(client: httpx2.AsyncClient, platform: Platform) -> None:
     jobs = [await submitted(client, title=f"film {n}", input=f"{URL}?{n}") for n in range(3)]
     await platform.finish_all()

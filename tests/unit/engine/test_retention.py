@@ -1,5 +1,6 @@
 """Deletions that can be undone, what expires, and clean-ups that take what they said they would."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -186,12 +187,12 @@ async def taken(work: Work, at_ms: int) -> list[Taken]:
     return [item async for part in retention.clean(work, at_ms) for item in part]
 
 
-async def said(work: Work, at_ms: int, limit: int) -> list[Taken]:
+async def said(work: Work, at_ms: int, limit: int, supposed: Mapping[str, int | None] | None = None) -> list[Taken]:
     found: list[Taken] = []
     since: Position | None = Position(at_ms)
     while since is not None:
         assert Position.parse(str(since)) == since
-        items, since = await retention.look(work, since, limit)
+        items, since = await retention.look(work, since, limit, supposed)
         assert len(items) <= limit
         found += items
     return found
@@ -212,6 +213,17 @@ async def test_a_clean_up_takes_exactly_what_was_said(db: Database, tmp_path: Pa
     assert await taken(work, at_ms) == promised
     assert before - crowd.held_bytes(folder) == sum(item.size_bytes for item in promised) > 0
     assert await taken(work, at_ms) == await said(work, at_ms, 7) == []
+
+
+async def test_what_would_go_is_known_before_a_time_is_set(db: Database, tmp_path: Path) -> None:
+    folder, at_ms = tmp_path / "storage", now_ms()
+    await db.write(lambda conn: crowd.make(conn, folder, 60, seed=5, now_ms=at_ms))
+    work, supposed = Work(db, FolderStorage(folder), ORG, HOUR_MS), vars(crowd.KEPT)
+    now, then = await said(work, at_ms, 100), await said(work, at_ms, 7, supposed)
+    assert {item.what for item in now} < {item.what for item in then} == set(What)
+    await db.write(retention.change_retention, ORG, supposed)
+    assert await said(work, at_ms, 100) == then
+    assert await said(work, at_ms, 100, dict.fromkeys(supposed)) == now
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "1", "1.y.z", "-1.asset.x", "99999999999999.asset.x", "1.asset\x00.x"])

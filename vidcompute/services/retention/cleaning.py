@@ -9,7 +9,7 @@ no row, and removed by the housekeeping; everything else is found again by the n
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from vidcompute.ids import is_id
 from vidcompute.ports.storage import ObjectInfo, ScannableStorage, Storage
 from vidcompute.services.retention import queries, service
 from vidcompute.services.retention.models import Prepared, Taken, What
+from vidcompute.services.retention.queries import Due
 
 T = TypeVar("T")
 _log = logs.get("cleanup")
@@ -62,7 +63,7 @@ class Work:
     undo_ms: int
 
 
-Look = Callable[[Connection, str, int, str, int], list[Prepared]]
+Look = Callable[[Connection, Due, str, int], list[Prepared]]
 Take = Callable[[Connection, Work, int, str], list[Prepared]]
 
 _LOOKS: dict[What, Look] = {
@@ -90,7 +91,8 @@ async def clean(work: Work, at_ms: int) -> AsyncGenerator[Sequence[Taken]]:
     """
     for what in What:
         if what is What.LOGS:
-            yield _noted(work, await _logs(work, at_ms, take=True))
+            due = await work.db.read(Due.of, work.organization_id, at_ms)
+            yield _noted(work, await _logs(work, due, take=True))
             continue
         after = ""
         while prepared := await work.db.write(_TAKES[what], work, at_ms, after):
@@ -126,20 +128,24 @@ def _noted(work: Work, taken: list[Taken]) -> list[Taken]:
     return taken
 
 
-async def look(work: Work, since: Position, limit: int) -> tuple[list[Taken], Position | None]:
+async def look(
+    work: Work, since: Position, limit: int, supposed: Mapping[str, int | None] | None = None
+) -> tuple[list[Taken], Position | None]:
     """Up to `limit` of the things that a clean-up at that instant would take, after those before; and where to go on.
 
-    None where that is all.
+    None where that is all. `supposed` are fields of `Retention` as they might be set, in the place of what they are.
     """
+    due = await work.db.read(Due.of, work.organization_id, since.at_ms)
+    due = replace(due, kept=replace(due.kept, **(supposed or {})))
     found: list[Taken] = []
     order = list(What)
     for what in order[order.index(since.what) :]:
         after = since.after if what is since.what else ""
         if what is What.LOGS:
-            found += [] if after else await _logs(work, since.at_ms, take=False)
+            found += [] if after else await _logs(work, due, take=False)
         else:
             step, wanted = _LOOKS[what], limit - len(found)
-            prepared = await work.db.read(step, work.organization_id, since.at_ms, after, wanted)
+            prepared = await work.db.read(step, due, after, wanted)
             found += await _each(_weighed(work.storage, item) for item in prepared)
         if len(found) >= limit:
             return found, Position(since.at_ms, what, found[-1].subject_id)
@@ -176,10 +182,9 @@ async def _each(work: Iterable[Awaitable[T]]) -> list[T]:
     return await asyncio.gather(*(one(awaitable) for awaitable in work))
 
 
-async def _logs(work: Work, at_ms: int, *, take: bool) -> list[Taken]:
+async def _logs(work: Work, due: Due, *, take: bool) -> list[Taken]:
     """The logs that are not kept any more, as one thing."""
-    kept = await work.db.read(queries.retention, work.organization_id)
-    cutoff_ms = queries.before(at_ms, kept.logs_s)
+    cutoff_ms = queries.before(due.at_ms, due.kept.logs_s)
     if cutoff_ms is None:
         return []
     count = size_bytes = 0

@@ -87,12 +87,12 @@ def _is_over(asset: FromClause, due: Due) -> ColumnElement[bool]:
     return and_(asset.c.purge_ms.is_(None), or_(own, usual))
 
 
-def expiring(conn: Connection, organization_id: str, at_ms: int, after: str, limit: int) -> list[Prepared]:
+def expiring(conn: Connection, due: Due, after: str, limit: int) -> list[Prepared]:
     """Assets that are there and should not be, by identifier."""
-    over = _is_over(assets, Due.of(conn, organization_id, at_ms))
+    over = _is_over(assets, due)
     found: dict[str, str] = {}
     for among in (EXPIRING, assets.c.expires_ms.is_(None)):  # the first is an index of its own
-        query = select(assets.c.id, assets.c.title).where(among, assets.c.organization_id == organization_id, over)
+        query = select(assets.c.id, assets.c.title).where(among, assets.c.organization_id == due.organization_id, over)
         rows = conn.execute(query.where(assets.c.id > after).order_by(assets.c.id).limit(limit))
         found.update({row.id: row.title or "" for row in rows})
     return [Prepared(Taken(What.EXPIRY, key, found[key], 0)) for key in sorted(found)[:limit]]
@@ -140,9 +140,8 @@ def due_sources(conn: Connection, due: Due, after: str, limit: int) -> list[Sour
     return [Source(**row._mapping) for row in rows]
 
 
-def expired_sources(conn: Connection, organization_id: str, at_ms: int, after: str, limit: int) -> list[Prepared]:
+def expired_sources(conn: Connection, due: Due, after: str, limit: int) -> list[Prepared]:
     """Sources that are not kept any more, each with what goes with it."""
-    due = Due.of(conn, organization_id, at_ms)
     return [source_going(conn, source, due) for source in due_sources(conn, due, after, limit)]
 
 
@@ -188,13 +187,12 @@ def _outdated(due: Due) -> ColumnElement[bool]:
     return and_(artifacts.c.stage == Frames.name, artifacts.c.created_ms < cutoff_ms, ~needed)
 
 
-def expired_frames(conn: Connection, organization_id: str, at_ms: int, after: str, limit: int) -> list[Prepared]:
+def expired_frames(conn: Connection, due: Due, after: str, limit: int) -> list[Prepared]:
     """Archives of frames that are not kept any more, by content key."""
-    due = Due.of(conn, organization_id, at_ms)
     if due.kept.frames_s is None:
         return []
     query = select(artifacts.c.content_key, artifacts.c.storage_prefix, artifacts.c.size_bytes).where(
-        artifacts.c.organization_id == organization_id, artifacts.c.content_key > after, _outdated(due)
+        artifacts.c.organization_id == due.organization_id, artifacts.c.content_key > after, _outdated(due)
     )
     rows = conn.execute(query.order_by(artifacts.c.content_key).limit(limit)).all()
     return [
@@ -213,10 +211,10 @@ def wanting(conn: Connection, organization_id: str, content_key: str) -> list[tu
 # -- deleted assets
 
 
-def purgeable(conn: Connection, organization_id: str, at_ms: int, after: str, limit: int) -> list[str]:
+def purgeable(conn: Connection, due: Due, after: str, limit: int) -> list[str]:
     """Assets that can't be restored any more, by identifier."""
-    query = select(assets.c.id).where(DELETED, assets.c.organization_id == organization_id, assets.c.id > after)
-    query = query.where(_goes(Due.of(conn, organization_id, at_ms)))
+    query = select(assets.c.id).where(DELETED, assets.c.organization_id == due.organization_id, assets.c.id > after)
+    query = query.where(_goes(due))
     return list(conn.execute(query.order_by(assets.c.id).limit(limit)).scalars())
 
 
@@ -232,11 +230,10 @@ def _goes(due: Due) -> ColumnElement[bool]:
     return and_(_is_gone(assets, due), ~at_work)
 
 
-def purging(conn: Connection, organization_id: str, at_ms: int, after: str, limit: int) -> list[Prepared]:
+def purging(conn: Connection, due: Due, after: str, limit: int) -> list[Prepared]:
     """Deleted assets, with all that goes with each when everything else, and those before it, have gone."""
-    due = Due.of(conn, organization_id, at_ms)
     found: list[Prepared] = []
-    for asset_id in purgeable(conn, organization_id, at_ms, after, limit):
+    for asset_id in purgeable(conn, due, after, limit):
         earlier = and_(_goes(due), assets.c.id < asset_id)
         found.append(purge_of(conn, due, asset_id, Gone(earlier, _expired(sources, due), _outdated(due))))
     return found

@@ -74,7 +74,7 @@ def expire(
     conn: Connection, organization_id: str, at_ms: int, undo_ms: int, limit: int, *, after: str = ""
 ) -> list[Prepared]:
     """Delete assets whose time is over."""
-    found = queries.expiring(conn, organization_id, at_ms, after, limit)
+    found = queries.expiring(conn, Due.of(conn, organization_id, at_ms), after, limit)
     for item in found:
         _delete(conn, asset_service.get(conn, organization_id, item.taken.subject_id), at_ms, undo_ms, "expired")
     return found
@@ -83,7 +83,7 @@ def expire(
 def purge(conn: Connection, organization_id: str, at_ms: int, limit: int, after: str) -> list[Prepared]:
     """Take deleted assets that can't be restored any more, with all that nothing else refers to."""
     due = Due.of(conn, organization_id, at_ms)
-    return [_purge(conn, due, asset_id) for asset_id in queries.purgeable(conn, organization_id, at_ms, after, limit)]
+    return [_purge(conn, due, asset_id) for asset_id in queries.purgeable(conn, due, after, limit)]
 
 
 def _purge(conn: Connection, due: Due, asset_id: str) -> Prepared:
@@ -133,7 +133,7 @@ def _drop_artifact(conn: Connection, organization_id: str, content_key: str) -> 
 
 def drop_frames(conn: Connection, organization_id: str, at_ms: int, limit: int, after: str) -> list[Prepared]:
     """Take archives of frames that are not kept any more."""
-    found = queries.expired_frames(conn, organization_id, at_ms, after, limit)
+    found = queries.expired_frames(conn, Due.of(conn, organization_id, at_ms), after, limit)
     for item in found:
         key = item.taken.subject_id
         _drop_artifact(conn, organization_id, key)
