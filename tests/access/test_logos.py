@@ -57,6 +57,15 @@ async def test_a_logo_is_scaled_and_served_as_a_picture_that_can_run_nothing(wor
         assert (served.format, served.size) == ("PNG", (256, 128))
 
 
+async def test_who_chooses_among_organizations_is_told_which_have_a_logo(world: World) -> None:
+    ann = await world.joined(ANN, "admin")
+    await ann.post("/api/v1/organizations", json={"name": "Films"})
+    assert (await ann.put(LOGO, content=picture())).status_code == 204
+    digest = (await ann.get("/api/v1/organization")).json()["logo_digest"]
+    homes = (await ann.get("/api/v1/organizations")).json()["items"]
+    assert sorted(home["logo_digest"] or "" for home in homes) == ["", digest]
+
+
 async def test_nothing_stays_of_what_came_but_the_pixels(world: World) -> None:
     ann = await world.joined(ANN, "admin")
     assert (await ann.put(LOGO, content=placed() + SCRIPT)).status_code == 204

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect, sync_playwright
 
+from tests.e2e.accounts import EMAIL, PASSWORD, is_in, join, put, type_in
 from tests.e2e.dashboards import PAGES, enter
 from tests.e2e.driving import Driver, Json, running
 from tests.fixtures.chromium import CHROMIUM_ARGUMENTS, chromium_path
@@ -17,7 +18,7 @@ from vidcompute.media import ffmpeg, sample
 from vidcompute.media.run import run
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ViewportSize
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 FOLDER = Path(__file__).parents[2] / "screenshots"
 SIZES: "dict[str, ViewportSize]" = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
@@ -52,6 +53,8 @@ def _fill(driver: Driver, film: Path, work: Path) -> str:
     broken = work / "broken.mp4"
     broken.write_bytes(film.read_bytes()[:20_000])
     driver.ended(driver.submit(broken, title="A file that was cut off", **OUTPUTS)["id"])
+    join(driver.server)
+    driver.http.post("/api/v1/signing-keys", json={"name": "Our shop"})
     driver.http.post("/api/v1/webhooks", json={"url": "https://receiver.invalid/hook", "events": ["asset.*"]})
     return str(ready["asset_id"])
 
@@ -62,23 +65,46 @@ def _pictures(browser: "Browser", driver: Driver, asset_id: str) -> Iterator[str
     paths |= {"video": f"videos/{asset_id}"} | {f"video-{tab}": f"videos/{asset_id}?tab={tab}" for tab in tabs}
     paths |= {"videos-grid": "videos?view=grid", "jobs-dead": "jobs?tab=dead", "jobs-all": "jobs?tab=all"}
     paths |= {f"settings-{tab}": f"settings?tab={tab}" for tab in ("members", "usage", "retention", "audit")}
-    paths["developers-webhooks"] = "developers?tab=webhooks"
+    paths |= {f"developers-{tab}": f"developers?tab={tab}" for tab in ("webhooks", "signing", "events")}
     for size, viewport in SIZES.items():
         for scheme in ("light", "dark"):
             context = browser.new_context(viewport=viewport, color_scheme="dark" if scheme == "dark" else "light")
             page = context.new_page()
-            page.goto(f"{driver.server.url}/dashboard/enter")
-            expect(page.get_by_role("button", name="Log in", exact=True)).to_be_visible()
-            page.screenshot(path=FOLDER / f"enter-{size}-{scheme}.png")
+            yield from _of_people(page, driver, f"{size}-{scheme}")
             enter(page, driver.server)
             for name, path in paths.items():
-                page.goto(f"{driver.server.url}/dashboard/{path}")
-                expect(page.get_by_role("heading", level=1)).to_be_visible()
-                page.wait_for_load_state("load")
-                page.locator(".animate-pulse").first.wait_for(state="detached")
-                page.screenshot(path=FOLDER / f"{name}-{size}-{scheme}.png")
-                yield f"{name}-{size}-{scheme}"
+                yield _picture(page, f"{driver.server.url}/dashboard/{path}", f"{name}-{size}-{scheme}")
+            page.get_by_role("button", name="Code of what this page did").click()
+            expect(page.get_by_role("dialog")).to_be_visible()
+            yield _picture(page, None, f"code-{size}-{scheme}")
             context.close()
+
+
+def _of_people(page: "Page", driver: Driver, suffix: str) -> Iterator[str]:
+    """The ways in, and the account of one who came by one of them."""
+    dashboard = f"{driver.server.url}/dashboard"
+    for path in ("enter", "register", "forgot", "reset", "verify", "email"):
+        yield _picture(page, f"{dashboard}/{path}", f"{path}-{suffix}")
+    link = f"invitation-for-{suffix}"
+    put(driver.server, "invitation", link, f"{suffix}@example.com")
+    yield _picture(page, f"{dashboard}/invitation#{link}", f"invitation-{suffix}")
+    page.goto(f"{dashboard}/enter")
+    type_in(page, EMAIL, PASSWORD)
+    is_in(page)
+    yield _picture(page, f"{dashboard}/settings?tab=account", f"settings-account-{suffix}")
+    yield _picture(page, f"{dashboard}/device", f"device-{suffix}")
+    page.context.clear_cookies()
+
+
+def _picture(page: "Page", address: str | None, name: str) -> str:
+    """What an address shows when all of it is there; or the page as it is."""
+    if address is not None:
+        page.goto(address)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.wait_for_load_state("load")
+    page.locator(".animate-pulse").first.wait_for(state="detached")
+    page.screenshot(path=FOLDER / f"{name}.png")
+    return name
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.accounts import EMAIL, PASSWORD, put
 from tests.e2e.dashboards import PAGES, TITLES, breaches, complaints, enter, link
 from tests.e2e.driving import Driver, Json, running
-from tests.e2e.test_account_pages import EMAIL, PASSWORD, put
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.platform import Server
 from tests.fixtures.receiving import receiving

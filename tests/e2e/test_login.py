@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import Connection
 
+from tests.e2e.accounts import EMAIL, PASSWORD, is_in, log_out, type_in
 from tests.fixtures.command import VIDCTL, environment_of, vidctl
 from tests.fixtures.platform import Server
 from vidcompute.db.engine import Database
@@ -19,9 +20,6 @@ from vidcompute.services import organizations, passwords
 from vidcompute.services.accounts import Role
 from vidcompute.services.organizations import service as members
 from vidcompute.services.people import service as people_service
-
-EMAIL = "ann@example.com"
-PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="module")
@@ -62,19 +60,15 @@ def test_vidctl_is_let_in_from_a_browser_and_out_again(server: Server, person: s
     process, shown = started(server)
     with process:
         page.goto(shown["verification_uri"])
-        page.get_by_label("E-mail address").fill(person)
-        page.get_by_label("Your password").fill("wrong")
-        page.get_by_role("button", name="Log in").click()
-        expect(page.locator("#outcome")).to_have_text("The e-mail address or the password is wrong.")
-        page.get_by_label("Your password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
+        type_in(page, person, "wrong")
+        expect(page.get_by_role("alert")).to_have_text("The e-mail address or the password is wrong.")
+        type_in(page, person, PASSWORD)
         page.get_by_label("The code that the program shows").fill(shown["user_code"].lower())
         page.get_by_role("button", name="Go on").click()
-        expect(page.locator("#lead")).to_contain_text(f"to be let in as {person}")
-        expect(page.locator("#lead")).to_contain_text("vidctl on")
+        expect(page.get_by_text(f"to be let in as {person}")).to_contain_text("vidctl on")
         page.get_by_label("It begins to work in").select_option(label="Films <b>& Co</b> (owner)")
         page.get_by_role("button", name="Allow").click()
-        expect(page.locator("#outcome")).to_have_text("Done: go back to the program.")
+        expect(page.get_by_text("Done: go back to the program.")).to_be_visible()
         said, _ = process.communicate(timeout=60)
         assert process.returncode == 0
     assert json.loads(said)["data"]["email"] == person
@@ -84,9 +78,8 @@ def test_vidctl_is_let_in_from_a_browser_and_out_again(server: Server, person: s
     me = json.loads(vidctl("whoami", "--json", data_dir=server.data_dir))
     assert (me["name"], me["role"], me["key_id"]) == (person, "owner", None)
     page.goto(f"{server.url}/account/login")
-    expect(page.locator("#lead")).to_have_text(f"You are logged in as {person}.")
-    page.get_by_role("button", name="Log out").click()
-    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    is_in(page)
+    log_out(page)
     vidctl("whoami", data_dir=server.data_dir)  # another session than the browser's
     vidctl("logout", data_dir=server.data_dir)
     assert json.loads(vidctl("whoami", "--json", data_dir=server.data_dir))["key_id"], "the local key, as before"
@@ -96,11 +89,9 @@ def test_who_refuses_lets_nothing_in(server: Server, person: str, page: Page) ->
     process, shown = started(server)
     with process:
         page.goto(f"{shown['verification_uri']}#{shown['user_code']}")
-        page.get_by_label("E-mail address").fill(person)
-        page.get_by_label("Your password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
+        type_in(page, person, PASSWORD)
         page.get_by_role("button", name="Refuse").click()
-        expect(page.locator("#outcome")).to_have_text("Refused: nothing was let in.")
+        expect(page.get_by_text("Refused: nothing was let in.")).to_be_visible()
         said, _ = process.communicate(timeout=60)
         assert process.returncode == 3
     assert json.loads(said)["error"]["code"] == "access_denied"
@@ -108,8 +99,6 @@ def test_who_refuses_lets_nothing_in(server: Server, person: str, page: Page) ->
 
 def test_a_code_that_is_none_can_be_typed_again(server: Server, person: str, page: Page) -> None:
     page.goto(f"{server.url}/account/device#BCDF-GHJK")
-    page.get_by_label("E-mail address").fill(person)
-    page.get_by_label("Your password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.locator("#outcome")).to_contain_text("No program waits with this code")
+    type_in(page, person, PASSWORD)
+    expect(page.get_by_role("alert")).to_contain_text("No program waits with this code")
     expect(page.get_by_label("The code that the program shows")).to_be_visible()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from tests.e2e.accounts import is_in
 from tests.fixtures.platform import Server
 from tests.fixtures.provider import CLIENT, SECRET, providing
 
@@ -21,7 +22,7 @@ def test_a_person_logs_in_at_the_provider_and_lets_a_program_in(
         )
         page.goto(f"{server.url}/account/login")
         page.get_by_role("link", name="Log in with <b>Example</b>").click()
-        expect(page.locator("#outcome")).to_have_text("Nobody here has your address: ask for an invitation first.")
+        expect(page.get_by_role("alert")).to_have_text("Nobody here has your address: ask for an invitation first.")
         assert "problem" not in page.url
 
         server.stop()
@@ -29,6 +30,8 @@ def test_a_person_logs_in_at_the_provider_and_lets_a_program_in(
         server = start_server(data_dir=server.data_dir, **open_to_all)
         page.goto(f"{server.url}/account/device#BCDF-GHJK")
         page.get_by_role("link", name="Log in with <b>Example</b>").click()
-        expect(page.locator("#outcome")).to_contain_text("No program waits with this code")
+        expect(page.get_by_role("alert")).to_contain_text("No program waits with this code")
         page.goto(f"{server.url}/account/login")
-        expect(page.locator("#lead")).to_have_text("You are logged in as ann@example.com.")
+        is_in(page)
+        page.get_by_role("button", name="You and this page").click()
+        expect(page.get_by_text("ann@example.com")).to_be_visible()

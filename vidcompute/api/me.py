@@ -60,6 +60,7 @@ def _memberships(conn: Connection, person_id: str) -> list[schemas.Membership]:
             slug=one.slug,
             role=one.role,
             joined_at=when(one.created_ms),
+            logo_digest=one.logo_digest,
             second_factor_required=one.second_factor_required,
         )
         for one in people.memberships_of(conn, person_id)

@@ -178,6 +178,8 @@ class Membership(Sent):
     slug: str | None
     role: Role
     joined_at: Time
+    logo_digest: str | None
+    """As the organization's; null where it has none."""
     second_factor_required: bool
     """Whether one may do nothing in it before one has a second factor."""
 

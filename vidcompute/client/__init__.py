@@ -903,6 +903,7 @@ class Membership(TypedDict):
     slug: str | None
     role: Role
     joined_at: str
+    logo_digest: str | None
     second_factor_required: bool
 
 
@@ -2481,10 +2482,31 @@ class Client:
         """Change how long things are kept"""
         return cast("Retention", self._send("PATCH", "/api/v1/organization/retention", json=body).json())
 
-    def preview_cleanup(self, *, limit: int | None = None, cursor: str | None = None) -> CleanupPreview:
+    def preview_cleanup(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        sources_s: int | Literal["ever"] | None = None,
+        outputs_s: int | Literal["ever"] | None = None,
+        frames_s: int | Literal["ever"] | None = None,
+        logs_s: int | Literal["ever"] | None = None,
+    ) -> CleanupPreview:
         """What would a clean-up take?"""
         return cast(
-            "CleanupPreview", self._send("GET", "/api/v1/cleanup", params={"limit": limit, "cursor": cursor}).json()
+            "CleanupPreview",
+            self._send(
+                "GET",
+                "/api/v1/cleanup",
+                params={
+                    "limit": limit,
+                    "cursor": cursor,
+                    "sources_s": sources_s,
+                    "outputs_s": outputs_s,
+                    "frames_s": frames_s,
+                    "logs_s": logs_s,
+                },
+            ).json(),
         )
 
     def run_cleanup(self) -> CleanupPart:

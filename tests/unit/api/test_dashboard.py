@@ -22,6 +22,28 @@ async def test_every_address_below_gives_the_page(viewer: httpx2.AsyncClient, pa
         assert part in policy
 
 
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("/account/reset", "/dashboard/reset"),
+        ("/account/login?problem=account_wanted", "/dashboard/enter?problem=account_wanted"),
+        ("/account/me", "/dashboard/settings?tab=account"),
+        ("/account/security?tab=x", "/dashboard/settings?tab=account"),
+    ],
+)
+async def test_where_mails_and_programs_lead_is_the_dashboard(
+    viewer: httpx2.AsyncClient, address: str, page: str
+) -> None:
+    answer = await viewer.get(address)
+    assert (answer.status_code, answer.headers["location"]) == (303, page)
+    assert (answer.headers["referrer-policy"], answer.headers["cache-control"]) == ("no-referrer", "no-store")
+
+
+@pytest.mark.parametrize("name", ["passwd", "unsubscribe.html", "..%2f..%2fapp.py"])
+async def test_there_are_no_other_pages_of_accounts(viewer: httpx2.AsyncClient, name: str) -> None:
+    assert (await viewer.get(f"/account/{name}")).status_code == 404
+
+
 async def test_where_nothing_was_built_that_is_said(viewer: httpx2.AsyncClient, tmp_path: Path) -> None:
     (tmp_path / "pages" / "dashboard.html").unlink()
     answer = await viewer.get("/dashboard")

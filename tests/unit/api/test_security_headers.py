@@ -11,9 +11,7 @@ from tests.unit.api.conftest import Platform
 ANCESTORS = {
     "/docs": "'none'",
     "/dashboard/videos": "'none'",
-    "/account/me": "'none'",
     "/account/unsubscribe": "'none'",
-    "/account/reset": "'none'",
     "/watch/none": "'self'",
     "/embed/none": "https://films.example",
 }

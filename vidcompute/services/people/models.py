@@ -58,6 +58,7 @@ class Membership:
     slug: str | None
     role: Role
     created_ms: int
+    logo_digest: str | None
     second_factor_required: bool
 
 

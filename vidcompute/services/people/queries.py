@@ -55,12 +55,15 @@ def memberships_of(conn: Connection, person_id: str) -> list[Membership]:
         organizations.c.slug,
         memberships.c.role,
         memberships.c.created_ms,
+        organizations.c.logo_digest,
         organizations.c.second_factor_required,
     )
     query = query.join(memberships, memberships.c.organization_id == organizations.c.id)
     query = query.where(memberships.c.person_id == person_id).order_by(memberships.c.created_ms, organizations.c.id)
     return [
-        Membership(row.id, row.name, row.slug, Role(row.role), row.created_ms, row.second_factor_required)
+        Membership(
+            row.id, row.name, row.slug, Role(row.role), row.created_ms, row.logo_digest, row.second_factor_required
+        )
         for row in conn.execute(query)
     ]
 

@@ -1,6 +1,7 @@
 import createFetchClient from 'openapi-fetch';
 import createClient from 'openapi-react-query';
 import { organizationHeader } from '../app/organization';
+import { remembering } from './made';
 import type { components, paths } from './schema.gen';
 
 export type Schemas = components['schemas'];
@@ -15,10 +16,13 @@ export const http = createFetchClient<paths>({
 
 http.use({
   onRequest({ request }) {
-    for (const [name, value] of Object.entries(organizationHeader())) request.headers.set(name, value);
+    for (const [name, value] of Object.entries(organizationHeader())) {
+      if (!request.headers.has(name)) request.headers.set(name, value);
+    }
     return request;
   },
 });
+http.use(remembering);
 
 /** The same as queries and mutations; a query's key is `[method, path, init]`. */
 export const api = createClient(http);

@@ -1648,6 +1648,8 @@ export interface paths {
         /**
          * What would a clean-up take?
          * @description Exactly what a clean-up of the organization would take now, and how much room that makes. Nothing is changed.
+         *
+         *     It tells as well what would go if things were kept for another time: ask before you set it.
          */
         get: operations["preview_cleanup"];
         put?: never;
@@ -5509,6 +5511,11 @@ export interface components {
              * Format: date-time
              */
             joined_at: string;
+            /**
+             * Logo Digest
+             * @description As the organization's; null where it has none.
+             */
+            logo_digest: string | null;
             /**
              * Second Factor Required
              * @description Whether one may do nothing in it before one has a second factor.
@@ -17858,6 +17865,14 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before; left out for the first page. */
                 cursor?: string | null;
+                /** @description As if this were set; left out, as it is. `ever`: for ever. */
+                sources_s?: number | "ever" | null;
+                /** @description As if this were set; left out, as it is. `ever`: for ever. */
+                outputs_s?: number | "ever" | null;
+                /** @description As if this were set; left out, as it is. `ever`: for ever. */
+                frames_s?: number | "ever" | null;
+                /** @description As if this were set; left out, as it is. `ever`: for ever. */
+                logs_s?: number | "ever" | null;
             };
             header?: never;
             path?: never;

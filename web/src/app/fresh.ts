@@ -16,6 +16,7 @@ const TOUCHED: readonly (readonly [string, readonly string[]])[] = [
   ['invitation.', ['/api/v1/invitations']],
   ['organization.', ['/api/v1/organization']],
   ['quota.', ['/api/v1/quotas']],
+  ['cleanup.', ['/api/v1/cleanup', '/api/v1/quotas']],
 ];
 
 type Watcher = (event: LiveEvent) => void;

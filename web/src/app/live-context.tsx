@@ -3,30 +3,37 @@ import { createContext, type ReactNode, useContext, useEffect, useMemo, useState
 import { Fresh } from './fresh';
 import { type Connection, Live, type LiveEvent } from './live';
 import { organizationHeader } from './organization';
+import { useMay } from './session';
+import { Tail } from './tail';
 
 interface LiveState {
   fresh: Fresh | null;
   connection: Connection;
+  tail: Tail;
 }
 
-const Context = createContext<LiveState>({ fresh: null, connection: 'connecting' });
+const Context = createContext<LiveState>({ fresh: null, connection: 'connecting', tail: new Tail() });
 
-/** Follows the organization's events for everything below. */
+/** Follows the organization's events for everything below, where one may hear of them. */
 export function LiveProvider({ children }: { children: ReactNode }) {
   const queries = useQueryClient();
+  const may = useMay('events:read');
   const [connection, setConnection] = useState<Connection>('connecting');
   const fresh = useMemo(() => new Fresh(queries), [queries]);
+  const tail = useMemo(() => new Tail(), []);
   useEffect(() => {
+    if (!may) return;
     const live = new Live({
       path: '/api/v1/events/stream',
       headers: organizationHeader,
       onEvent: fresh.take,
+      onSeq: tail.take,
       onGap: fresh.all,
       onConnection: setConnection,
     });
     return () => live.close();
-  }, [fresh]);
-  const state = useMemo(() => ({ fresh, connection }), [fresh, connection]);
+  }, [fresh, tail, may]);
+  const state = useMemo(() => ({ fresh, connection, tail }), [fresh, connection, tail]);
   return <Context.Provider value={state}>{children}</Context.Provider>;
 }
 
@@ -39,4 +46,9 @@ export function useConnection(): Connection {
 export function useEvents(watcher: (event: LiveEvent) => void): void {
   const { fresh } = useContext(Context);
   useEffect(() => fresh?.watch(watcher), [fresh, watcher]);
+}
+
+/** Every event as the API tells it, and how far the stream is. */
+export function useTail(): Tail {
+  return useContext(Context).tail;
 }

@@ -1,4 +1,5 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import type { Told } from './tail';
 
 export interface LiveEvent {
   type: string;
@@ -12,6 +13,8 @@ export interface LiveOptions {
   path: string;
   headers: () => Record<string, string>;
   onEvent: (event: LiveEvent) => void;
+  /** How far the stream is, and the event that it came to, where it is one, as the API tells it. */
+  onSeq?: (seq: number, told: Told | null) => void;
   /** What was missed can't be told any more: everything is to be asked for anew. */
   onGap: () => void;
   onConnection: (connection: Connection) => void;
@@ -105,9 +108,11 @@ export class Live {
 
   private take(message: EventSourceMessage): void {
     if (message.id) this.lastId = message.id;
-    if (!message.event || message.event === 'cursor') return;
-    const event = JSON.parse(message.data) as { subject_id?: string; data?: Record<string, unknown> };
-    this.options.onEvent({ type: message.event, subjectId: event.subject_id ?? '', data: event.data ?? {} });
+    const isEvent = message.event !== undefined && message.event !== 'cursor';
+    const told = isEvent ? (JSON.parse(message.data) as Told) : null;
+    if (message.id) this.options.onSeq?.(Number(message.id), told);
+    if (!told || !message.event) return;
+    this.options.onEvent({ type: message.event, subjectId: told.subject_id ?? '', data: told.data ?? {} });
   }
 
   private again(): void {

@@ -1,4 +1,5 @@
-import { Users } from 'lucide-react';
+import { Link } from '@tanstack/react-router';
+import { ShieldCheck, Users } from 'lucide-react';
 import { type FormEvent, useState } from 'react';
 import { http } from '../api/client';
 import { Button } from '../ui/button';
@@ -32,6 +33,25 @@ export function NoOrganization() {
           Make it
         </Button>
       </form>
+      <Button variant="link" size="none" asChild>
+        <Link to="/settings" search={{ tab: 'account' }}>
+          Your account
+        </Link>
+      </Button>
+    </Nothing>
+  );
+}
+
+/** For a member who may do nothing before they have what the organization demands. */
+export function FactorWanted() {
+  return (
+    <Nothing icon={<ShieldCheck />} title="A second factor is wanted">
+      <p>This organization demands one of its members: a code of an authenticator app beside the password.</p>
+      <Button variant="primary" asChild>
+        <Link to="/settings" search={{ tab: 'account' }}>
+          Set up an app
+        </Link>
+      </Button>
     </Nothing>
   );
 }

@@ -4,6 +4,7 @@ import { Button } from '../ui/button';
 import { Menu, MenuChoice } from '../ui/menu';
 import { leaveFor } from './leave';
 import { chooseOrganization } from './organization';
+import { OrganizationMark } from './organization-mark';
 import { useCaller } from './session';
 
 /** Where one works: the organization's name, and a menu where one is in several. */
@@ -15,8 +16,11 @@ export function OrganizationMenu() {
   const name = organization?.name ?? 'Organization';
   if (!mine || mine.items.length < 2) {
     return (
-      <p className="truncate px-1 font-medium" dir="auto">
-        {organization ? name : ''}
+      <p className="flex min-w-0 items-center gap-2.5 px-1 font-medium">
+        {organization && <OrganizationMark organization={organization} />}
+        <span className="truncate" dir="auto">
+          {organization ? name : ''}
+        </span>
       </p>
     );
   }
@@ -30,6 +34,7 @@ export function OrganizationMenu() {
       align="start"
       trigger={
         <Button variant="ghost" className="min-w-0 px-2 text-foreground" aria-label={`Organization: ${name}`}>
+          {organization && <OrganizationMark organization={organization} />}
           <span className="truncate" dir="auto">
             {name}
           </span>
@@ -44,9 +49,12 @@ export function OrganizationMenu() {
         options={mine.items.map((item) => ({
           value: item.organization_id,
           label: (
-            <span className="truncate" dir="auto">
-              {item.name}
-            </span>
+            <>
+              <OrganizationMark organization={{ ...item, id: item.organization_id }} />
+              <span className="truncate" dir="auto">
+                {item.name}
+              </span>
+            </>
           ),
         }))}
       />

@@ -1,3 +1,4 @@
+import { Link } from '@tanstack/react-router';
 import { BookOpen, CircleUser, Keyboard, LogOut, ShieldCheck } from 'lucide-react';
 import { http } from '../api/client';
 import { Button } from '../ui/button';
@@ -35,9 +36,9 @@ export function PersonMenu({ onKeys }: { onKeys: () => void }) {
       <MenuLine />
       {caller.person_id && (
         <MenuItem asChild>
-          <a href="/account/security">
-            <ShieldCheck aria-hidden /> Password, codes and passkeys
-          </a>
+          <Link to="/settings" search={{ tab: 'account' }}>
+            <ShieldCheck aria-hidden /> Your account
+          </Link>
         </MenuItem>
       )}
       <MenuItem asChild>

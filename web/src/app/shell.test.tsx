@@ -1,4 +1,4 @@
-import { screen, waitFor } from '@testing-library/react';
+import { screen, waitFor, within } from '@testing-library/react';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { caller, viewer } from '../testing/facts';
 import { show } from '../testing/render';
@@ -7,12 +7,19 @@ import { Shell } from './shell';
 import { setTheme } from './theme';
 
 const ORGANIZATION = {
-  'GET /api/v1/organization': { id: 'org_1', name: 'Films <b>', slug: null, created_at: '2026-11-21T10:00:00Z' },
+  'GET /api/v1/organization': {
+    id: 'org_1',
+    name: 'Films <b>',
+    slug: null,
+    logo_digest: null,
+    created_at: '2026-11-21T10:00:00Z',
+  },
 };
 const membership = (id: string, name: string) => ({
   organization_id: id,
   name,
   slug: null,
+  logo_digest: null,
   role: 'viewer',
   joined_at: '2026-11-21T10:00:00Z',
 });
@@ -51,6 +58,49 @@ test('who is in several organizations chooses one, and is asked for in it from t
   await user.click(await screen.findByRole('button', { name: /^Organization:/ }));
   await user.click(await screen.findByRole('menuitemradio', { name: 'News' }));
   expect(localStorage.getItem('vidcompute-organization')).toBe('org_2');
+});
+
+test('who lacks what the organization demands is led to where it is set up', async () => {
+  serve({ 'GET /api/v1/caller': { ...viewer(), scopes: [] }, 'GET /api/v1/organizations': { items: [] } });
+  const { user, router } = await show(<Shell>here</Shell>);
+  await user.click(await screen.findByRole('link', { name: 'Set up an app' }));
+  await waitFor(() => expect(router.state.location.pathname).toBe('/settings'));
+  expect(router.state.location.search).toEqual({ tab: 'account' });
+  expect(screen.queryByText('here')).toBeNull();
+});
+
+test('what the page did is shown as code, by a key or a button', async () => {
+  serve({ ...ORGANIZATION, 'GET /api/v1/caller': caller() });
+  const { user } = await show(<Shell>here</Shell>);
+  await screen.findByText('Films <b>');
+  await user.keyboard('c');
+  const dialog = within(await screen.findByRole('dialog', { name: 'As code' }));
+  expect(dialog.getByRole('option', { name: 'GET /api/v1/organization' })).toBeDefined();
+  expect(dialog.getByRole('region').textContent).toContain('$VIDCOMPUTE_KEY');
+  await user.click(dialog.getByRole('tab', { name: 'Python' }));
+  expect(dialog.getByRole('region', { name: 'The request in Python' }).textContent).toContain('httpx2.request(');
+  await user.keyboard('{Escape}');
+  await user.click(screen.getByRole('button', { name: 'Code of what this page did' }));
+  expect(await screen.findByRole('dialog', { name: 'As code' })).toBeDefined();
+});
+
+test('logos tell organizations apart', async () => {
+  const items = [
+    { ...membership('org_1', 'Films'), logo_digest: null },
+    { ...membership('org_2', 'News'), logo_digest: 'abc' },
+  ];
+  const asked = serve({
+    ...ORGANIZATION,
+    'GET /api/v1/caller': viewer(),
+    'GET /api/v1/organizations': { items },
+    'GET /api/v1/organization/logo': () => new Response(new Blob(['picture'], { type: 'image/png' })),
+  });
+  const { user } = await show(<Shell>here</Shell>);
+  await user.click(await screen.findByRole('button', { name: /^Organization:/ }));
+  const news = await screen.findByRole('menuitemradio', { name: 'News' });
+  await waitFor(() => expect(news.querySelector('img')?.src).toMatch(/^data:image/));
+  const logos = asked.filter(({ path }) => path.endsWith('/logo'));
+  expect(logos.map(({ headers }) => headers.get('X-Organization'))).toEqual(['org_2']);
 });
 
 test('who is in none may make one', async () => {

@@ -1,13 +1,14 @@
-import { Link, useNavigate } from '@tanstack/react-router';
-import { Ellipsis, PanelLeft, Search, WifiOff } from 'lucide-react';
+import { Link, useMatchRoute, useNavigate } from '@tanstack/react-router';
+import { Braces, Ellipsis, PanelLeft, Search, WifiOff } from 'lucide-react';
 import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
 import { Button } from '../ui/button';
 import { cn } from '../ui/cn';
 import { Drawer } from '../ui/dialog';
 import { Keys } from '../ui/kbd';
 import { useConnection } from './live-context';
+import { Mark } from './mark';
 import { ON_PHONES, PAGES, type PageLink } from './navigation';
-import { NoOrganization } from './no-organization';
+import { FactorWanted, NoOrganization } from './no-organization';
 import { OrganizationMenu } from './organization-menu';
 import { PersonMenu } from './person-menu';
 import { useRemembered } from './remembered';
@@ -16,17 +17,20 @@ import { listenForShortcuts, useShortcut } from './shortcuts';
 
 const Palette = lazy(() => import('./palette'));
 const KeysHelp = lazy(() => import('./keys-help'));
+const CodePanel = lazy(() => import('../features/developers/code-panel'));
 
 /** What is around every page: where one can go, where one works, and what one can do by keyboard. */
 export function Shell({ children }: { children: ReactNode }) {
   const { scopes, organization_id } = useCaller();
+  const isAtOwn = useMatchRoute()({ to: '/settings' }) !== false; // one's own account is there in any case
   const pages = PAGES.filter((page) => scopes.includes(page.needs));
   const [sideBar, setSideBar] = useRemembered('side-bar', 'wide');
-  const [open, setOpen] = useState<'palette' | 'keys' | null>(null);
+  const [open, setOpen] = useState<'palette' | 'keys' | 'code' | null>(null);
   const toggleSideBar = () => setSideBar(sideBar === 'wide' ? 'narrow' : 'wide');
   useEffect(listenForShortcuts, []);
   useEffect(() => listenForPalette(() => setOpen('palette')), []);
   useShortcut('?', 'Show the keys', 'Everywhere', () => setOpen('keys'));
+  useShortcut('c', 'Show as code what the page did', 'Everywhere', () => setOpen('code'));
   useShortcut('[', 'Fold the side bar', 'Everywhere', toggleSideBar);
   return (
     <div className="flex h-dvh">
@@ -52,16 +56,26 @@ export function Shell({ children }: { children: ReactNode }) {
               <Keys keys="⌘ K" />
             </span>
           </Button>
+          <Button
+            variant="ghost"
+            size="icon-sm"
+            aria-label="Code of what this page did"
+            title="Code of what this page did"
+            onClick={() => setOpen('code')}
+          >
+            <Braces />
+          </Button>
           <PersonMenu onKeys={() => setOpen('keys')} />
         </header>
         <main id="main" tabIndex={-1} className="min-h-0 flex-1 overflow-y-auto outline-none">
-          {organization_id === null ? <NoOrganization /> : children}
+          {isAtOwn || scopes.length > 0 ? children : organization_id === null ? <NoOrganization /> : <FactorWanted />}
         </main>
         <BottomBar pages={pages} />
       </div>
       <Suspense>
         {open === 'palette' && <Palette pages={pages} onClose={() => setOpen(null)} />}
         {open === 'keys' && <KeysHelp onClose={() => setOpen(null)} />}
+        {open === 'code' && <CodePanel onClose={() => setOpen(null)} />}
       </Suspense>
     </div>
   );
@@ -143,14 +157,6 @@ function SideBar({ pages, narrow, onToggle }: BarProps & { narrow: boolean; onTo
         <PanelLeft />
       </Button>
     </aside>
-  );
-}
-
-function Mark() {
-  return (
-    <svg aria-hidden viewBox="0 0 24 24" className="size-5 shrink-0 fill-primary">
-      <path d="M4 3h16a2 2 0 0 1 2 2v14a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2Zm5.5 4.8v8.4a.6.6 0 0 0 .9.5l7-4.2a.6.6 0 0 0 0-1l-7-4.2a.6.6 0 0 0-.9.5Z" />
-    </svg>
   );
 }
 

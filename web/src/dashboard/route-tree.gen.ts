@@ -10,7 +10,14 @@
 
 import { Route as rootRouteImport } from './routes/__root'
 import { Route as InRouteImport } from './routes/_in'
+import { Route as DeviceRouteImport } from './routes/device'
+import { Route as EmailRouteImport } from './routes/email'
 import { Route as EnterRouteImport } from './routes/enter'
+import { Route as ForgotRouteImport } from './routes/forgot'
+import { Route as InvitationRouteImport } from './routes/invitation'
+import { Route as RegisterRouteImport } from './routes/register'
+import { Route as ResetRouteImport } from './routes/reset'
+import { Route as VerifyRouteImport } from './routes/verify'
 import { Route as InIndexRouteImport } from './routes/_in.index'
 import { Route as InDevelopersRouteImport } from './routes/_in.developers'
 import { Route as InJobsRouteImport } from './routes/_in.jobs'
@@ -24,9 +31,44 @@ const InRoute = InRouteImport.update({
   id: '/_in',
   getParentRoute: () => rootRouteImport,
 } as any)
+const DeviceRoute = DeviceRouteImport.update({
+  id: '/device',
+  path: '/device',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const EmailRoute = EmailRouteImport.update({
+  id: '/email',
+  path: '/email',
+  getParentRoute: () => rootRouteImport,
+} as any)
 const EnterRoute = EnterRouteImport.update({
   id: '/enter',
   path: '/enter',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const ForgotRoute = ForgotRouteImport.update({
+  id: '/forgot',
+  path: '/forgot',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const InvitationRoute = InvitationRouteImport.update({
+  id: '/invitation',
+  path: '/invitation',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const RegisterRoute = RegisterRouteImport.update({
+  id: '/register',
+  path: '/register',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const ResetRoute = ResetRouteImport.update({
+  id: '/reset',
+  path: '/reset',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const VerifyRoute = VerifyRouteImport.update({
+  id: '/verify',
+  path: '/verify',
   getParentRoute: () => rootRouteImport,
 } as any)
 const InIndexRoute = InIndexRouteImport.update({
@@ -72,7 +114,14 @@ const InVideosAssetIdRoute = InVideosAssetIdRouteImport.update({
 
 export interface FileRoutesByFullPath {
   '/': typeof InIndexRoute
+  '/device': typeof DeviceRoute
+  '/email': typeof EmailRoute
   '/enter': typeof EnterRoute
+  '/forgot': typeof ForgotRoute
+  '/invitation': typeof InvitationRoute
+  '/register': typeof RegisterRoute
+  '/reset': typeof ResetRoute
+  '/verify': typeof VerifyRoute
   '/developers': typeof InDevelopersRoute
   '/jobs': typeof InJobsRoute
   '/nodes': typeof InNodesRoute
@@ -82,7 +131,14 @@ export interface FileRoutesByFullPath {
   '/videos/': typeof InVideosIndexRoute
 }
 export interface FileRoutesByTo {
+  '/device': typeof DeviceRoute
+  '/email': typeof EmailRoute
   '/enter': typeof EnterRoute
+  '/forgot': typeof ForgotRoute
+  '/invitation': typeof InvitationRoute
+  '/register': typeof RegisterRoute
+  '/reset': typeof ResetRoute
+  '/verify': typeof VerifyRoute
   '/developers': typeof InDevelopersRoute
   '/jobs': typeof InJobsRoute
   '/nodes': typeof InNodesRoute
@@ -95,7 +151,14 @@ export interface FileRoutesByTo {
 export interface FileRoutesById {
   __root__: typeof rootRouteImport
   '/_in': typeof InRouteWithChildren
+  '/device': typeof DeviceRoute
+  '/email': typeof EmailRoute
   '/enter': typeof EnterRoute
+  '/forgot': typeof ForgotRoute
+  '/invitation': typeof InvitationRoute
+  '/register': typeof RegisterRoute
+  '/reset': typeof ResetRoute
+  '/verify': typeof VerifyRoute
   '/_in/developers': typeof InDevelopersRoute
   '/_in/jobs': typeof InJobsRoute
   '/_in/nodes': typeof InNodesRoute
@@ -109,7 +172,14 @@ export interface FileRouteTypes {
   fileRoutesByFullPath: FileRoutesByFullPath
   fullPaths:
     | '/'
+    | '/device'
+    | '/email'
     | '/enter'
+    | '/forgot'
+    | '/invitation'
+    | '/register'
+    | '/reset'
+    | '/verify'
     | '/developers'
     | '/jobs'
     | '/nodes'
@@ -119,7 +189,14 @@ export interface FileRouteTypes {
     | '/videos/'
   fileRoutesByTo: FileRoutesByTo
   to:
+    | '/device'
+    | '/email'
     | '/enter'
+    | '/forgot'
+    | '/invitation'
+    | '/register'
+    | '/reset'
+    | '/verify'
     | '/developers'
     | '/jobs'
     | '/nodes'
@@ -131,7 +208,14 @@ export interface FileRouteTypes {
   id:
     | '__root__'
     | '/_in'
+    | '/device'
+    | '/email'
     | '/enter'
+    | '/forgot'
+    | '/invitation'
+    | '/register'
+    | '/reset'
+    | '/verify'
     | '/_in/developers'
     | '/_in/jobs'
     | '/_in/nodes'
@@ -144,7 +228,14 @@ export interface FileRouteTypes {
 }
 export interface RootRouteChildren {
   InRoute: typeof InRouteWithChildren
+  DeviceRoute: typeof DeviceRoute
+  EmailRoute: typeof EmailRoute
   EnterRoute: typeof EnterRoute
+  ForgotRoute: typeof ForgotRoute
+  InvitationRoute: typeof InvitationRoute
+  RegisterRoute: typeof RegisterRoute
+  ResetRoute: typeof ResetRoute
+  VerifyRoute: typeof VerifyRoute
 }
 
 declare module '@tanstack/react-router' {
@@ -156,11 +247,60 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof InRouteImport
       parentRoute: typeof rootRouteImport
     }
+    '/device': {
+      id: '/device'
+      path: '/device'
+      fullPath: '/device'
+      preLoaderRoute: typeof DeviceRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/email': {
+      id: '/email'
+      path: '/email'
+      fullPath: '/email'
+      preLoaderRoute: typeof EmailRouteImport
+      parentRoute: typeof rootRouteImport
+    }
     '/enter': {
       id: '/enter'
       path: '/enter'
       fullPath: '/enter'
       preLoaderRoute: typeof EnterRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/forgot': {
+      id: '/forgot'
+      path: '/forgot'
+      fullPath: '/forgot'
+      preLoaderRoute: typeof ForgotRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/invitation': {
+      id: '/invitation'
+      path: '/invitation'
+      fullPath: '/invitation'
+      preLoaderRoute: typeof InvitationRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/register': {
+      id: '/register'
+      path: '/register'
+      fullPath: '/register'
+      preLoaderRoute: typeof RegisterRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/reset': {
+      id: '/reset'
+      path: '/reset'
+      fullPath: '/reset'
+      preLoaderRoute: typeof ResetRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/verify': {
+      id: '/verify'
+      path: '/verify'
+      fullPath: '/verify'
+      preLoaderRoute: typeof VerifyRouteImport
       parentRoute: typeof rootRouteImport
     }
     '/_in/': {
@@ -248,7 +388,14 @@ const InRouteWithChildren = InRoute._addFileChildren(InRouteChildren)
 
 const rootRouteChildren: RootRouteChildren = {
   InRoute: InRouteWithChildren,
+  DeviceRoute: DeviceRoute,
+  EmailRoute: EmailRoute,
   EnterRoute: EnterRoute,
+  ForgotRoute: ForgotRoute,
+  InvitationRoute: InvitationRoute,
+  RegisterRoute: RegisterRoute,
+  ResetRoute: ResetRoute,
+  VerifyRoute: VerifyRoute,
 }
 export const routeTree = rootRouteImport
   ._addFileChildren(rootRouteChildren)

@@ -13,7 +13,15 @@ export function caller(changes: Partial<Schemas['Caller']> = {}): Schemas['Calle
     scopes: [
       ...['assets:read', 'assets:write', 'jobs:read', 'jobs:write', 'uploads:read', 'uploads:write', 'keys:read'],
       ...['keys:write', 'members:read', 'members:write', 'nodes:read', 'organization:read', 'organization:write'],
-      ...['usage:read', 'webhooks:read', 'webhooks:write', 'audit:read', 'events:read'],
+      ...[
+        'usage:read',
+        'webhooks:read',
+        'webhooks:write',
+        'audit:read',
+        'events:read',
+        'signing:read',
+        'signing:write',
+      ],
     ] as Schemas['Scope'][],
     ...changes,
   };

@@ -15,6 +15,9 @@ import { TooltipProvider } from '../ui/tooltip';
 
 const ELSEWHERE = [
   '/enter',
+  '/verify',
+  '/register',
+  '/forgot',
   '/videos',
   '/videos/$assetId',
   '/upload',

@@ -22,7 +22,11 @@ export function Dialog({ open, onOpenChange, title, description, className, chil
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
         <Radix.Overlay className={SHADE} />
-        <Radix.Content className={cn(BOX, className)} {...(description ? {} : { 'aria-describedby': undefined })}>
+        <Radix.Content
+          className={cn(BOX, className)}
+          onOpenAutoFocus={beginWhereOneTypes}
+          {...(description ? {} : { 'aria-describedby': undefined })}
+        >
           <div className="flex items-start justify-between gap-4">
             <div className="min-w-0">
               <Radix.Title className="font-semibold text-base">{title}</Radix.Title>
@@ -39,6 +43,14 @@ export function Dialog({ open, onOpenChange, title, description, className, chil
       </Radix.Portal>
     </Radix.Root>
   );
+}
+
+function beginWhereOneTypes(event: Event): void {
+  const box = event.currentTarget instanceof HTMLElement ? event.currentTarget : null;
+  const first = box?.querySelector<HTMLElement>('input, select, textarea');
+  if (!first) return;
+  event.preventDefault();
+  first.focus();
 }
 
 interface ConfirmProps {

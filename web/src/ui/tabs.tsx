@@ -1,5 +1,5 @@
 import { Tabs as Radix } from 'radix-ui';
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 
 interface TabsProps {
   label: string;
@@ -14,9 +14,15 @@ const TAB =
 
 /** A row of tabs; `TabPanel`s below it show what belongs to each. */
 export function Tabs({ label, value, onChange, tabs, children }: TabsProps) {
+  const list = useRef<HTMLDivElement>(null);
+  // Where there is little room the row scrolls: the one that is shown is to be seen.
+  useEffect(() => {
+    const shown = list.current?.querySelector(`[id$="-trigger-${value}"]`);
+    shown?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [value]);
   return (
     <Radix.Root value={value} onValueChange={onChange} className="grid min-w-0 grid-cols-1 gap-5">
-      <Radix.List aria-label={label} className="flex gap-1 overflow-x-auto border-b">
+      <Radix.List ref={list} aria-label={label} className="flex gap-1 overflow-x-auto border-b">
         {tabs.map((tab) => (
           <Radix.Trigger key={tab.value} value={tab.value} className={TAB}>
             {tab.label}

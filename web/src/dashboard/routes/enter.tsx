@@ -1,8 +1,15 @@
 import { createFileRoute } from '@tanstack/react-router';
 import { Enter } from '../../features/enter/enter';
 
+interface Search {
+  next?: string;
+  problem?: string;
+}
+
 export const Route = createFileRoute('/enter')({
-  validateSearch: (search: Record<string, unknown>): { next?: string } =>
-    typeof search.next === 'string' ? { next: search.next } : {},
-  component: () => <Enter next={Route.useSearch().next ?? '/'} />,
+  validateSearch: ({ next, problem }: Record<string, unknown>): Search => ({
+    ...(typeof next === 'string' ? { next } : {}),
+    ...(typeof problem === 'string' ? { problem } : {}),
+  }),
+  component: () => <Enter {...Route.useSearch()} />,
 });

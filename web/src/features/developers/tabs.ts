@@ -1,2 +1,2 @@
-export const DEVELOPER_TABS = ['keys', 'webhooks'] as const;
+export const DEVELOPER_TABS = ['keys', 'signing', 'webhooks', 'events'] as const;
 export type DeveloperTab = (typeof DEVELOPER_TABS)[number];

@@ -1,9 +1,10 @@
 import { screen, waitFor } from '@testing-library/react';
 import { afterEach, expect, test } from 'vitest';
+import { caller } from '../../testing/facts';
 import { show } from '../../testing/render';
 import { Refusal, serve } from '../../testing/server';
 import { Enter } from './enter';
-import { takeKey } from './secret';
+import { takeSecret } from './secret';
 import { browserName } from './ways';
 
 const KEY = `vck_${'a'.repeat(43)}`;
@@ -15,11 +16,11 @@ afterEach(() => window.history.replaceState(null, '', '/'));
 
 test('the key of a link leaves the address before anything is asked', () => {
   window.history.replaceState(null, '', `/dashboard/enter#${KEY}`);
-  expect(takeKey(window.location, window.history)).toBe(KEY);
+  expect(takeSecret(window.location, window.history)).toBe(KEY);
   expect(window.location.href).not.toContain('vck_');
-  expect(takeKey(window.location, window.history)).toBe('');
+  expect(takeSecret(window.location, window.history)).toBe('');
   window.history.replaceState(null, '', '/dashboard/enter#section');
-  expect(takeKey(window.location, window.history)).toBe('');
+  expect(takeSecret(window.location, window.history)).toBe('');
   expect(window.location.hash).toBe('#section');
 });
 
@@ -80,6 +81,28 @@ test('a wrong password is told in the server’s words, and nobody is sent elsew
   expect((await screen.findByRole('alert')).textContent).toBe('The address or the password is wrong.');
   expect(router.state.location.pathname).toBe('/');
   expect(screen.getByRole('link', { name: 'Log in with Example' }).getAttribute('href')).toBe('/oauth/login');
+});
+
+test('who is logged in already goes on to where they wanted to go before they left for a provider', async () => {
+  serve({ ...WAYS, 'GET /api/v1/caller': caller() });
+  sessionStorage.setItem('vidcompute-next', '/videos');
+  const { router } = await show(<Enter />);
+  await waitFor(() => expect(router.state.location.pathname).toBe('/dashboard/videos'));
+  expect(sessionStorage.getItem('vidcompute-next')).toBeNull();
+});
+
+test('a provider’s refusal is told in words of ours, and a ticket that it brought asks for the code', async () => {
+  const asked = serve({ ...WAYS, 'POST /api/v1/login/second-factor': { session_id: 'ses_1' } });
+  const first = await show(<Enter problem="account_wanted" />);
+  expect((await screen.findByRole('alert')).textContent).toContain('ask for an invitation');
+  first.unmount();
+  window.history.replaceState(null, '', `/dashboard/enter#${'t'.repeat(43)}`);
+  const { user } = await show(<Enter />);
+  await user.type(await screen.findByLabelText('Code'), '123456');
+  await user.click(screen.getByRole('button', { name: 'Go on' }));
+  await waitFor(() =>
+    expect(asked.find(({ method }) => method === 'POST')?.body).toMatchObject({ ticket: 't'.repeat(43) }),
+  );
 });
 
 test('after logging in one goes on below the dashboard, and nowhere else', async () => {

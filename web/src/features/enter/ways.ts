@@ -1,39 +1,62 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { useRouter } from '@tanstack/react-router';
+import { useCallback } from 'react';
+import { answered } from '../../api/answered';
 import { http } from '../../api/client';
 import { told } from '../../api/problem';
 
-/** How a try to come in ended: one is in, a code is asked for beside the password, or it is refused in these words. */
-export type Outcome = { kind: 'in' } | { kind: 'code'; ticket: string } | { kind: 'refused'; detail: string };
+const KEPT_AS = 'vidcompute-next';
 
 /** Trades a key for one of this browser's own, which stands in a cookie. `once`: the key was made for this alone. */
-export async function enterByKey(key: string, once: boolean): Promise<Outcome> {
+export async function enterByKey(key: string, once: boolean): Promise<void> {
   const { error } = await http.POST('/api/v1/browser-key', {
     headers: { Authorization: `Bearer ${key}` },
     body: { name: browserName(), once },
   });
-  return error ? { kind: 'refused', detail: refusal(error, once) } : { kind: 'in' };
-}
-
-function refusal(error: unknown, once: boolean): string {
-  const { code, detail } = told(error);
+  if (!error) return;
+  const isOld = once && told(error).code === 'invalid_api_key';
   const old = 'This link was used already, or is older than ten minutes. Get a new one by `vidctl dashboard`.';
-  return once && code === 'invalid_api_key' ? old : detail;
+  throw isOld ? new Error(old) : error;
 }
 
-export async function logIn(email: string, password: string): Promise<Outcome> {
+/** Begins a session; where a code is asked for beside the password, what comes back is the ticket to send it with. */
+export async function logIn(email: string, password: string): Promise<string> {
   const { error } = await http.POST('/api/v1/login', { body: { email, password, kind: 'browser' } });
-  return outcome(error);
+  const { ticket } = (error ?? {}) as { ticket?: unknown };
+  if (typeof ticket === 'string') return ticket;
+  if (error) throw error;
+  return '';
 }
 
-export async function sendCode(ticket: string, code: string): Promise<Outcome> {
-  const { error } = await http.POST('/api/v1/login/second-factor', { body: { ticket, code, kind: 'browser' } });
-  return outcome(error);
+export async function sendCode(ticket: string, code: string): Promise<void> {
+  await answered(http.POST('/api/v1/login/second-factor', { body: { ticket, code, kind: 'browser' } }));
 }
 
-function outcome(error: unknown): Outcome {
-  if (!error) return { kind: 'in' };
-  const ticket = (error as { ticket?: unknown }).ticket;
-  if (typeof ticket === 'string') return { kind: 'code', ticket };
-  return { kind: 'refused', detail: told(error).detail };
+/** Goes on below the dashboard, and nowhere else; what was known of who was there before is forgotten. */
+export function useGo(): (next: string) => Promise<void> {
+  const queries = useQueryClient();
+  const router = useRouter();
+  return useCallback(
+    async (next) => {
+      queries.clear();
+      const to = next.startsWith('/') && !next.startsWith('//') ? next : '/';
+      router.history.push(to.startsWith('/dashboard') ? to : `/dashboard${to}`);
+      await router.invalidate();
+    },
+    [queries, router],
+  );
+}
+
+/** Keeps where one wants to go while one is at a provider: one comes back to the page where one logs in. */
+export function keepNext(next: string): void {
+  sessionStorage.setItem(KEPT_AS, next);
+}
+
+/** Where one wanted to go before; once. */
+export function takeNext(): string {
+  const next = sessionStorage.getItem(KEPT_AS) ?? '';
+  sessionStorage.removeItem(KEPT_AS);
+  return next;
 }
 
 /** What the key is called in the list of keys: the browser and its system, as far as they say. */

@@ -1,10 +1,14 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Download, ScrollText } from 'lucide-react';
 import { useDeferredValue, useState } from 'react';
+import { answered } from '../../api/answered';
 import { http, type Schemas } from '../../api/client';
+import { download } from '../../app/download';
+import { sayProblem } from '../../app/messages';
 import { Button } from '../../ui/button';
 import { Card, CardHead } from '../../ui/card';
 import { Input } from '../../ui/field';
+import { Menu, MenuItem } from '../../ui/menu';
 import { Failed, Loading, Nothing } from '../../ui/states';
 import { Cell, Table } from '../../ui/table';
 import { Ago } from '../../ui/time';
@@ -39,11 +43,7 @@ export default function Audit() {
             value={typed}
             onChange={(event) => setTyped(event.target.value)}
           />
-          <Button asChild>
-            <a href="/api/v1/audit/export" download>
-              <Download aria-hidden /> Export
-            </a>
-          </Button>
+          <Export action={action} />
         </div>
       </CardHead>
       {found.isPending ? (
@@ -75,5 +75,35 @@ export default function Audit() {
         </div>
       )}
     </Card>
+  );
+}
+
+const FORMS = { ndjson: 'JSON, an entry on each line', csv: 'CSV, for spreadsheets' } as const;
+
+/** The whole log as a file: by a request like any other, for a link can't say in which organization one works. */
+function Export({ action }: { action: string }) {
+  const take = async (format: keyof typeof FORMS) => {
+    const query = { format, ...(action ? { action } : {}) };
+    try {
+      const file = await answered(http.GET('/api/v1/audit/export', { params: { query }, parseAs: 'blob' }));
+      download(file as Blob, `audit.${format}`);
+    } catch (error) {
+      sayProblem(error);
+    }
+  };
+  return (
+    <Menu
+      trigger={
+        <Button>
+          <Download aria-hidden /> Export
+        </Button>
+      }
+    >
+      {Object.entries(FORMS).map(([format, label]) => (
+        <MenuItem key={format} onSelect={() => void take(format as keyof typeof FORMS)}>
+          {label}
+        </MenuItem>
+      ))}
+    </Menu>
   );
 }

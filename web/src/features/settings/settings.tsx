@@ -25,13 +25,15 @@ const LABELS: Record<SettingTab, string> = {
 export function Settings({ tab, onTab }: { tab: SettingTab; onTab: (tab: SettingTab) => void }) {
   const caller = useCaller();
   const may: Partial<Record<SettingTab, boolean>> = {
+    organization: caller.scopes.includes('organization:read'),
+    retention: caller.scopes.includes('organization:read'),
     members: caller.scopes.includes('members:read'),
     usage: caller.scopes.includes('usage:read'),
     account: caller.person_id !== null,
     audit: caller.scopes.includes('audit:read'),
   };
   const tabs = SETTING_TABS.filter((one) => may[one] ?? true);
-  const shown = tabs.includes(tab) ? tab : 'organization';
+  const shown = tabs.includes(tab) ? tab : (tabs[0] ?? 'organization');
   return (
     <Page title="Settings">
       <Tabs
