@@ -22,6 +22,7 @@ from tests.e2e.dashboards import breaches, complaints, enter
 from tests.fixtures.platform import Server
 
 CY = "cy@example.com"
+DAN = "dan@example.com"
 WAYS_IN = ("enter", "register", "forgot", "verify")
 BY_LINK = ("enter", "reset", "verify", "email", "invitation")
 FOR_PROGRAMS = ("developers?tab=signing", "developers?tab=events", "settings?tab=retention")
@@ -173,6 +174,22 @@ def test_who_lacks_the_second_factor_that_is_demanded_sets_one_up_and_is_in(serv
 
     with server.client() as client:
         client.patch("/api/v1/organization", json={"second_factor_required": False}).raise_for_status()
+
+
+def test_one_makes_another_organization_and_goes_from_one_to_the_other(server: Server, page: Page) -> None:
+    join(server, DAN, "Dan")
+    page.goto(f"{server.url}/dashboard/enter")
+    type_in(page, DAN, PASSWORD)
+    page.get_by_role("button", name="Organization: local").click()
+    page.get_by_role("menuitem", name="Make another organization").click()
+    page.get_by_label("Name of the organization").fill("<b>Films</b>")
+    page.get_by_role("button", name="Make it").click()
+    own = page.get_by_role("button", name="Organization: <b>Films</b>")
+    expect(own).to_be_visible()
+    page.reload()
+    own.click()
+    page.get_by_role("menuitemradio", name="local").click()
+    expect(page.get_by_role("button", name="Organization: local")).to_be_visible()
 
 
 def tab_to(page: Page, target: Locator) -> None:

@@ -2,7 +2,7 @@ import { screen, waitFor, within } from '@testing-library/react';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { caller, viewer } from '../testing/facts';
 import { show } from '../testing/render';
-import { serve } from '../testing/server';
+import { Refusal, serve } from '../testing/server';
 import { Shell } from './shell';
 import { setTheme } from './theme';
 
@@ -101,6 +101,32 @@ test('logos tell organizations apart', async () => {
   await waitFor(() => expect(news.querySelector('img')?.src).toMatch(/^data:image/));
   const logos = asked.filter(({ path }) => path.endsWith('/logo'));
   expect(logos.map(({ headers }) => headers.get('X-Organization'))).toEqual(['org_2']);
+});
+
+test('who is in an organization makes another, and works there', async () => {
+  let taken = true;
+  const asked = serve({
+    ...ORGANIZATION,
+    'GET /api/v1/caller': viewer(),
+    'GET /api/v1/organizations': { items: [membership('org_1', 'Films')] },
+    'POST /api/v1/organizations': () => {
+      const answer = taken ? new Refusal(409, 'too_many', 'You have made enough.') : { id: 'org_4', name: 'More' };
+      taken = false;
+      return answer;
+    },
+  });
+  const { user } = await show(<Shell>here</Shell>);
+  await user.click(await screen.findByRole('button', { name: 'Organization: Films <b>' }));
+  await user.click(await screen.findByRole('menuitem', { name: 'Make another organization' }));
+  await user.type(await screen.findByLabelText('Name of the organization'), ' More ');
+  await user.click(screen.getByRole('button', { name: 'Make it' }));
+  expect((await screen.findByRole('alert')).textContent).toBe('You have made enough.');
+  await user.click(screen.getByRole('button', { name: 'Make it' }));
+  await waitFor(() => expect(localStorage.getItem('vidcompute-organization')).toBe('org_4'));
+  expect(asked.filter(({ method }) => method === 'POST').map(({ body }) => body)).toEqual([
+    { name: 'More' },
+    { name: 'More' },
+  ]);
 });
 
 test('who is in none may make one', async () => {
