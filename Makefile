@@ -66,9 +66,9 @@ faults: ## the long suite of kills and failures
 	@$(SETUP) test-clients
 	@$(BIN)/pytest tests/faults tests/contract tests/e2e/test_webhooks.py -m "long or not long"
 
-fuzz: ## the long suite of hostile input
+fuzz: ## the long suite of hostile input; FUZZ_MINUTES=10: of made-up requests to the whole API
 	@$(SETUP) dev
-	@$(BIN)/pytest tests/media tests/unit -m long
+	@$(BIN)/pytest tests/media tests/unit tests/e2e/test_any_request.py -m long
 
 wheel: ## build a wheel with the web pages in it
 	@$(SETUP) wheel

@@ -245,7 +245,7 @@ def _answers(operation: Json) -> list[tuple[str, str, str]]:
     successes = [r for status, r in sorted(operation.get("responses", {}).items()) if status.startswith("2")]
     content = successes[0].get("content", {}) if successes else {}
     found = []
-    if "application/json" in content:
+    if "application/json" in content and content.keys() <= {"application/json", "text/event-stream"}:
         found.append(("", "json", type_of(content["application/json"].get("schema", {}))))
     if "text/event-stream" in content:
         found.append(("_stream" if found else "", "events", "Iterator[ServerEvent]"))

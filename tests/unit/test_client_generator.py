@@ -45,6 +45,12 @@ _DOCUMENT: dict[str, Any] = {
         "/api/v1/frames": {
             "get": {"operationId": "frames", "responses": {"200": {"content": {"application/zip": {}}}}}
         },
+        "/image": {
+            "get": {
+                "operationId": "image",
+                "responses": {"200": {"content": {"application/json": {"schema": _JOB}, "image/jpeg": {}}}},
+            }
+        },
         "/metrics": {"get": {"operationId": "metrics", "responses": {"200": {"content": {"text/plain": {}}}}}},
         "/api/v1/logs": {
             "get": {
@@ -157,6 +163,7 @@ def test_one_operation_may_be_sent_and_taken_in_two_ways(client_module: types.Mo
 def test_files_are_streamed_and_texts_are_texts(client_module: types.ModuleType) -> None:
     client, _ = _answering(client_module, httpx2.Response(200, content=b"PK data"))
     assert b"".join(client.frames()) == b"PK data"
+    assert b"".join(client.image()) == b"PK data", "what may be JSON or a picture is taken as it is"
     assert client.metrics() == "PK data"
     failing, _ = _answering(client_module, httpx2.Response(409, json={"code": "not_ready", "detail": "Wait."}))
     with pytest.raises(client_module.ApiError, match="not_ready"):

@@ -103,7 +103,7 @@ async def moving_preview(request: Request, visit: VisitingPictures, seen: Seen, 
 @public(
     router,
     "/image/{playback_id}/{file_name}",
-    sends="*/*",
+    sends=("text/vtt", "application/json", "image/jpeg"),
     operation_id="get_storyboard_file",
     summary="Storyboard: storyboard.vtt, storyboard.json and their sheets",
     responses=problems(404, 416, own=FILE),

@@ -128,6 +128,10 @@ DOOR: Responses = {
 """What viewers are told at the address of a private video."""
 
 
+def _schema_of(kind: str) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": True} if kind == "application/json" else {"type": "string"}
+
+
 def public(
     router: APIRouter,
     path: str,
@@ -141,8 +145,7 @@ def public(
     `sends` is the content type of its good answer, or those that it may have.
     """
     kinds = (sends,) if isinstance(sends, str) else sends
-    schema = {"type": "object", "additionalProperties": True} if "application/json" in kinds else {"type": "string"}
-    good = {"description": "As asked for.", "content": {kind: {"schema": schema} for kind in kinds}}
+    good = {"description": "As asked for.", "content": {kind: {"schema": _schema_of(kind)} for kind in kinds}}
     told: Responses = {200: good, **(DOOR if "{playback_id}" in path else {})}
 
     def declare(handler: Handler) -> Handler:

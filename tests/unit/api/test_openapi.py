@@ -115,6 +115,12 @@ def test_a_body_that_a_route_takes_is_told_of_by_itself() -> None:
     assert document["components"]["schemas"]["Thing"]["required"] == ["name"]
 
 
+def test_what_is_json_or_text_or_a_picture_by_its_name_is_declared_as_each(document: dict[str, Any]) -> None:
+    content = document["paths"]["/image/{playback_id}/{file_name}"]["get"]["responses"]["200"]["content"]
+    types = {kind: told["schema"]["type"] for kind, told in content.items()}
+    assert types == {"text/vtt": "string", "application/json": "object", "image/jpeg": "string"}
+
+
 def test_the_examples_of_a_job_are_jobs(document: dict[str, Any]) -> None:
     body = document["paths"]["/api/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]
     assert len(body["examples"]) >= 2

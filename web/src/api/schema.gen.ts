@@ -20747,7 +20747,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": string;
+                    "text/vtt": string;
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    "image/jpeg": string;
                 };
             };
             /** @description The range that was asked for. */
