@@ -11,7 +11,8 @@ from pathlib import Path
 from setup.console import SetupError, run, say, step, works
 from setup.places import CACHE
 
-UNPACKED = CACHE / "debian" / "usr" / "bin"
+_TREE = CACHE / "debian"
+UNPACKED = _TREE / "usr" / "bin"
 _FONTS = Path("/usr/share/fonts")
 
 
@@ -55,12 +56,24 @@ NEEDED = (
     Package("openssl", ("openssl",), "the key of the tests' Google service account"),
 )
 _PROMETHEUS = Package("prometheus", ("promtool",), "promtool, which checks /metrics")
+_RABBITMQ = Package(
+    "rabbitmq-server", (), "RabbitMQ, which events may be published to", Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+)
+# What it runs on; all that it asks for beside that is to be a service.
+_ERLANG = (
+    *("erlang-asn1", "erlang-base", "erlang-crypto", "erlang-eldap", "erlang-inets", "erlang-mnesia", "erlang-os-mon"),
+    *("erlang-parsetools", "erlang-public-key", "erlang-runtime-tools", "erlang-ssl", "erlang-syntax-tools"),
+    *("erlang-tools", "erlang-xmerl"),
+)
 
 
 def ensure() -> None:
     """Make sure that everything the tests need is there; SetupError with a clear list where it may not install."""
     _ensure(NEEDED, "tests")
-    _ensure_promtool()
+    if not (_PROMETHEUS.present() or (UNPACKED / "promtool").exists()):
+        _unpack(_PROMETHEUS, "promtool", "usr/bin/promtool")
+    if not (_RABBITMQ.present() or (_TREE / "usr/lib/rabbitmq").exists()):
+        _unpack(_RABBITMQ, "RabbitMQ", "usr/lib/erlang", "usr/lib/rabbitmq", also=_ERLANG)
 
 
 def ensure_browser() -> None:
@@ -112,25 +125,26 @@ def _list_of(packages: Sequence[Package]) -> str:
     return "\n".join(["As root, or on other systems by their own means:", f"  apt-get install {names}", *lines])
 
 
-def _ensure_promtool() -> None:
-    """Debian ships promtool with a server that would start at once: take the one program out of the package instead."""
-    if _PROMETHEUS.present() or (UNPACKED / "promtool").exists():
-        return
+def _unpack(package: Package, what: str, *paths: str, also: Sequence[str] = ()) -> None:
+    """Take these paths out of a package, and of others that it needs: installed, it would start a server at once."""
     if shutil.which("apt-get") is None:
-        raise SetupError("The tests need promtool.", _list_of([_PROMETHEUS]))
-    with step("Unpacking promtool"), tempfile.TemporaryDirectory() as folder:
+        raise SetupError(f"The tests need {what}.", _list_of([package]))
+    with step(f"Unpacking {what}"), tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         here.chmod(0o755)  # apt downloads as a user of its own
-        if not works(["apt-get", "--simulate", "download", _PROMETHEUS.name]) and may_install():
+        if not works(["apt-get", "--simulate", "download", package.name, *also]) and may_install():
             _apt("update")
         run(
-            ["apt-get", "--quiet=2", "download", _PROMETHEUS.name],
+            ["apt-get", "--quiet=2", "download", package.name, *also],
             cwd=here,
-            problem="The package prometheus, for promtool, could not be downloaded",
-            hint=_list_of([_PROMETHEUS]),
+            problem=f"The package {package.name}, for {what}, could not be downloaded",
+            hint=_list_of([package]),
         )
-        archive = next(here.glob("prometheus_*.deb"))
-        run(["dpkg-deb", "--extract", str(archive), str(here / "tree")], problem="The package could not be unpacked")
-        UNPACKED.mkdir(parents=True, exist_ok=True)
-        shutil.move(str(here / "tree/usr/bin/promtool"), str(UNPACKED / "promtool"))
-    say(f"  {UNPACKED / 'promtool'}")
+        for archive in here.glob("*.deb"):
+            extract = ["dpkg-deb", "--extract", str(archive), str(here / "tree")]
+            run(extract, problem=f"{archive.name} could not be unpacked")
+        for path in paths:
+            shutil.rmtree(_TREE / path, ignore_errors=True)  # of a set-up that was cut short
+            (_TREE / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(here / "tree" / path, _TREE / path)
+    say(f"  {_TREE / paths[0]}")

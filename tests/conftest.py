@@ -4,6 +4,7 @@
 - `server`, `start_server`: the running platform, shared by a module or started for one test.
 - `postgres_server`, `postgres_url`: a real PostgreSQL, and a fresh database in it.
 - `redis_server`: a real Redis, empty.
+- `rabbit_server`: a real RabbitMQ.
 - `collector`: takes traces.
 - `swift_server`, `swift_bucket`: a real S3 server, and a fresh bucket in it.
 - `google_server`: Google Cloud Storage as its XML interface is documented.
@@ -31,6 +32,7 @@ pytest_plugins = [
     "tests.fixtures.chromium",
     "tests.fixtures.postgresql",
     "tests.fixtures.redis",
+    "tests.fixtures.rabbitmq",
     "tests.fixtures.collector",
     "tests.fixtures.swift",
     "tests.fixtures.gcs",

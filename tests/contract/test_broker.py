@@ -4,18 +4,23 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
+import aio_pika
 import pytest
+from aio_pika import ExchangeType
+from aio_pika.abc import AbstractQueue
 from sqlalchemy import Connection
 
 from tests.contract.hooks import Heard
 from tests.fixtures.attempts import eventually
+from tests.fixtures.rabbitmq import RabbitServer
 from tests.fixtures.redis import RedisServer
 from tests.unit.engine.toys import ORG
+from vidcompute.adapters.broker_rabbitmq import RabbitBroker
 from vidcompute.adapters.broker_redis import RedisBroker
 from vidcompute.db import cursors, outbox
 from vidcompute.db.engine import Database
@@ -59,6 +64,32 @@ class RedisReader:
 
 
 @dataclass
+class RabbitReader:
+    """Binds a queue to an exchange, as who integrates by RabbitMQ does, and takes what is in it."""
+
+    server: RabbitServer
+    exchange: str
+    taken: list[Entry] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def queue(self) -> AsyncGenerator[AbstractQueue]:
+        async with await aio_pika.connect(self.server.url) as connection:
+            channel = await connection.channel()
+            exchange = await channel.declare_exchange(self.exchange, ExchangeType.TOPIC, durable=True)
+            queue = await channel.declare_queue(f"{self.exchange}.reader", durable=True)
+            await queue.bind(exchange, routing_key="#")
+            yield queue
+
+    async def read(self) -> list[Entry]:
+        async with self.queue() as queue:
+            while message := await queue.get(no_ack=True, fail=False):
+                assert message.routing_key == message.type
+                seq = int(str(message.message_id))
+                self.taken.append({"seq": seq, "type": message.type, "event": message.body.decode()})
+        return self.taken
+
+
+@dataclass
 class Side:
     """A broker, its server, and one who reads from it."""
 
@@ -72,15 +103,17 @@ class Side:
         return list(dict.fromkeys([entry["seq"] for entry in await self.reader.read()]))
 
 
-@pytest.fixture
-async def side(redis_server: RedisServer) -> AsyncGenerator[Side]:
+@pytest.fixture(params=["redis", "rabbitmq"])
+async def side(request: pytest.FixtureRequest) -> AsyncGenerator[Side]:
     name = f"events.{uuid4().hex[:8]}"
-    made = Side(
-        lambda: RedisBroker(redis_server.url, name),
-        RedisBroker(redis_server.url, name),
-        redis_server,
-        RedisReader(redis_server, name),
-    )
+    if request.param == "redis":
+        redis: RedisServer = request.getfixturevalue("redis_server")
+        made = Side(lambda: RedisBroker(redis.url, name), RedisBroker(redis.url, name), redis, RedisReader(redis, name))
+    else:
+        rabbit: RabbitServer = request.getfixturevalue("rabbit_server")
+        reader = RabbitReader(rabbit, name)
+        made = Side(lambda: RabbitBroker(rabbit.url, name), RabbitBroker(rabbit.url, name), rabbit, reader)
+        assert await reader.read() == []
     yield made
     await made.broker.close()
 
@@ -120,7 +153,16 @@ async def test_a_broker_that_is_away_is_told_of_and_found_again(side: Side) -> N
         await side.broker.publish(messages(2))
     await asyncio.to_thread(side.server.start)
     await side.broker.publish(messages(2))
-    assert await side.seqs() == [2]  # this server keeps nothing on disk
+    kept = isinstance(side.server, RabbitServer)  # that Redis has nothing on disk
+    assert await side.seqs() == ([1, 2] if kept else [2])
+
+
+async def test_a_broker_that_knows_us_not_is_told_of(rabbit_server: RabbitServer) -> None:
+    broker = RabbitBroker(rabbit_server.url.replace("guest:guest", "guest:wrong"), "events")
+    with pytest.raises(VidComputeError, match="broker_unavailable") as told:
+        await broker.publish(messages(1))
+    assert "wrong" not in told.value.detail
+    await broker.close()
 
 
 def happen(conn: Connection, count: int = 1) -> None:
@@ -164,6 +206,8 @@ async def test_every_event_since_the_broker_was_named_is_published(tmp_path: Pat
     assert json.loads(newest["event"])["type"] == "asset.deleted"
     assert last - before == 256
     assert heard.published == 6
+    if isinstance(side.server, RabbitServer):
+        assert await side.seqs() == list(range(before + 1, last + 1))
     await db.close()
 
 
