@@ -162,8 +162,8 @@ async def test_a_quota_that_is_nearly_used_up_is_told_in_words(world: World) -> 
 
     await world.platform.deps.db.write(near)
     assert await tell(world) == 2
-    told = [mail.render("quota_near", one[1]).subject for one in await world.mails(ANN) if one.template == "quota_near"]
-    assert told == ["Stored: 170.0 GB of 200.0 GB are used", "Encode minutes: 512.5 of 600 are used"]
+    told = {mail.render("quota_near", one[1]).subject for one in await world.mails(ANN) if one.template == "quota_near"}
+    assert told == {"Stored: 170.0 GB of 200.0 GB are used", "Encode minutes: 512.5 of 600 are used"}
 
 
 # -- one click -----------------------------------------------------------------------------------------------------
