@@ -13,6 +13,7 @@ from PIL import Image
 from tests.e2e.driving import Driver, running
 from tests.e2e.numbered import picture, tone
 from tests.fixtures.clips import ClipMaker
+from tests.fixtures.waiting import wait_until
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 
@@ -102,9 +103,14 @@ def test_a_thumbnail_shows_the_frame_of_its_moment_in_any_format(done: Delivered
     image = _opened(done, f"/thumbnail.{suffix}?time=3.5&width=320")
     assert image.format == kind
     assert image.size == (320, 180)
-    row = np.asarray(image.convert("L"))[22]
+    assert _number(image) == 105
+
+
+def _number(image: Image.Image) -> int:
+    """The number of the frame that a picture shows, whatever its size."""
+    row = np.asarray(image.resize((320, 180)).convert("L"))[22]
     levels = [int(row[round((n + 0.5) * 320 / 12)]) for n in range(12)]
-    assert sum((level > 128) << bit for bit, level in enumerate(levels[1:-1])) == 105
+    return sum((level > 128) << bit for bit, level in enumerate(levels[1:-1]))
 
 
 @pytest.mark.parametrize(
@@ -141,8 +147,27 @@ def test_the_poster_storyboard_and_preview(done: Delivered) -> None:
     assert getattr(preview, "n_frames", 1) > 20
 
 
+def test_a_poster_is_any_moment_that_one_chooses(done: Delivered) -> None:
+    def shown() -> bytes:
+        return done.driver.bytes(f"{done.image}/thumbnail.jpg")
+
+    def choose(time_ms: int | None) -> None:
+        path = f"/api/v1/assets/{done.job['asset_id']}"
+        assert done.driver.http.patch(path, json={"poster_time_ms": time_ms}).json()["poster_time_ms"] == time_ms
+
+    usual = shown()
+    choose(3_500)
+    wait_until(lambda: shown() != usual, what="the other poster")
+    assert _number(_opened(done, "/thumbnail.jpg?width=320")) == _number(_opened(done, "/thumbnail.jpg")) == 105
+    state = done.driver.get(f"/watch/{done.playback_id}/state").json()
+    assert state["poster_url"] == f"{done.image}/thumbnail.jpg?time=3.5"
+    choose(None)
+    wait_until(lambda: shown() == usual, what="the usual poster")
+
+
 def test_images_are_cached_and_open_to_every_site(done: Delivered) -> None:
     for path in ("/thumbnail.jpg", "/thumbnail.webp?time=1&width=64", "/storyboard.vtt", "/preview.webp"):
         answer = done.driver.get(done.image + path)
-        assert answer.headers["cache-control"] == "public, max-age=86400"
+        kept_s = 300 if path == "/thumbnail.jpg" else 86_400  # another poster may be chosen
+        assert answer.headers["cache-control"] == f"public, max-age={kept_s}"
         assert answer.headers["access-control-allow-origin"] == "*"

@@ -245,7 +245,6 @@ def _frames(archive: Answer, *arguments: str, tmp_path: Path) -> tuple[Result, l
         f"GET /api/v1/jobs/{JOB}/events": httpx2.Response(204),
         f"GET /api/v1/jobs/{JOB}": job("done", outputs=[]),
         f"GET /api/v1/jobs/{JOB}/frames.zip": archive,
-        f"GET /api/v1/assets/{ASSET}": {"source_id": SOURCE},
     }
     target = str(tmp_path / "out.zip")
     return vidctl("frames", *arguments, "-o", target, parts=local(answering(**routes))), bodies
@@ -269,7 +268,7 @@ def test_frames_asks_for_what_the_options_say_and_saves_it(
 ) -> None:
     told, bodies = _frames(lambda _: httpx2.Response(200, content=b"PK zip"), ASSET, *options, tmp_path=tmp_path)
     assert told.exit_code == 0, told.stderr
-    assert bodies == [{"input": {"source": SOURCE}, "outputs": [{"type": "frames", **wanted}]}]
+    assert bodies == [{"input": {"asset": ASSET}, "outputs": [{"type": "frames", **wanted}]}]
     assert (tmp_path / "out.zip").read_bytes() == b"PK zip"
 
 

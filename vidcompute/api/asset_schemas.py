@@ -57,6 +57,8 @@ class Asset(Sent):
     height_px: int | None
     frame_rate: float | None
     """Frames a second."""
+    poster_time_ms: int | None
+    """The moment that was chosen for its poster; null where its job chose."""
     facts: dict[str, Any] | None
     """What was found out about the source."""
     error: Failure | None
@@ -95,6 +97,8 @@ class AssetChanges(Taken):
     """What viewers are asked for; those who were let in with another one are asked again."""
     expires_at: Instant | None = None
     """When it is deleted by itself."""
+    poster_time_ms: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
+    """The moment whose picture is its poster; null for the one that its job chose."""
 
 
 class Output(Sent):
@@ -129,6 +133,7 @@ ASSET_EXAMPLE: dict[str, Any] = {
     "width_px": 1920,
     "height_px": 1080,
     "frame_rate": 29.97,
+    "poster_time_ms": None,
     "facts": {"container": "mov,mp4,m4a,3gp,3g2,mj2"},
     "error": None,
     "created_at": "2026-11-21T10:00:00.000Z",

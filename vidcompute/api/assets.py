@@ -61,7 +61,7 @@ async def get_asset(asset_id: AssetId, caller: Caller, deps: Given) -> schemas.A
 async def update_asset(
     wanted: Json[schemas.AssetChanges], asset_id: AssetId, caller: Caller, deps: Given
 ) -> schemas.Asset:
-    """Change the title, the passthrough text, the metadata, who may watch or when it ends; what is left out stays."""
+    """Change title, passthrough text, metadata, poster, who may watch or when it ends; what is left out stays."""
     changes = wanted.model_dump(exclude_unset=True)
     if "password" in changes:
         changes["password_digest"] = await passwords.hashed(changes.pop("password"))

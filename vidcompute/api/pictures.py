@@ -1,6 +1,7 @@
 """Images by playback ID: thumbnails at any moment, the storyboard, the moving preview."""
 
 import re
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from vidcompute.services.playback import Presentation, Wanted
 router = APIRouter(tags=["playback"])
 
 _KEEP = "public, max-age=86400"
+_KEEP_POSTER = "public, max-age=300"  # another one may be chosen
 _TYPES = {"jpg": "image/jpeg", "webp": "image/webp", "png": "image/png"}
 _FORMATS = {"jpg": "jpeg", "webp": "webp", "png": "png"}
 _STORYBOARD_FILES = {
@@ -75,13 +77,17 @@ async def thumbnail(
     """The frame on screen at `time`; without any parameter the poster."""
     view = await seen.playback.view(visit.playback_id)
     wanted = Wanted(time, width, height, fit.value, _FORMATS[suffix.value])
-    if wanted.is_poster or view.facts is None or view.facts.video is None:
+    kept = visit.kept(_KEEP_POSTER if time is None else _KEEP)
+    is_chosen = view.snapshot.asset.poster_time_ms is not None and view.snapshot.source is not None
+    if (wanted.is_poster and not is_chosen) or view.facts is None or view.facts.video is None:
         key = _made(view, "poster", poster.FILE_NAME)
         if key is not None:
-            return await given.delivery.file(request, given.storage, key, "image/jpeg", visit.kept(_KEEP))
+            return await given.delivery.file(request, given.storage, key, "image/jpeg", kept)
+    if wanted.is_poster:
+        wanted = replace(wanted, width=poster.WIDTH_MAX, quality=poster.QUALITY)
     path = await seen.thumbnails.picture(view, await seen.playback.source(view.snapshot), wanted)
     data = await run_in_threadpool(path.read_bytes)
-    return Response(data, 200, {**CORS_HEADERS, "Cache-Control": visit.kept(_KEEP)}, _TYPES[suffix.value])
+    return Response(data, 200, {**CORS_HEADERS, "Cache-Control": kept}, _TYPES[suffix.value])
 
 
 @public(

@@ -64,6 +64,7 @@ def asset_view(asset: Asset, base_url: str) -> asset_schemas.Asset:
         width_px=asset.width,
         height_px=asset.height,
         frame_rate=asset.frame_rate,
+        poster_time_ms=asset.poster_time_ms,
         facts=None if asset.facts is None else dict(asset.facts),
         error=_failure(asset.error_code, asset.error_detail),
         created_at=when(asset.created_ms),

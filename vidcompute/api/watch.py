@@ -210,10 +210,18 @@ async def _state(seen: Viewing, given: Deps, visit: Visit) -> dict[str, Any]:
         "ready_tracks": view.ready_tracks,
         "complete": view.complete,
         "progress": told,
-        "poster_url": f"{images}/thumbnail.jpg" if "poster" in view.snapshot.artifacts else None,
+        "poster_url": _poster(view, images),
         "storyboard_url": f"{images}/storyboard.json" if "storyboard" in view.snapshot.artifacts else None,
         "captions": [],
     }
+
+
+def _poster(view: Presentation, images: str) -> str | None:
+    """The poster's address, which is another one for each moment that is chosen."""
+    chosen_ms = view.snapshot.asset.poster_time_ms
+    if chosen_ms is not None:
+        return f"{images}/thumbnail.jpg?time={chosen_ms / 1000:g}"
+    return f"{images}/thumbnail.jpg" if "poster" in view.snapshot.artifacts else None
 
 
 @public(

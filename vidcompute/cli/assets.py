@@ -82,6 +82,7 @@ def _described(asset: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         ("length", duration(asset["duration_ms"])),
         ("size", _shape(asset)),
         ("frame rate", asset["frame_rate"]),
+        ("poster at", f"{asset['poster_time_ms'] / 1000:g} s" if asset["poster_time_ms"] is not None else None),
         ("created", local_time(asset["created_at"])),
         ("expires", local_time(asset["expires_at"]) if asset["expires_at"] else None),
         ("error", f"{asset['error']['detail']} [{asset['error']['code']}]" if asset["error"] else None),
@@ -107,8 +108,11 @@ def update(
     expires_in: Annotated[
         str | None, typer.Option(metavar="LENGTH|never", help="When it is deleted by itself, such as 12h or 30d.")
     ] = None,
+    poster: Annotated[
+        str | None, typer.Option(metavar="SECONDS|usual", help="The moment whose picture is its poster.")
+    ] = None,
 ) -> int | None:
-    """Change an asset's title, passthrough text, metadata, who may watch it or when it ends; the rest stays."""
+    """Change an asset's title, passthrough text, metadata, poster, who may watch it or when it ends; the rest stays."""
     changes: dict[str, Any] = {
         name: value or None for name, value in (("title", title), ("passthrough", passthrough)) if value is not None
     }
@@ -122,6 +126,8 @@ def update(
         changes["playback_policy"] = policy or "password"
     if expires_in is not None:
         changes["expires_at"] = None if expires_in == "never" else wishes.until(expires_in)
+    if poster is not None:
+        changes["poster_time_ms"] = None if poster == "usual" else round(1000 * wishes.place_s(poster))
     if not changes:
         raise typer.BadParameter("Say what to change: --title, --passthrough, --metadata, --policy, --expires-in, …")
     asset = session.api.patch(path_of(asset_id), changes)

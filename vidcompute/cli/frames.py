@@ -5,11 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from vidcompute.cli import assets, progress, submit, wishes
+from vidcompute.cli import progress, submit, wishes
 from vidcompute.cli.output import size
 from vidcompute.cli.session import Session, command
 from vidcompute.cli.wishes import Given
-from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import is_id
 
 
@@ -23,26 +22,13 @@ def _pick(**picks: Any) -> dict[str, Any]:
         return {}
     name, value = said.popitem()
     if name == "times":
-        value = [_seconds(part) for text in value for part in text.split(",")]
+        value = [wishes.place_s(part) for text in value for part in text.split(",")]
     return {"pick": name} | ({} if value is True else {name: value})
 
 
-def _seconds(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no number of seconds.") from error
-
-
-def _given(session: Session, source: str) -> Given:
-    """The input: a file, a URL, or an asset's own source."""
-    if not is_id("asset", source):
-        return wishes.read_input(source)
-    asset = session.api.get(assets.path_of(source))
-    if asset["source_id"] is None:
-        detail = f"{source} has no source yet; try again when it was fetched."
-        raise VidComputeError(Kind.CONFLICT, "source_missing", detail)
-    return Given(None, {"input": {"source": asset["source_id"]}})
+def _given(source: str) -> Given:
+    """The input: a file, a URL, or an asset."""
+    return Given(None, {"input": {"asset": source}}) if is_id("asset", source) else wishes.read_input(source)
 
 
 def frames(
@@ -82,7 +68,7 @@ def frames(
     wanted |= {name: value for name, value in sizes.items() if value is not None}
     if not target.parent.is_dir():
         raise typer.BadParameter(f"There is no folder {target.parent} to write {target.name} in.")
-    given = _given(session, source)
+    given = _given(source)
     given.spec.pop("outputs", None)
     job = submit.send(session.api, output, given, {"outputs": [wanted]})
     output.json({"event": "submitted", "id": None, "data": job})

@@ -75,6 +75,14 @@ def read_spec(path: Path) -> dict[str, Any]:
     return found
 
 
+def place_s(text: str) -> float:
+    """A place in a video, in seconds from its start."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no number of seconds.") from error
+
+
 def rendition(text: str) -> dict[str, Any]:
     """`HEIGHT[:CODEC[:BITRATE|qN]]`, such as `1080`, `720:hevc`, `480:h264:1200k` or `1080:av1:q32`."""
     height, _, rest = text.partition(":")

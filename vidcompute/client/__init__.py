@@ -56,6 +56,7 @@ class Asset(TypedDict):
     width_px: int | None
     height_px: int | None
     frame_rate: float | None
+    poster_time_ms: int | None
     facts: dict[str, Any] | None
     error: Failure | None
     created_at: str
@@ -75,6 +76,7 @@ class AssetChanges(TypedDict):
     playback_policy: NotRequired[PlaybackPolicy]
     password: NotRequired[str]
     expires_at: NotRequired[str | None]
+    poster_time_ms: NotRequired[int | None]
 
 
 class AssetCreatedData(TypedDict):
@@ -91,6 +93,12 @@ class AssetDeletedData(TypedDict):
     job_ids: list[str]
     reason: NotRequired[Literal["asked", "expired"] | None]
     restorable_until_ms: NotRequired[int | None]
+
+
+class AssetInput(TypedDict):
+    """The video of an asset, out of which frames are taken. The asset stays as it is, and the frames are its own."""
+
+    asset: str
 
 
 AssetOrder: TypeAlias = "Literal['-created', 'created', 'title', '-title', 'duration', '-duration']"
@@ -635,7 +643,7 @@ class JobSpec(TypedDict):
     metadata: NotRequired[dict[str, str]]
     playback_policy: NotRequired[Literal["public", "signed"]]
     expires_at: NotRequired[str | None]
-    input: str | UrlInput | UploadInput | JobInput
+    input: str | UrlInput | UploadInput | JobInput | AssetInput
     resume_from: NotRequired[str | None]
 
 

@@ -192,6 +192,7 @@ assets = Table(
     Column("playback_policy", String(16), nullable=False, server_default="public"),
     Column("password_digest", String(200)),  # argon2id
     Column("links_since_ms", Milliseconds),  # links that were signed before open nothing
+    Column("poster_time_ms", BigInteger),  # of the picture that was chosen; none: the one that its job chose
     Column("facts", Document),
     Column("duration_ms", BigInteger),
     Column("width", Integer),

@@ -236,19 +236,30 @@ class JobInput(_Strict):
     job: Annotated[str, Field(pattern=r"^job_[0-9a-z]{26}$")]
 
 
+class AssetInput(_Strict):
+    """The video of an asset, out of which frames are taken. The asset stays as it is, and the frames are its own."""
+
+    asset: Annotated[str, Field(pattern=r"^asset_[0-9a-z]{26}$")]
+
+
 def _input_shorthand(value: Any) -> Any:
     return {"url": value} if isinstance(value, str) else value
 
 
 def _input_kind(value: Any) -> str:
     given = value if isinstance(value, dict) else getattr(value, "model_fields_set", ())
-    return next((kind for kind in ("source", "job") if kind in given), "url")
+    return next((kind for kind in ("source", "job", "asset") if kind in given), "url")
 
 
 Input = Annotated[
-    Annotated[UrlInput, Tag("url")] | Annotated[UploadInput, Tag("source")] | Annotated[JobInput, Tag("job")],
+    Annotated[UrlInput, Tag("url")]
+    | Annotated[UploadInput, Tag("source")]
+    | Annotated[JobInput, Tag("job")]
+    | Annotated[AssetInput, Tag("asset")],
     Discriminator(_input_kind),
-    BeforeValidator(_input_shorthand, json_schema_input_type=AnyHttpUrl | UrlInput | UploadInput | JobInput),
+    BeforeValidator(
+        _input_shorthand, json_schema_input_type=AnyHttpUrl | UrlInput | UploadInput | JobInput | AssetInput
+    ),
 ]
 
 
@@ -275,7 +286,8 @@ class JobSpec(JobOptions):
     """One request: `{"input": "https://…"}` is enough."""
 
     input: Input
-    """A URL, `{"source": "src_…"}`, or `{"job": "job_…"}` for the video of an earlier job."""
+    """A URL, `{"source": "src_…"}`, or `{"job": "job_…"}` for the video of an earlier job; `{"asset": "asset_…"}` for
+    frames of an asset."""
     resume_from: Annotated[str, Field(min_length=1, max_length=40)] | None = None
     """A stage of that earlier job which is to be run again, with what depends on it; the rest is reused."""
 
@@ -283,4 +295,10 @@ class JobSpec(JobOptions):
     def _resumes_something(self) -> "JobSpec":
         if self.resume_from is not None and not isinstance(self.input, JobInput):
             raise ValueError('resume_from needs an earlier job as input: {"job": "job_…"}')
+        return self
+
+    @model_validator(mode="after")
+    def _takes_frames_alone(self) -> "JobSpec":
+        if isinstance(self.input, AssetInput) and not all(isinstance(output, Frames) for output in self.outputs):
+            raise ValueError("out of an asset frames are taken, and nothing else is made: name outputs of frames alone")
         return self

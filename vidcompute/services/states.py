@@ -36,6 +36,13 @@ class AssetStatus(StrEnum):
     ERRORED = "errored"
 
 
+class JobKind(StrEnum):
+    """What a job is to its asset."""
+
+    MEDIA = "media"  # makes it: it is what plays
+    FRAMES = "frames"  # takes frames out of it, and leaves it as it is
+
+
 class JobStep(StrEnum):
     """How far a job is on the way to its plan."""
 

@@ -253,6 +253,24 @@ async def test_an_asset_is_changed_field_by_field(client: httpx2.AsyncClient) ->
     wrong = await client.patch(path, json={"status": "ready", "title": 1})
     assert [p["pointer"] for p in wrong.json()["problems"]] == ["/title", "/status"]
     assert (await client.get(path)).json()["passthrough"] == "p"
+    assert (await client.patch(path, json={"poster_time_ms": 1_500})).json()["poster_time_ms"] == 1_500
+    assert (await client.patch(path, json={"poster_time_ms": -1})).json()["problems"][0]["pointer"] == "/poster_time_ms"
+
+
+async def test_frames_are_taken_out_of_an_asset(client: httpx2.AsyncClient, platform: Platform) -> None:
+    made = await submit(client)
+    wish = {"input": {"asset": made["asset_id"]}, "outputs": [{"type": "frames", "pick": "scenes"}]}
+    early = await client.post(JOBS, json=wish)
+    assert (early.status_code, early.json()["code"]) == (409, "source_missing")
+    await platform.finish_all()
+    frames = await client.post(JOBS, json=wish)
+    assert (frames.status_code, frames.json()["asset_id"], frames.json()["kind"]) == (201, made["asset_id"], "frames")
+    only = {"asset_id": made["asset_id"], "kind": "frames"}
+    listed = (await client.get(JOBS, params=only)).json()["items"]
+    assert [job["id"] for job in listed] == [frames.json()["id"]]
+    assert (await client.get(f"{ASSETS}/{made['asset_id']}")).json()["job_id"] == made["id"]
+    other = await client.post(JOBS, json={**wish, "outputs": ["hls"]})
+    assert (other.status_code, other.json()["code"]) == (422, "invalid_request")
 
 
 async def test_a_deleted_asset_is_gone_with_its_job_and_files(client: httpx2.AsyncClient, platform: Platform) -> None:

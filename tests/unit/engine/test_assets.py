@@ -93,6 +93,16 @@ def test_a_change_touches_what_is_named_and_nothing_else(conn: Connection) -> No
     assert event.data["fields"] == ["metadata", "title"]
 
 
+def test_a_poster_is_chosen_and_left_to_the_job_again(conn: Connection) -> None:
+    made = assets.create(conn, ORG)
+    assert made.poster_time_ms is None
+    assert assets.change(conn, ORG, made.id, {"poster_time_ms": 1_500}).poster_time_ms == 1_500
+    assert assets.change(conn, ORG, made.id, {"title": "T"}).poster_time_ms == 1_500
+    assert assets.change(conn, ORG, made.id, {"poster_time_ms": None}).poster_time_ms is None
+    told = [e.data["fields"] for e in outbox.events_since(conn, ORG, 0) if e.type == "asset.updated"]
+    assert told == [["poster_time_ms"], ["title"], ["poster_time_ms"]]
+
+
 Mark = Callable[[Connection, str], bool]
 
 

@@ -48,10 +48,11 @@ def planned(conn: Connection) -> str:
 async def test_what_has_a_plan_and_was_not_opened_is_found(db: Database) -> None:
     assert await db.read(queries.unopened) == []
     asset_id = await db.write(planned)
-    assert await db.read(queries.unopened) == [(toys.ORG, asset_id)]
+    made = await db.read(assets.get, toys.ORG, asset_id)
+    assert await db.read(queries.unopened) == [(toys.ORG, asset_id, made.job_id)]
     await db.write(toys.run_everything)
     await db.write(toys.submit, "another")
-    assert [asset for _, asset in await db.read(queries.unopened)] == [asset_id]
+    assert [asset for _, asset, _ in await db.read(queries.unopened)] == [asset_id]
 
 
 async def test_it_goes_on_when_the_database_was_away(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ from vidcompute.pipeline.stage import Work
 from vidcompute.ports.executor import Needs
 
 FILE_NAME = "poster.jpg"
-_WIDTH_MAX = 1920
-_QUALITY = 85
+WIDTH_MAX = 1920
+QUALITY = 85
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,15 @@ class Poster:
                 picture = poster.PosterChooser(reader).choose(poster.usual_time(reader.video.duration))
             else:
                 picture = reader.at(reader.ticks(Fraction(self.time_s).limit_denominator(1_000_000)))
-            shape = images.shape(images.display_size(reader.video), _WIDTH_MAX, None)
+            shape = images.shape(images.display_size(reader.video), WIDTH_MAX, None)
             image = images.Renderer(reader.video, shape).image(picture.frame)
             time_ms = max(0, reader.time_ms(picture.pts))
-        (work.output / FILE_NAME).write_bytes(images.encode(image, "jpeg", _QUALITY, small=True))
+        (work.output / FILE_NAME).write_bytes(images.encode(image, "jpeg", QUALITY, small=True))
         return {"kind": "frame", "time_ms": time_ms, "width": shape.width, "height": shape.height}
 
     def _waveform(self, work: Work, source: SourceFacts) -> dict[str, Any]:
         from vidcompute.media import images, waveform
 
         image = waveform.draw(waveform.levels(work.path("source"), source))
-        (work.output / FILE_NAME).write_bytes(images.encode(image, "jpeg", _QUALITY, small=True))
+        (work.output / FILE_NAME).write_bytes(images.encode(image, "jpeg", QUALITY, small=True))
         return {"kind": "waveform", "time_ms": 0, "width": image.width, "height": image.height}

@@ -25,7 +25,7 @@ class Asset:
     """One video and everything derived from it. `facts` sums up what was probed; sizes are display pixels.
 
     It is deleted at `expires_ms`; since `deleted_ms` it is, and can be restored until `purge_ms`. Links to it that we
-    signed up to `links_since_ms` open nothing.
+    signed up to `links_since_ms` open nothing. `poster_time_ms` is the moment that was chosen for its poster.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Asset:
     deleted_ms: int | None
     purge_ms: int | None
     links_since_ms: int | None = None
+    poster_time_ms: int | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from vidcompute.ids import is_playback_id
 from vidcompute.pipeline.stages.fetch import Fetch
 from vidcompute.services.assets.models import Asset, Belongings, Removed, Source
 from vidcompute.services.paging import Page, page_of, parse_cursor
-from vidcompute.services.states import JobStatus
+from vidcompute.services.states import JobKind, JobStatus
 from vidcompute.services.tasks.moves import batches
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -153,9 +153,9 @@ def get_source(conn: Connection, organization_id: str, source_id: str) -> Source
 
 
 def has_good_job(conn: Connection, asset_id: str) -> bool:
-    """Whether a job of the asset is done."""
-    query = select(exists().where(jobs.c.asset_id == asset_id, jobs.c.status == JobStatus.DONE))
-    return bool(conn.execute(query).scalar())
+    """Whether a job that makes the asset is done."""
+    good = jobs.c.status == JobStatus.DONE, jobs.c.kind == JobKind.MEDIA
+    return bool(conn.execute(select(exists().where(jobs.c.asset_id == asset_id, *good))).scalar())
 
 
 def jobs_of(conn: Connection, asset_id: str) -> list[str]:

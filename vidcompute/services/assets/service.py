@@ -81,6 +81,7 @@ class Changes(TypedDict, total=False):
     password_digest: str
     expires_ms: int | None
     links_since_ms: int
+    poster_time_ms: int | None
 
 
 def change(conn: Connection, organization_id: str, asset_id: str, changes: Changes) -> Asset:

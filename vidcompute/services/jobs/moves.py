@@ -11,7 +11,7 @@ from vidcompute.db.schema import interests, jobs, one_of
 from vidcompute.errors import VidComputeError
 from vidcompute.services import assets, tasks
 from vidcompute.services.jobs import queries
-from vidcompute.services.states import BEGIN, CANCEL, COMPLETE, FAIL, JOB_TRANSITIONS, JobStep, Transition
+from vidcompute.services.states import BEGIN, CANCEL, COMPLETE, FAIL, JOB_TRANSITIONS, JobKind, JobStep, Transition
 from vidcompute.services.tasks.queries import WANTED_BY, AnyRow
 
 _BY_NAME = {transition.name: transition for transition in JOB_TRANSITIONS}
@@ -95,7 +95,8 @@ def _go_on(conn: Connection, row: AnyRow) -> None:
         move(conn, BEGIN, row.id, started_ms=at)  # where there was nothing to run
         move(conn, COMPLETE, row.id, ended_ms=at)
         conn.execute(update(interests).where(interests.c.job_id == row.id).values(active=False))
-        assets.mark_ready(conn, row.asset_id)
+        if row.kind == JobKind.MEDIA:
+            assets.mark_ready(conn, row.asset_id)
     elif row.step in _NEXT:
         set_step(conn, row.id, _NEXT[row.step])
 
@@ -106,7 +107,7 @@ def set_step(conn: Connection, job_id: str, step: JobStep) -> None:
 
 
 def fail(conn: Connection, job_id: str, error: VidComputeError) -> bool:
-    """End a live job with an error: its interests go, its asset is errored unless an earlier job made it good."""
+    """End a live job with an error: its interests go, and its asset is errored unless an earlier job made it good."""
     told = {"error_kind": error.kind, "error_code": error.code, "error_detail": error.detail}
     return _end(conn, FAIL, job_id, error.code, error.detail, **told)
 
@@ -121,6 +122,6 @@ def _end(conn: Connection, transition: Transition, job_id: str, code: str, detai
         return False
     tasks.drop(conn, job_id)
     row = queries.job_row(conn, job_id)
-    if row is not None:
+    if row is not None and row.kind == JobKind.MEDIA:
         assets.mark_errored(conn, row.asset_id, code, detail)
     return True

@@ -117,7 +117,7 @@ def _conditions(only: JobFilter) -> Iterator[ColumnElement[bool]]:
         yield jobs.c.created_ms < only.created_to_ms
 
 
-_SEEN = ("id", "organization_id", "asset_id", "status", "step", "priority", "resume_from")
+_SEEN = ("id", "organization_id", "asset_id", "status", "kind", "step", "priority", "resume_from")
 _ROW = select(*(jobs.c[name] for name in _SEEN)).where(jobs.c.id == bindparam("job"))
 _OPEN = exists().where(
     interests.c.job_id == jobs.c.id,

@@ -14,7 +14,7 @@ from vidcompute.services import assets, quotas
 from vidcompute.services.jobs import attaching, moves, queries, reserving
 from vidcompute.services.jobs.models import Deadlines, Job, Requeued, Resumed
 from vidcompute.services.quotas import Quota
-from vidcompute.services.states import ENDED_JOBS, REQUEUE, JobStatus, TaskStatus
+from vidcompute.services.states import ENDED_JOBS, REQUEUE, JobKind, JobStatus, TaskStatus
 
 
 def retry(
@@ -63,8 +63,9 @@ def _queue_again(conn: Connection, job: Job, resume_from: str | None, traceparen
     }
     if not moves.move(conn, REQUEUE, job_id, **fresh, **cleared):
         raise VidComputeError(Kind.CONFLICT, "job_not_ended", f"The job is {job.status}; cancel it first.")
-    assets.mark_preparing(conn, job.asset_id)
-    assets.use(conn, job.asset_id, job_id=job_id)
+    if job.kind == JobKind.MEDIA:
+        assets.mark_preparing(conn, job.asset_id)
+        assets.use(conn, job.asset_id, job_id=job_id)
     conn.execute(update(interests).where(interests.c.job_id == job_id).values(active=True))
     again = {node.id for node in dependents(Plan.from_json(job.plan), resume_from)} if job.plan and resume_from else ()
     attaching.revive(conn, organization_id, job_id, again)
@@ -100,12 +101,15 @@ def _check(job: Job, stage: str) -> None:
 def follow(conn: Connection, organization_id: str, spec: JobSpec, earlier_id: str) -> JobSpec:
     """The spec of a job on the video of an earlier one, by its source: what it leaves out is as it was there.
 
-    Raises `job_not_found`, and `stage_unknown` where it resumes from a stage that the earlier job doesn't have.
+    Raises `job_not_found`, `stage_unknown` where it resumes from a stage that the earlier job doesn't have, and
+    `source_missing` (conflict) where that took frames out of an asset whose source is not kept any more.
     """
     earlier = queries.get_job(conn, organization_id, earlier_id)
     if spec.resume_from is not None:
         _check(earlier, spec.resume_from)
     source = queries.source_of_asset(conn, earlier.asset_id)
+    if source is None and earlier.kind == JobKind.FRAMES:
+        raise VidComputeError(Kind.CONFLICT, "source_missing", "The source of its asset is not kept any more.")
     video = earlier.spec["input"] if source is None else {"source": source.id}
     given = spec.model_dump(mode="json", exclude_unset=True, exclude={"resume_from"})
     return JobSpec.model_validate({**earlier.spec, "expires_at": None, **given, "input": video})

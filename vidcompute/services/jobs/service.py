@@ -7,23 +7,22 @@ from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import Connection, insert
 
-from vidcompute.db.outbox import emit, together
+from vidcompute.db.outbox import emit, now_ms, together
 from vidcompute.db.schema import jobs
 from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.ids import new_id
 from vidcompute.pipeline.plan import Plan
-from vidcompute.pipeline.spec import JobInput, JobSpec, UploadInput, UrlInput
+from vidcompute.pipeline.spec import AssetInput, JobInput, JobSpec, UploadInput, UrlInput
 from vidcompute.pipeline.stages.frames import ZIP_NAME
 from vidcompute.services import assets, quotas
-from vidcompute.services.assets import Source
+from vidcompute.services.assets import Asset, Source
 from vidcompute.services.jobs import attaching, moves, queries, resuming
 from vidcompute.services.jobs.models import RANKS, Deadlines, Job, OutputPlace
 from vidcompute.services.jobs.prelude import Prelude
 from vidcompute.services.quotas import Quota
-from vidcompute.services.states import ENDED_JOBS, JobStatus, JobStep
+from vidcompute.services.states import ENDED_JOBS, JobKind, JobStatus, JobStep
 from vidcompute.services.tasks.queries import artifacts
 
-KIND = "media"  # what `submit` makes; later issues add further kinds
 _NEW = insert(jobs)
 
 
@@ -36,17 +35,22 @@ def submit(
     traceparent: str | None = None,
     prelude: Prelude | None = None,
 ) -> Job:
-    """A new job and its asset, queued. `source` is the uploaded one where the spec's input names it (looked up if not).
+    """A new job, queued. `source` is the uploaded one where the spec's input names it (looked up if not).
+
+    It has an asset of its own, but for frames of one that is there.
 
     `traceparent` is the request's W3C trace context, where that is traced. With a `prelude` the job has its first task
     at once, and only waits for a place; else the dispatcher gives it that.
     Raises `source_not_found` or `job_not_found` where the spec names one that this organization doesn't have,
     `stage_unknown` where it resumes from a stage that the earlier job doesn't have, and `expiry_past`; `quota_jobs`,
-    `quota_encode_minutes` or, where the video is still to be fetched, `quota_stored_bytes`.
+    `quota_encode_minutes` or, where the video is still to be fetched, `quota_stored_bytes`; `asset_not_found`, and
+    `source_missing` (conflict) where the asset has no source (yet, or any more).
     """
     resume_from = spec.resume_from
     if isinstance(spec.input, JobInput):
         spec = resuming.follow(conn, organization_id, spec, spec.input.job)
+    if isinstance(spec.input, AssetInput):
+        return _take_frames(conn, organization_id, spec, spec.input.asset, traceparent=traceparent, prelude=prelude)
     if source is None and isinstance(spec.input, UploadInput):
         source = assets.get_source(conn, organization_id, spec.input.source)
     wanted = {Quota.JOBS: 1, Quota.ENCODE_MINUTES: 1}  # how much it will encode is known when it is planned
@@ -64,23 +68,54 @@ def submit(
             playback_policy=spec.playback_policy,
             expires_ms=round(spec.expires_at.timestamp() * 1000) if spec.expires_at else None,
         )
-        values: dict[str, Any] = {
-            "id": job_id,
-            "organization_id": organization_id,
-            "asset_id": asset.id,
-            "status": JobStatus.QUEUED,
-            "kind": KIND,
-            "priority": RANKS[spec.priority],
-            "step": JobStep.ARRIVED if source is None else JobStep.FETCHED,
-            "resume_from": resume_from,
-            "spec": spec.model_dump(mode="json"),
-            "passthrough": spec.passthrough,
-            "traceparent": traceparent,
-            "created_ms": asset.created_ms,  # one instant for both: the job's events begin with the asset's
-            **asdict(Deadlines.of(spec.model_dump(), asset.created_ms)),
-        }
+        # one instant for both: the job's events begin with the asset's
+        values = _row(job_id, asset, spec, kind=JobKind.MEDIA, created_ms=asset.created_ms, traceparent=traceparent)
+        values |= {"step": JobStep.ARRIVED if source is None else JobStep.FETCHED, "resume_from": resume_from}
         _begin(conn, values, source, prelude)
     return queries.get_job(conn, organization_id, job_id)
+
+
+def _take_frames(
+    conn: Connection,
+    organization_id: str,
+    spec: JobSpec,
+    asset_id: str,
+    *,
+    traceparent: str | None,
+    prelude: Prelude | None,
+) -> Job:
+    """A job that takes frames out of an asset, which stays as it is, whatever becomes of the job."""
+    asset = assets.get(conn, organization_id, asset_id)
+    if asset.source_id is None:
+        detail = "The source of this asset is not here: it is still to be fetched, or is not kept any more."
+        raise VidComputeError(Kind.CONFLICT, "source_missing", detail)
+    quotas.take(conn, organization_id, {Quota.JOBS: 1})
+    job_id = new_id("job")
+    values = _row(job_id, asset, spec, kind=JobKind.FRAMES, created_ms=now_ms(), traceparent=traceparent)
+    values["step"] = JobStep.FETCHED
+    with together(conn):
+        _begin(conn, values, assets.get_source(conn, organization_id, asset.source_id), prelude)
+    return queries.get_job(conn, organization_id, job_id)
+
+
+def _row(
+    job_id: str, asset: Asset, spec: JobSpec, *, kind: JobKind, created_ms: int, traceparent: str | None
+) -> dict[str, Any]:
+    """The row of a new job, but for how far it is."""
+    return {
+        "id": job_id,
+        "organization_id": asset.organization_id,
+        "asset_id": asset.id,
+        "status": JobStatus.QUEUED,
+        "kind": str(kind),
+        "priority": RANKS[spec.priority],
+        "resume_from": None,
+        "spec": spec.model_dump(mode="json"),
+        "passthrough": spec.passthrough,
+        "traceparent": traceparent,
+        "created_ms": created_ms,
+        **asdict(Deadlines.of(spec.model_dump(), created_ms)),
+    }
 
 
 def _begin(conn: Connection, values: Mapping[str, Any], source: Source | None, prelude: Prelude | None) -> None:
@@ -89,7 +124,7 @@ def _begin(conn: Connection, values: Mapping[str, Any], source: Source | None, p
     digest = source.digest if source else None
     first = prelude.first(job.organization_id, job.id, values["spec"], digest) if prelude else None
     conn.execute(_NEW, {**values, "step": first.step} if first else values)
-    data = {"job_id": job.id, "asset_id": values["asset_id"], "kind": KIND, "status": str(JobStatus.QUEUED)}
+    data = {"job_id": job.id, "asset_id": values["asset_id"], "kind": values["kind"], "status": str(JobStatus.QUEUED)}
     emit(conn, job.organization_id, "job.created", job.id, data)
     if first is not None:
         attaching.attach_task(conn, job, first)

@@ -75,6 +75,9 @@ class Thumbnails:
     def _moment(view: Presentation, wanted: Wanted) -> float:
         if wanted.time_s is not None:
             return wanted.time_s
+        chosen_ms = view.snapshot.asset.poster_time_ms
+        if chosen_ms is not None:
+            return chosen_ms / 1000
         poster = view.snapshot.artifacts.get("poster")
         return float(poster.facts["time_ms"]) / 1000 if poster else 0.0
 

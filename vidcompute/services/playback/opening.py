@@ -51,8 +51,8 @@ class Opening:
         newest = await self._db.read(last_seq) if seq is None else seq
         led, self._led = self._led, self._leads()
         if self._led and not led:
-            for organization_id, asset_id in await self._db.read(queries.unopened):
-                self._begin(self._open(organization_id, asset_id))
+            for organization_id, asset_id, job_id in await self._db.read(queries.unopened):
+                self._begin(self._open(organization_id, asset_id, job_id))
         for event in await self._db.read(all_since, newest):
             newest = event.seq
             self._react(event)
@@ -61,7 +61,7 @@ class Opening:
     def _react(self, event: Event) -> None:
         asset_id = str(event.data.get("asset_id", ""))
         if event.type == "job.planned" and self._led:
-            self._begin(self._open(event.organization_id, asset_id))
+            self._begin(self._open(event.organization_id, asset_id, event.subject_id))
         elif event.type in {"asset.ready", "asset.errored"}:
             self._begin(self._discard(asset_id, _DISCARD_AFTER_S))
         elif event.type == "asset.deleted":
@@ -72,17 +72,17 @@ class Opening:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _open(self, organization_id: str, asset_id: str) -> None:
+    async def _open(self, organization_id: str, asset_id: str, job_id: str) -> None:
         try:
             async with self._slots:
-                if not await self._make(organization_id, asset_id):
+                if not await self._make(organization_id, asset_id, job_id):
                     return
             await self._db.write(assets.mark_playable, asset_id)
         except VidComputeError as error:
             _log.warning("opening failed", extra={"asset_id": asset_id, "code": error.code, "detail": error.detail})
 
-    async def _make(self, organization_id: str, asset_id: str) -> bool:
-        """Make an asset's opening; False where it has none to be made.
+    async def _make(self, organization_id: str, asset_id: str, job_id: str) -> bool:
+        """Make an asset's opening, as its job has planned it; False where it has none to be made.
 
         Where somebody waits for it, the ladder stands still, unless the source is still to be fetched from a store.
         Where nobody does, and the ladder is short, its opening is made when it is asked for.
@@ -92,6 +92,8 @@ class Opening:
         async with makers.urgency() if awaited else contextlib.nullcontext():
             snapshot = await self._db.read(queries.by_asset, organization_id, asset_id)
             view = present(snapshot)
+            if snapshot.asset.job_id != job_id:  # that one takes frames
+                return False
             if view.complete or view.layout is None or not view.ready_tracks:
                 return False
             if not awaited and view.expected_cpu_s < SHORT_S:

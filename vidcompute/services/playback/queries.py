@@ -31,16 +31,16 @@ def _snapshot(conn: Connection, asset: Asset) -> Snapshot:
     return Snapshot(asset, jobs.source_of_asset(conn, asset.id), job, plan, artifacts)
 
 
-def unopened(conn: Connection) -> list[tuple[str, str]]:
-    """Assets, with their organizations, that nobody can watch yet though their job has its plan."""
+def unopened(conn: Connection) -> list[tuple[str, str, str]]:
+    """Organizations, assets and jobs, where nobody can watch the asset yet though its job has its plan."""
     planned = jobs_table.c.step == JobStep.PLANNED
     query = (
-        select(assets_table.c.organization_id, assets_table.c.id)
+        select(assets_table.c.organization_id, assets_table.c.id, jobs_table.c.id.label("job_id"))
         .join_from(assets_table, jobs_table, jobs_table.c.id == assets_table.c.job_id)
         .where(one_of(jobs_table.c.status, LIVE_JOBS), planned, assets_table.c.status == AssetStatus.PREPARING)
         .order_by(assets_table.c.id)
     )
-    return [(row.organization_id, row.id) for row in conn.execute(query)]
+    return [(row.organization_id, row.id, row.job_id) for row in conn.execute(query)]
 
 
 def progress(conn: Connection, job: Job, hub: ProgressHub) -> Progress:

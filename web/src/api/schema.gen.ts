@@ -350,7 +350,7 @@ export interface paths {
         head?: never;
         /**
          * Change an asset
-         * @description Change the title, the passthrough text, the metadata, who may watch or when it ends; what is left out stays.
+         * @description Change title, passthrough text, metadata, poster, who may watch or when it ends; what is left out stays.
          */
         patch: operations["update_asset"];
         trace?: never;
@@ -3376,6 +3376,7 @@ export interface components {
          *       "width_px": 1920,
          *       "height_px": 1080,
          *       "frame_rate": 29.97,
+         *       "poster_time_ms": null,
          *       "facts": {
          *         "container": "mov,mp4,m4a,3gp,3g2,mj2"
          *       },
@@ -3443,6 +3444,11 @@ export interface components {
              * @description Frames a second.
              */
             frame_rate: number | null;
+            /**
+             * Poster Time Ms
+             * @description The moment that was chosen for its poster; null where its job chose.
+             */
+            poster_time_ms: number | null;
             /**
              * Facts
              * @description What was found out about the source.
@@ -3519,6 +3525,12 @@ export interface components {
              * @default null
              */
             expires_at: string | null;
+            /**
+             * Poster Time Ms
+             * @description The moment whose picture is its poster; null for the one that its job chose.
+             * @default null
+             */
+            poster_time_ms: number | null;
         };
         /**
          * AssetCreatedData
@@ -3549,6 +3561,14 @@ export interface components {
              * @default null
              */
             restorable_until_ms: number | null;
+        };
+        /**
+         * AssetInput
+         * @description The video of an asset, out of which frames are taken. The asset stays as it is, and the frames are its own.
+         */
+        AssetInput: {
+            /** Asset */
+            asset: string;
         };
         /**
          * AssetOrder
@@ -4650,6 +4670,7 @@ export interface components {
          *         "width_px": 1920,
          *         "height_px": 1080,
          *         "frame_rate": 29.97,
+         *         "poster_time_ms": null,
          *         "facts": {
          *           "container": "mov,mp4,m4a,3gp,3g2,mj2"
          *         },
@@ -4920,9 +4941,10 @@ export interface components {
             expires_at?: string | null;
             /**
              * Input
-             * @description A URL, `{"source": "src_…"}`, or `{"job": "job_…"}` for the video of an earlier job.
+             * @description A URL, `{"source": "src_…"}`, or `{"job": "job_…"}` for the video of an earlier job; `{"asset": "asset_…"}` for
+             *     frames of an asset.
              */
-            input: string | components["schemas"]["UrlInput"] | components["schemas"]["UploadInput"] | components["schemas"]["JobInput"];
+            input: string | components["schemas"]["UrlInput"] | components["schemas"]["UploadInput"] | components["schemas"]["JobInput"] | components["schemas"]["AssetInput"];
             /**
              * Resume From
              * @description A stage of that earlier job which is to be run again, with what depends on it; the rest is reused.
