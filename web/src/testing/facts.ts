@@ -50,6 +50,7 @@ export function asset(id: string, changes: Partial<Schemas['Asset']> = {}): Sche
     width_px: 1920,
     height_px: 1080,
     frame_rate: 30,
+    poster_time_ms: null,
     facts: null,
     error: null,
     created_at: AT,

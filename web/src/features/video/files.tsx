@@ -1,13 +1,12 @@
-import { Download } from 'lucide-react';
 import { api, type Schemas } from '../../api/client';
 import { bytes } from '../../app/words';
 import { Badge } from '../../ui/badge';
-import { Button } from '../../ui/button';
 import { Card } from '../../ui/card';
 import { CopyButton } from '../../ui/copy';
 import { Failed, Loading, Nothing } from '../../ui/states';
 import { Cell, Table } from '../../ui/table';
 import { type Asset, pathOf } from '../videos/asset';
+import { Download } from './download';
 
 type Output = Schemas['Output'];
 
@@ -24,7 +23,7 @@ const NAMES: Record<Output['type'], string> = {
 };
 
 /** Everything that was made of the video, with where it is. */
-export function Files({ asset }: { asset: Asset }) {
+export function Files({ asset, handle }: { asset: Asset; handle: string | null }) {
   const found = api.useQuery('get', '/api/v1/assets/{asset_id}/outputs', { params: { path: { asset_id: asset.id } } });
   if (found.isPending) return <Loading />;
   if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
@@ -42,11 +41,11 @@ export function Files({ asset }: { asset: Asset }) {
             <Cell>
               <div className="flex justify-end gap-1">
                 {output.ready && (
-                  <Button variant="ghost" size="icon-sm" asChild>
-                    <a href={pathOf(output.url)} download aria-label={`Download: ${NAMES[output.type]}`}>
-                      <Download />
-                    </a>
-                  </Button>
+                  <Download
+                    path={pathOf(output.url).replace(asset.playback_id, handle ?? asset.playback_id)}
+                    label={`Download: ${NAMES[output.type]}`}
+                    name={output.type}
+                  />
                 )}
                 <CopyButton bare text={output.url} label={`Copy the address: ${NAMES[output.type]}`} />
               </div>

@@ -99,7 +99,7 @@ test('files are offered for download when they are there', async () => {
     { type: 'hls', url: 'http://video.test/stream/playa.m3u8', ready: false, size_bytes: null },
   ];
   serve({ ...CALLER, 'GET /api/v1/assets/a/outputs': { items } });
-  await show(<Files asset={asset('a')} />);
+  await show(<Files asset={asset('a')} handle="playa" />);
   const link = await screen.findByRole('link', { name: 'Download: MP4 file' });
   expect(link.getAttribute('href')).toBe('/stream/playa.mp4');
   expect(screen.queryByRole('link', { name: 'Download: HLS stream' })).toBeNull();

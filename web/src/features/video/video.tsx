@@ -1,6 +1,6 @@
 import { Link, useNavigate } from '@tanstack/react-router';
 import { ArrowLeft, ExternalLink, Trash2 } from 'lucide-react';
-import { lazy, Suspense, useCallback, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useRef } from 'react';
 import { api } from '../../api/client';
 import { useEvents } from '../../app/live-context';
 import { useMay } from '../../app/session';
@@ -15,9 +15,12 @@ import { useDeeds } from '../videos/deeds';
 import { Status } from '../videos/status';
 import { Details } from './details';
 import { Files } from './files';
+import { Frames } from './frames';
+import { useHandle } from './handle';
 import { Images } from './images';
 import { Sharing } from './sharing';
 import { VIDEO_TABS, type VideoTab } from './tabs';
+import { Tracks } from './tracks';
 
 const VideoPlayer = lazy(() => import('./player'));
 const Processing = lazy(() => import('./processing'));
@@ -26,7 +29,9 @@ const LABELS: Record<VideoTab, string> = {
   details: 'Details',
   sharing: 'Sharing',
   files: 'Files',
+  tracks: 'Tracks',
   images: 'Images',
+  frames: 'Frames',
   processing: 'Processing',
 };
 
@@ -49,17 +54,14 @@ export function Video({ assetId, tab, onTab }: VideoProps) {
 
 function Found({ asset, tab, onTab }: { asset: Asset } & Omit<VideoProps, 'assetId'>) {
   const seconds = useRef(0);
-  const [heldS, setHeldS] = useState(0);
+  const handle = useHandle(asset);
   return (
     <Page title={titleOf(asset)} heading={<Heading asset={asset} />} actions={<Actions asset={asset} />}>
-      <Stage asset={asset} onTime={(at) => (seconds.current = at)} />
+      <Stage asset={asset} handle={handle} onTime={(at) => (seconds.current = at)} />
       <Tabs
         label="About the video"
         value={tab}
-        onChange={(next) => {
-          setHeldS(seconds.current);
-          onTab(next as VideoTab);
-        }}
+        onChange={(next) => onTab(next as VideoTab)}
         tabs={VIDEO_TABS.map((value) => ({ value, label: LABELS[value] }))}
       >
         <TabPanel value="details">
@@ -69,10 +71,16 @@ function Found({ asset, tab, onTab }: { asset: Asset } & Omit<VideoProps, 'asset
           <Sharing asset={asset} />
         </TabPanel>
         <TabPanel value="files">
-          <Files asset={asset} />
+          <Files asset={asset} handle={handle} />
+        </TabPanel>
+        <TabPanel value="tracks">
+          <Tracks asset={asset} handle={handle} />
         </TabPanel>
         <TabPanel value="images">
-          <Images asset={asset} startS={heldS} />
+          <Images asset={asset} handle={handle} playerS={() => seconds.current} />
+        </TabPanel>
+        <TabPanel value="frames">
+          <Frames asset={asset} />
         </TabPanel>
         <TabPanel value="processing">
           <Suspense fallback={<Loading />}>
@@ -141,9 +149,14 @@ function Actions({ asset }: { asset: Asset }) {
   );
 }
 
+interface StageProps {
+  asset: Asset;
+  handle: string | null;
+  onTime: (seconds: number) => void;
+}
+
 /** The picture, in the video's shape; nothing where it failed before there was one. */
-function Stage({ asset, onTime }: { asset: Asset; onTime: (seconds: number) => void }) {
-  const handle = useHandle(asset);
+function Stage({ asset, handle, onTime }: StageProps) {
   if (asset.status === 'errored') return null;
   const ratio = asset.width_px && asset.height_px ? asset.width_px / asset.height_px : 16 / 9;
   return (
@@ -154,22 +167,4 @@ function Stage({ asset, onTime }: { asset: Asset; onTime: (seconds: number) => v
       <Suspense>{handle && <VideoPlayer key={asset.job_id} handle={handle} onTime={onTime} />}</Suspense>
     </div>
   );
-}
-
-/** What its addresses begin with, and a pass where not everybody is let in; null while that is asked for. */
-function useHandle(asset: Asset): string | null {
-  const isPublic = asset.playback_policy === 'public';
-  const maySign = useMay('assets:write');
-  const { data } = api.useQuery(
-    'post',
-    '/api/v1/assets/{asset_id}/signed-links',
-    { params: { path: { asset_id: asset.id } }, body: { expires_in_s: 6 * 3600 } as never },
-    { enabled: !isPublic && maySign, staleTime: 5 * 3600_000 },
-  );
-  if (isPublic || !maySign) return asset.playback_id;
-  return data ? handleOf(data.urls.watch) : null;
-}
-
-function handleOf(watchUrl: string): string {
-  return new URL(watchUrl, window.location.href).pathname.replace('/watch/', '');
 }

@@ -29,7 +29,9 @@ export function plays(asset: Pick<Asset, 'status'>): boolean {
 /** The address of a picture of it; null where it has none that everybody may see. */
 export function pictureOf(asset: Asset, widthPx: number): string | null {
   if (asset.playback_policy !== 'public' || !plays(asset) || asset.width_px === null) return null;
-  return `/image/${asset.playback_id}/thumbnail.webp?width=${widthPx}`;
+  // With its time it is another address, so that a browser shows none from before it was chosen.
+  const time = asset.poster_time_ms === null ? '' : `&time=${asset.poster_time_ms / 1000}`;
+  return `/image/${asset.playback_id}/thumbnail.webp?width=${widthPx}${time}`;
 }
 
 /** The address of its moving preview, under the same terms. */
