@@ -80,6 +80,18 @@ async def test_who_began_a_job_is_told_that_it_failed_and_nobody_that_it_is_done
     assert await tell(world) == 0, "once"
 
 
+async def test_frames_that_were_asked_for_are_no_news(world: World) -> None:
+    await tell(world)
+    ann = await world.joined(ANN, "editor")
+    made = await submitted(ann)
+    await world.platform.finish_all()
+    asset_id = (await ann.get(f"/api/v1/jobs/{made}")).json()["asset_id"]
+    frames = await ann.post("/api/v1/jobs", json={"input": {"asset": asset_id}, "outputs": ["frames"]})
+    await fail(world, frames.json()["id"])
+    await tell(world)
+    assert await got(world, ANN) == []
+
+
 async def test_people_choose_to_hear_of_all_of_their_own_or_of_none(world: World) -> None:
     await tell(world)
     ann, bob, eve = [await world.joined(email, "editor") for email in (ANN, BOB, EVE)]

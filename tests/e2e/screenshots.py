@@ -50,6 +50,9 @@ def _fill(driver: Driver, film: Path, work: Path) -> str:
     """Videos in several states; one that is ready."""
     for title in TITLES:
         ready = driver.done(driver.submit(film, title=title, **OUTPUTS)["id"])
+    frames: Json = {"type": "frames", "pick": "every", "every": 30, "width": 320}
+    wish = {"input": {"asset": ready["asset_id"]}, "outputs": [frames]}
+    driver.done(driver.http.post("/api/v1/jobs", json=wish).json()["id"])
     broken = work / "broken.mp4"
     broken.write_bytes(film.read_bytes()[:20_000])
     driver.ended(driver.submit(broken, title="A file that was cut off", **OUTPUTS)["id"])
@@ -60,7 +63,7 @@ def _fill(driver: Driver, film: Path, work: Path) -> str:
 
 
 def _pictures(browser: "Browser", driver: Driver, asset_id: str) -> Iterator[str]:
-    tabs = ("sharing", "files", "images", "processing")
+    tabs = ("sharing", "files", "tracks", "images", "frames", "processing")
     paths = {path or "overview": path for path in PAGES}
     paths |= {"video": f"videos/{asset_id}"} | {f"video-{tab}": f"videos/{asset_id}?tab={tab}" for tab in tabs}
     paths |= {"videos-grid": "videos?view=grid", "jobs-dead": "jobs?tab=dead", "jobs-all": "jobs?tab=all"}

@@ -227,6 +227,7 @@ def test_assets_are_shown_changed_and_deleted_only_when_sure() -> None:
     }
     asset |= {"playback_id": "0" * 24, "playback_policy": "public"}
     asset |= {"job_id": JOB, "source_id": SOURCE, "duration_ms": 61_000, "width_px": 640, "height_px": 360}
+    asset |= {"poster_time_ms": 1_500}
     asset |= {"frame_rate": 25.0, "error": None, "created_at": "2026-11-21T10:00:00Z", "expires_at": None}
     asset |= {"urls": job()["urls"]}
     seen = []
@@ -248,9 +249,13 @@ def test_assets_are_shown_changed_and_deleted_only_when_sure() -> None:
         )
     )
     assert "Holi�day" in vidctl("assets", "list", parts=parts).stdout
-    assert "1:01" in vidctl("assets", "show", ASSET, parts=parts).stdout
+    shown = vidctl("assets", "show", ASSET, parts=parts).stdout
+    assert "1:01" in shown
+    assert "1.5 s" in shown
     assert json.loads(vidctl("assets", "show", ASSET, "--json", parts=parts).stdout)["outputs"]
     vidctl("assets", "update", ASSET, "--title", "", "--metadata", "k=v", parts=parts)
-    assert seen == [{"title": None, "metadata": {"k": "v"}}]
+    for poster in ("12.5", "usual"):
+        vidctl("assets", "update", ASSET, "--poster", poster, parts=parts)
+    assert seen == [{"title": None, "metadata": {"k": "v"}}, {"poster_time_ms": 12_500}, {"poster_time_ms": None}]
     assert vidctl("assets", "delete", ASSET, parts=parts).exit_code == ExitCode.INVALID
     assert vidctl("assets", "delete", ASSET, "--yes", parts=parts).stdout == f"{ASSET} deleted\n"

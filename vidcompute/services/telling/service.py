@@ -15,6 +15,7 @@ from vidcompute.errors import VidComputeError
 from vidcompute.services import mail
 from vidcompute.services.accounts import Role
 from vidcompute.services.mail import Mail
+from vidcompute.services.states import JobKind
 from vidcompute.services.telling import queries
 from vidcompute.services.telling.choosing import token_of
 from vidcompute.services.telling.models import KINDS, Choice, News, Recipient, Teller
@@ -66,6 +67,8 @@ def _queue(conn: Connection, items: Iterable[Mail]) -> int:
 
 
 def _of_job(conn: Connection, event: Event, teller: Teller) -> Iterator[Mail]:
+    if event.data["kind"] != JobKind.MEDIA:  # who asked for frames looks for them
+        return
     kind = _OF_JOBS[event.type]
     found = queries.recipients(conn, event.organization_id, kind, list(Role))
     chosen = {one: one.choice or KINDS[kind].default for one in found}

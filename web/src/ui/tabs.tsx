@@ -15,10 +15,11 @@ const TAB =
 /** A row of tabs; `TabPanel`s below it show what belongs to each. */
 export function Tabs({ label, value, onChange, tabs, children }: TabsProps) {
   const list = useRef<HTMLDivElement>(null);
-  // Where there is little room the row scrolls: the one that is shown is to be seen.
+  // Where there is little room the row scrolls: the one that is shown is to be seen. The page stays where it is.
   useEffect(() => {
-    const shown = list.current?.querySelector(`[id$="-trigger-${value}"]`);
-    shown?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    const row = list.current;
+    const tab = row?.querySelector<HTMLElement>(`[id$="-trigger-${value}"]`);
+    if (row && tab) row.scrollLeft = tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
   }, [value]);
   return (
     <Radix.Root value={value} onValueChange={onChange} className="grid min-w-0 grid-cols-1 gap-5">

@@ -104,7 +104,7 @@ export function expected(output: FramesOutput, durationMs: number | null, frameR
 
 const WORDS: Record<Pick, (output: FramesOutput) => string> = {
   rate: ({ rate }) => `${rate} a second`,
-  every: ({ every }) => `Each ${every}th`,
+  every: ({ every }) => `One frame in ${every}`,
   scenes: () => PICKS.scenes,
   keyframes: () => PICKS.keyframes,
   times: ({ times }) => `At ${count(times.length, 'given time')}`,

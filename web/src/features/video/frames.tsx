@@ -37,7 +37,7 @@ export function Frames({ asset }: { asset: Asset }) {
   const mayAsk = useMay('jobs:write');
   if (asset.facts !== null && asset.width_px === null) return <Nothing title="There is no picture to take frames of" />;
   return (
-    <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-[minmax(0,2fr)_minmax(0,3fr)]">
+    <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-[22rem_minmax(0,1fr)]">
       {mayAsk && <Request asset={asset} />}
       <Archives asset={asset} />
     </div>
@@ -216,7 +216,7 @@ function Archives({ asset }: { asset: Asset }) {
       {ids.length === 0 ? (
         <Nothing icon={<Icon />} title="No frames were taken yet" className="py-10" />
       ) : (
-        <Table label="Archives" head={['Frames', 'State', 'Size', 'Asked for', '']}>
+        <Table label="Archives" head={['Frames', 'State', '']}>
           {ids.map((id) => (
             <Archive key={id} jobId={id} />
           ))}
@@ -246,7 +246,7 @@ function Archive({ jobId }: { jobId: string }) {
   if (!job) {
     return (
       <tr>
-        <Cell colSpan={5}>
+        <Cell colSpan={3}>
           <Skeleton className="h-6" />
         </Cell>
       </tr>
@@ -254,15 +254,15 @@ function Archive({ jobId }: { jobId: string }) {
   }
   return framesOf(job).map((taken) => (
     <tr key={taken.number}>
-      <Cell className="min-w-44">{described(taken.output)}</Cell>
-      <Cell className="min-w-36">
+      <Cell>
+        {described(taken.output)}
+        <span className="block text-[13px] text-muted-foreground tabular-nums">
+          {taken.made?.ready && `${bytes(taken.made.size_bytes)} · `}
+          <Ago time={job.created_at} />
+        </span>
+      </Cell>
+      <Cell className="w-40">
         <State job={job} taken={taken} />
-      </Cell>
-      <Cell className="whitespace-nowrap text-muted-foreground tabular-nums">
-        {bytes(taken.made?.size_bytes ?? null)}
-      </Cell>
-      <Cell className="text-muted-foreground">
-        <Ago time={job.created_at} />
       </Cell>
       <Cell>
         <div className="flex justify-end gap-1">
@@ -275,6 +275,7 @@ function Archive({ jobId }: { jobId: string }) {
 
 function State({ job, taken }: { job: Job; taken: Taken }): ReactNode {
   if (taken.made?.ready) return <Badge tone="ok">Ready</Badge>;
+  if (job.status === 'done') return <Badge>Not kept any more</Badge>;
   const { label, tone } = JOB_STATUS[job.status];
   const stage = job.stages.find(({ name }) => name === 'frames');
   if (isOver(job) || stage?.status !== 'running') {
@@ -312,7 +313,7 @@ function Actions({ job, taken: { made, output } }: { job: Job; taken: Taken }) {
     );
   }
   // What else the job makes is none of this page's business.
-  if (!mayChange || job.kind !== 'frames') return null;
+  if (!mayChange || job.kind !== 'frames' || job.status === 'done') return null;
   if (!isOver(job)) {
     const cancel = () => deed(() => http.DELETE('/api/v1/jobs/{job_id}', path), { done: 'Cancelled.', touches });
     return (

@@ -10,7 +10,7 @@ import { Button } from '../../ui/button';
 import { Card, CardBody, CardHead } from '../../ui/card';
 import { CopyField } from '../../ui/copy';
 import { Field } from '../../ui/field';
-import { Loading, Nothing } from '../../ui/states';
+import { Failed, Loading, Nothing } from '../../ui/states';
 import { type Asset, plays } from '../videos/asset';
 import { useChange } from './details';
 
@@ -42,6 +42,7 @@ export function Images({ asset, handle, playerS }: ImagesProps) {
     <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
       <Poster asset={asset} folder={`/image/${handle}`} playerS={playerS} />
       <div className="grid grid-cols-1 gap-5">
+        {outputs.isError && <Failed error={outputs.error} onRetry={() => void outputs.refetch()} />}
         {made.has('preview') && <Preview asset={asset} folder={`/image/${handle}`} />}
         {made.has('storyboard') && <Storyboard asset={asset} folder={`/image/${handle}`} />}
       </div>

@@ -35,15 +35,6 @@ export function Logs({ job }: { job: Schemas['Job'] }) {
   const [text, setText] = useState('');
   const [stage, setStage] = useState('');
   const wanted = useDeferredValue(text);
-  const runs = job.status === 'queued' || job.status === 'running';
-  const found = useInfiniteQuery({
-    queryKey: ['get', '/api/v1/jobs/{job_id}/logs', job.id, stage],
-    initialPageParam: null as string | null,
-    queryFn: ({ pageParam }) => linesOf(job.id, stage, pageParam),
-    getNextPageParam: (page) => page.next_cursor,
-    refetchInterval: runs ? LOOK_MS : false,
-  });
-  const lines = matching(found.data?.pages.flatMap((page) => page.items) ?? [], wanted);
   return (
     <Card>
       <CardHead title="Log">
@@ -65,33 +56,58 @@ export function Logs({ job }: { job: Schemas['Job'] }) {
         </div>
       </CardHead>
       <CardBody>
-        {found.isPending ? (
-          <Loading lines={3} />
-        ) : found.isError ? (
-          <Failed error={found.error} onRetry={() => void found.refetch()} />
-        ) : (
-          <>
-            <Lines lines={lines} />
-            {found.hasNextPage && (
-              <Button size="sm" className="mt-3" onClick={() => void found.fetchNextPage()}>
-                More lines
-              </Button>
-            )}
-          </>
-        )}
+        <Log job={job} stage={stage} text={wanted} />
       </CardBody>
     </Card>
+  );
+}
+
+interface LogProps {
+  job: Schemas['Job'];
+  /** Whose lines; empty for those of all stages. */
+  stage: string;
+  text?: string;
+}
+
+/** The lines of a job's log, as they come, with a text in them. */
+export function Log({ job, stage, text = '' }: LogProps) {
+  const runs = job.status === 'queued' || job.status === 'running';
+  const found = useInfiniteQuery({
+    queryKey: ['get', '/api/v1/jobs/{job_id}/logs', job.id, stage],
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam }) => linesOf(job.id, stage, pageParam),
+    getNextPageParam: (page) => (page.items.length < LINES ? null : page.next_cursor),
+    refetchInterval: runs ? LOOK_MS : false,
+  });
+  if (found.isPending) return <Loading lines={3} />;
+  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
+  const lines = matching(
+    found.data.pages.flatMap((page) => page.items),
+    text,
+  );
+  return (
+    <>
+      {lines.length > 0 ? (
+        <Lines lines={lines} label={stage ? `Lines of ${stage}` : 'Lines'} />
+      ) : (
+        <p className="text-muted-foreground">{text ? 'No line has this text.' : 'The log is empty.'}</p>
+      )}
+      {found.hasNextPage && (
+        <Button size="sm" className="mt-3" onClick={() => void found.fetchNextPage()}>
+          More lines
+        </Button>
+      )}
+    </>
   );
 }
 
 // Who has a keyboard alone has to be able to scroll it.
 const SCROLLS_BY_KEY = { tabIndex: 0 };
 
-function Lines({ lines }: { lines: readonly Entry[] }) {
-  if (lines.length === 0) return <p className="text-muted-foreground">No such line.</p>;
+function Lines({ lines, label }: { lines: readonly Entry[]; label: string }) {
   return (
     <section
-      aria-label="Lines"
+      aria-label={label}
       className="max-h-96 overflow-auto rounded-lg bg-sunken p-3 font-mono text-[12px] leading-5"
       {...SCROLLS_BY_KEY}
     >

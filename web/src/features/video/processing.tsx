@@ -1,9 +1,9 @@
-import { Ban, RotateCcw } from 'lucide-react';
+import { Ban, RotateCcw, X } from 'lucide-react';
 import { useState } from 'react';
-import { api, http, type Schemas } from '../../api/client';
+import { http } from '../../api/client';
 import { useDeed } from '../../app/deed';
 import { useMay } from '../../app/session';
-import { bytes, count, percent, took } from '../../app/words';
+import { percent, took } from '../../app/words';
 import { Badge } from '../../ui/badge';
 import { Button } from '../../ui/button';
 import { Card, CardBody, CardHead } from '../../ui/card';
@@ -11,16 +11,15 @@ import { cn } from '../../ui/cn';
 import { Confirm } from '../../ui/dialog';
 import { Progress } from '../../ui/progress';
 import { Failed, Loading, Nothing } from '../../ui/states';
-import { Cell, Table } from '../../ui/table';
-import { Ago } from '../../ui/time';
-import { isOver, JOB_STATUS, type Job, OUTCOME_TONES, STAGE_STATUS } from '../jobs/words';
+import { isOver, JOB_STATUS, type Job, STAGE_STATUS } from '../jobs/words';
 import type { Asset } from '../videos/asset';
 import { useJob } from '../videos/status';
-import { Logs } from './logs';
+import { AttemptTable, useAttempts } from './attempts';
+import { Log, Logs } from './logs';
+import { Plan } from './plan';
+import { factsOf, runs, type Stage } from './stage-words';
 
-type Stage = Schemas['Stage'];
-
-/** How the video is made: each stage as it goes, its attempts, its log. */
+/** How the video is made: the plan, each stage as it goes, its attempts, its log. */
 export default function Processing({ asset }: { asset: Asset }) {
   const found = useJob(asset.job_id, true);
   if (asset.job_id === null) return <Nothing title="No job has worked on it" />;
@@ -58,7 +57,10 @@ function Summary({ job }: { job: Job }) {
   const { retry, cancel } = useJobDeeds(job);
   const mayChange = useMay('jobs:write');
   const [asked, setAsked] = useState(false);
+  const [chosen, setChosen] = useState('');
   const { label, tone } = JOB_STATUS[job.status];
+  const stage = job.stages.find(({ name }) => name === chosen);
+  const retryFrom = ({ name }: Stage) => (mayChange && isOver(job) ? () => void retry(name) : null);
   return (
     <Card>
       <CardHead
@@ -87,13 +89,11 @@ function Summary({ job }: { job: Job }) {
             {job.error.detail} <span className="font-mono text-[12px]">{job.error.code}</span>
           </p>
         )}
+        <Plan job={job} chosen={chosen} onChoose={setChosen} />
+        {stage && <InPlace job={job} stage={stage} onClose={() => setChosen('')} />}
         <ol className="grid">
           {job.stages.map((stage) => (
-            <StageLine
-              key={stage.name}
-              stage={stage}
-              onRetry={mayChange && isOver(job) ? () => void retry(stage.name) : null}
-            />
+            <StageLine key={stage.name} stage={stage} onRetry={retryFrom(stage)} />
           ))}
         </ol>
       </CardBody>
@@ -123,15 +123,6 @@ function JobFacts({ job }: { job: Job }) {
 /** One stage: how far it is, how quick, what it waits for, what went wrong. */
 function StageLine({ stage, onRetry }: { stage: Stage; onRetry: (() => void) | null }) {
   const { label, tone } = STAGE_STATUS[stage.status];
-  const runs = stage.status === 'running' || stage.status === 'placed';
-  const facts = [
-    stage.tasks > 1 ? `${stage.tasks_done} of ${stage.tasks} parts` : '',
-    stage.progress.fps ? `${Math.round(stage.progress.fps)} frames/s` : '',
-    stage.progress.speed ? `${stage.progress.speed.toFixed(1)} × speed` : '',
-    stage.reused > 0 ? 'taken from before' : '',
-    stage.attempts > stage.tasks ? count(stage.attempts, 'attempt') : '',
-    stage.duration_ms !== null ? took(stage.duration_ms) : '',
-  ].filter((fact) => fact !== '');
   return (
     <li className="grid gap-1.5 border-t py-2.5 first:border-0">
       <div className="flex min-h-8 flex-wrap items-center gap-x-3 gap-y-1">
@@ -139,9 +130,9 @@ function StageLine({ stage, onRetry }: { stage: Stage; onRetry: (() => void) | n
           {stage.name}
         </span>
         <Badge tone={tone}>{label}</Badge>
-        <span className="text-[13px] text-muted-foreground tabular-nums">{facts.join(' · ')}</span>
+        <span className="text-[13px] text-muted-foreground tabular-nums">{factsOf(stage)}</span>
         <span className="ml-auto flex items-center gap-2">
-          {runs && <span className="text-[13px] tabular-nums">{percent(stage.progress.fraction)}</span>}
+          {runs(stage) && <span className="text-[13px] tabular-nums">{percent(stage.progress.fraction)}</span>}
           {onRetry && (
             <Button size="sm" variant="ghost" aria-label={`Run again from ${stage.name}`} onClick={onRetry}>
               <RotateCcw aria-hidden /> From here
@@ -149,42 +140,43 @@ function StageLine({ stage, onRetry }: { stage: Stage; onRetry: (() => void) | n
           )}
         </span>
       </div>
-      {runs && <Progress fraction={stage.progress.fraction} label={stage.name} />}
+      {runs(stage) && <Progress fraction={stage.progress.fraction} label={stage.name} />}
       {stage.waits_for && <p className="text-[13px] text-muted-foreground">{stage.waits_for}</p>}
       {stage.error && <p className="text-[13px] text-destructive [overflow-wrap:anywhere]">{stage.error.detail}</p>}
     </li>
   );
 }
 
+/** The stage that was chosen in the picture: its attempts and its log, where one looks. */
+function InPlace({ job, stage, onClose }: { job: Job; stage: Stage; onClose: () => void }) {
+  const attempts = useAttempts(job, stage.name);
+  return (
+    <section aria-label={`The stage ${stage.name}`} className="grid grid-cols-1 gap-3 rounded-lg border p-4">
+      <div className="flex items-center gap-3">
+        <h3 className="font-semibold">{stage.name}</h3>
+        <span className="text-[13px] text-muted-foreground tabular-nums">{factsOf(stage)}</span>
+        <Button variant="ghost" size="icon-sm" aria-label="Close the stage" className="ml-auto" onClick={onClose}>
+          <X />
+        </Button>
+      </div>
+      {stage.error && <p className="text-destructive [overflow-wrap:anywhere]">{stage.error.detail}</p>}
+      {attempts ? (
+        <AttemptTable label={`Attempts at ${stage.name}`} attempts={attempts} />
+      ) : (
+        <p className="text-muted-foreground">Nothing was tried yet.</p>
+      )}
+      <Log job={job} stage={stage.name} />
+    </section>
+  );
+}
+
 function Attempts({ job }: { job: Job }) {
-  const init = { params: { path: { job_id: job.id }, query: { limit: 100 } } };
-  const found = api.useQuery('get', '/api/v1/jobs/{job_id}/attempts', init);
-  if (!found.data || found.data.items.length === 0) return null;
+  const attempts = useAttempts(job, '');
+  if (!attempts) return null;
   return (
     <Card>
       <CardHead title="Attempts" hint="What was run, where, and what it took; newest first." />
-      <Table label="Attempts" head={['Part', 'Number', 'Outcome', 'Node', 'Began', 'CPU', 'Memory']}>
-        {found.data.items.map((attempt) => (
-          <tr key={attempt.id}>
-            <Cell className="whitespace-nowrap font-medium">{attempt.task}</Cell>
-            <Cell>{attempt.number}</Cell>
-            <Cell className="min-w-32">
-              <Badge tone={attempt.outcome ? OUTCOME_TONES[attempt.outcome] : 'accent'}>
-                {attempt.outcome ?? 'running'}
-              </Badge>
-              {attempt.error && <p className="mt-1 text-[13px] text-destructive">{attempt.error.detail}</p>}
-            </Cell>
-            <Cell className="text-muted-foreground">{attempt.node}</Cell>
-            <Cell className="text-muted-foreground">
-              <Ago time={attempt.placed_at} />
-            </Cell>
-            <Cell className="whitespace-nowrap text-muted-foreground tabular-nums">
-              {attempt.spent ? `${attempt.spent.cpu_s.toFixed(1)} s` : '–'}
-            </Cell>
-            <Cell className="whitespace-nowrap text-muted-foreground tabular-nums">{bytes(attempt.max_rss_bytes)}</Cell>
-          </tr>
-        ))}
-      </Table>
+      <AttemptTable label="Attempts" attempts={attempts} />
     </Card>
   );
 }

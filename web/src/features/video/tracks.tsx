@@ -5,6 +5,7 @@ import { bytes } from '../../app/words';
 import { Card, CardBody, CardHead } from '../../ui/card';
 import { Failed, Loading } from '../../ui/states';
 import { Cell, Table } from '../../ui/table';
+import { sizeInWords } from '../../watch/words';
 import type { Asset } from '../videos/asset';
 import { bitrate, channels, codecName, language } from './track-words';
 
@@ -96,7 +97,8 @@ function Renditions({ tracks }: { tracks: readonly VideoTrack[] }) {
         {tracks.map((track) => (
           <tr key={track.name}>
             <Cell className="whitespace-nowrap font-medium">
-              {Math.min(track.width, track.height)}p{track.video_range === 'SDR' ? '' : ` ${track.video_range}`}
+              {sizeInWords(track.width, track.height)}
+              {track.video_range === 'SDR' ? '' : ` ${track.video_range}`}
             </Cell>
             <Quiet>{`${track.width} × ${track.height}`}</Quiet>
             <Codec track={track} />
