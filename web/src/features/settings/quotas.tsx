@@ -7,7 +7,7 @@ import { Failed, Loading } from '../../ui/states';
 type Quota = Schemas['QuotaView'];
 
 export const QUOTA_NAMES: Record<Schemas['Quota'], string> = {
-  upload_bytes: 'Uploads under way',
+  upload_bytes: 'Size of one upload',
   stored_bytes: 'Storage',
   jobs: 'Jobs at once',
   encode_minutes: 'Encoding, minutes this month',
@@ -43,7 +43,7 @@ export function QuotaBar({ quota }: { quota: Quota }) {
   const { name, limit, free_at } = quota;
   const used = (quota.used ?? 0) + (quota.reserved ?? 0);
   const fraction = limit ? used / limit : 0;
-  const most = limit === null ? 'no limit' : `of ${amount(name, limit)}`;
+  const most = limit === null ? 'no limit' : `${quota.used === null ? 'at most' : 'of'} ${amount(name, limit)}`;
   return (
     <div className="grid gap-1.5">
       <div className="flex flex-wrap justify-between gap-x-3">

@@ -94,12 +94,14 @@ test('limits are shown with what is used of them', async () => {
   const items = [
     { name: 'stored_bytes', limit: 10_000_000_000, used: 9_000_000_000, ...none },
     { name: 'jobs', limit: null, used: 3, ...none },
+    { name: 'upload_bytes', limit: 5_000_000_000, used: null, ...none },
   ];
   serve({ 'GET /api/v1/caller': caller(), 'GET /api/v1/quotas': { organization_id: 'org_1', items } });
   await show(<Settings tab="usage" onTab={nothing} />);
   expect(await screen.findByText('9.0 GB of 10 GB')).toBeDefined();
   expect(screen.getByRole('progressbar', { name: 'Storage' }).getAttribute('aria-valuenow')).toBe('90');
   expect(screen.getByText('3 · no limit')).toBeDefined();
+  expect(screen.getByText('at most 5.0 GB')).toBeDefined();
 });
 
 test('one’s sessions end, and mails are chosen', async () => {
