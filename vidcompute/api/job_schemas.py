@@ -153,6 +153,8 @@ class Attempt(Sent):
     """What it took; null while it goes on, and where nobody could tell."""
     max_rss_bytes: int | None
     """The most memory that one of its processes held."""
+    size_bytes: int | None
+    """Bytes of what it made; null where it made nothing (yet)."""
     logs_key: str
     """Where its log lies in storage."""
 

@@ -122,6 +122,10 @@ def stage_view(stage: StageView) -> job_schemas.Stage:
     )
 
 
+def _whole(number: float | None) -> int | None:
+    return None if number is None else round(number)
+
+
 def attempt_view(found: TaskAttempt) -> job_schemas.Attempt:
     """An attempt on the wire."""
     attempt, metrics = found.attempt, found.attempt.metrics or {}
@@ -140,7 +144,8 @@ def attempt_view(found: TaskAttempt) -> job_schemas.Attempt:
         spent=job_schemas.Effort(cpu_s=metrics["cpu_s"], wall_s=metrics["wall_s"])
         if metrics.keys() >= {"cpu_s", "wall_s"}
         else None,
-        max_rss_bytes=round(metrics["max_rss_bytes"]) if "max_rss_bytes" in metrics else None,
+        max_rss_bytes=_whole(metrics.get("max_rss_bytes")),
+        size_bytes=_whole(metrics.get("size_bytes")),
         logs_key=attempt.logs_key,
     )
 

@@ -169,6 +169,7 @@ class Attempt(TypedDict):
     ended_at: str | None
     spent: Effort | None
     max_rss_bytes: int | None
+    size_bytes: int | None
     logs_key: str
 
 

@@ -78,6 +78,7 @@ async def test_the_attempts_of_a_job_are_its_history(client: httpx2.AsyncClient,
     )
     assert oldest["error"] == {"code": "url_down", "detail": "It broke."}
     assert oldest["spent"] == {"cpu_s": 1.0, "wall_s": 2.0}
+    assert (newest["size_bytes"], oldest["size_bytes"]) == (10, None)
     assert oldest["logs_key"].endswith(f"{first.attempt_id}.log")
     paged = (await client.get(path, params={"stage": "fetch", "limit": 1})).json()
     rest = (await client.get(path, params={"stage": "fetch", "cursor": paged["next_cursor"]})).json()

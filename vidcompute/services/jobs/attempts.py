@@ -224,9 +224,15 @@ def _close(conn: Connection, result: Finished) -> AnyRow | None:
         "to_error_kind": result.error_kind,
         "to_error_code": result.error_code,
         "to_error_detail": result.error_detail,
-        "to_metrics": dict(result.metrics),
+        "to_metrics": _measured(result),
     }
     return conn.execute(_ENDED, values).one_or_none()
+
+
+def _measured(result: Finished) -> dict[str, float]:
+    """What an attempt took, and where it succeeded how much it made."""
+    made = {"size_bytes": result.size_bytes} if result.outcome is Outcome.OK else {}
+    return {**result.metrics, **made}
 
 
 def _told_again(conn: Connection, result: Finished) -> Recorded:
@@ -234,7 +240,7 @@ def _told_again(conn: Connection, result: Finished) -> Recorded:
     if task_id is None:
         return Recorded(accepted=False)
     kept = update(attempts).where(attempts.c.id == result.attempt_id, attempts.c.metrics.is_(None))
-    conn.execute(kept.values(metrics=dict(result.metrics)))
+    conn.execute(kept.values(metrics=_measured(result)))
     return Recorded(accepted=made(conn, task_id, result.attempt_id))
 
 

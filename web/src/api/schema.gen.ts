@@ -3708,6 +3708,11 @@ export interface components {
              */
             max_rss_bytes: number | null;
             /**
+             * Size Bytes
+             * @description Bytes of what it made; null where it made nothing (yet).
+             */
+            size_bytes: number | null;
+            /**
              * Logs Key
              * @description Where its log lies in storage.
              */

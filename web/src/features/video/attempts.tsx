@@ -6,7 +6,7 @@ import { Ago } from '../../ui/time';
 import { type Job, OUTCOME_TONES } from '../jobs/words';
 
 const SHOWN = 100;
-const HEAD = ['Part', 'Number', 'Outcome', 'Node', 'Began', 'Took', 'CPU', 'Memory'];
+const HEAD = ['Part', 'Number', 'Outcome', 'Node', 'Began', 'Took', 'CPU', 'Memory', 'Made'];
 
 /** The attempts at a job's tasks, newest first: of all stages, or of one. Null while there are none. */
 export function useAttempts(job: Job, stage: string): readonly Schemas['Attempt'][] | null {
@@ -40,13 +40,14 @@ export function AttemptTable({ label, attempts }: { label: string; attempts: rea
   );
 }
 
-/** How long it took, how busy it was meanwhile, how much it held. */
-function Figures({ attempt: { spent, max_rss_bytes } }: { attempt: Schemas['Attempt'] }) {
+/** How long it took, how busy it was meanwhile, how much it held, and how much it made. */
+function Figures({ attempt: { spent, max_rss_bytes, size_bytes } }: { attempt: Schemas['Attempt'] }) {
   const cores = spent && spent.wall_s > 0.1 ? ` (${(spent.cpu_s / spent.wall_s).toFixed(1)} cores)` : '';
   const figures = {
     took: spent ? took(spent.wall_s * 1000) : '–',
     cpu: spent ? `${spent.cpu_s.toFixed(1)} s${cores}` : '–',
     memory: bytes(max_rss_bytes),
+    made: bytes(size_bytes),
   };
   return Object.entries(figures).map(([name, text]) => (
     <Cell key={name} className="whitespace-nowrap text-muted-foreground tabular-nums">

@@ -98,6 +98,7 @@ const ATTEMPT = {
   ended_at: null,
   spent: { cpu_s: 6, wall_s: 3 },
   max_rss_bytes: 300_000_000,
+  size_bytes: 4_000_000,
   logs_key: 'k',
 };
 const LINE = { stage: 'encode', task: 'encode/1', attempt_id: 'att_1', line: 1, at: null, level: 'info' };
@@ -129,7 +130,7 @@ test('a stage of the picture shows its attempts and its log, by keyboard too', a
   const place = within(screen.getByRole('region', { name: 'The stage encode' }));
   const attempts = await place.findByRole('region', { name: 'Attempts at encode' });
   expect(attempts.textContent).toContain('laptop');
-  expect(attempts.textContent).toContain('3.0 s6.0 s (2.0 cores)300 MB');
+  expect(attempts.textContent).toContain('3.0 s6.0 s (2.0 cores)300 MB4.0 MB');
   expect((await place.findByRole('region', { name: 'Lines of encode' })).textContent).toContain('Encoding frame 12');
   const wanted = asked.filter(({ query }) => query.get('stage') === 'encode').map(({ path }) => path);
   expect(new Set(wanted)).toEqual(new Set(['/api/v1/jobs/job_a/attempts', '/api/v1/jobs/job_a/logs']));
