@@ -15,6 +15,7 @@ from typing import Any
 from bench import (
     checks,
     cluster,
+    dashboard,
     first_segment,
     full_job,
     machine,
@@ -49,6 +50,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     placement.NAME: placement.measure,
     cluster.NAME: cluster.measure,
     uploads.NAME: uploads.measure,
+    dashboard.NAME: dashboard.measure,
 }
 
 

@@ -12,7 +12,7 @@ from bench.results import BenchError
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-_ARGUMENTS = (
+ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
     "--no-first-run",
@@ -183,17 +183,22 @@ class WatchPage:
         self._page.wait_for_timeout(seconds * 1000)
 
 
+def chromium() -> str:
+    """Where Chromium lies; BenchError where it is missing."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        raise BenchError("Chromium is needed: install the package chromium")
+    return path
+
+
 @contextlib.contextmanager
 def watch_page() -> Iterator[WatchPage]:
     """A fresh browser with one page; closed after it."""
     from playwright.sync_api import Error, sync_playwright
 
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        raise BenchError("Chromium is needed: install the package chromium")
-
+    path = chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         try:
             # The page's policy allows no scripts but its own, and the silence meter is one of ours.
             page = browser.new_page(viewport={"width": 1280, "height": 720}, bypass_csp=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from setup import environment, lock, pages, reload, suite, system
 from setup.console import SetupError, fail
-from setup.places import OPENAPI_TOOLS, TEST_CLIENTS, exclusive
+from setup.places import LIGHTHOUSE, OPENAPI_TOOLS, TEST_CLIENTS, exclusive
 
 
 def _run() -> int:
@@ -30,11 +30,18 @@ def _test() -> int:
     return suite.cluster() if os.environ.get("PROFILE") == "cluster" else suite.everything()
 
 
-def _bench() -> int:
+def _browser() -> int:
     with exclusive():
         environment.ensure("dev")
         system.ensure_browser()
         pages.ensure()
+    return 0
+
+
+def _bench() -> int:
+    _browser()
+    with exclusive():
+        pages.packages(LIGHTHOUSE)
     return 0
 
 
@@ -86,7 +93,8 @@ STEPS: Mapping[str, Callable[[], int]] = {
     "pages": _pages,
     "test": _test,
     "check": _check,
-    "bench": _bench,  # what the benchmarks need
+    "browser": _browser,  # what the monkey, and pictures of the pages, need
+    "bench": _bench,  # what the benchmarks need beside that
     "openapi-tools": _openapi_tools,
     "test-clients": _test_clients,  # what make faults needs beside that
     "wheel": _wheel,

@@ -17,6 +17,7 @@ STAMPS = CACHE / "setup"
 WEB = ROOT / "web"
 OPENAPI_TOOLS = ROOT / "setup" / "openapi"  # checks and clients of the API document, apart from the pages
 TEST_CLIENTS = ROOT / "tests" / "clients"  # of other people's making, to upload with
+LIGHTHOUSE = ROOT / "bench" / "lighthouse"  # which judges a page
 PAGES = ROOT / "vidcompute" / "pages"
 
 

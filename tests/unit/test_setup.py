@@ -82,11 +82,12 @@ def test_the_benchmarks_get_the_developers_packages_the_browser_and_the_pages(
     monkeypatch.setattr(places, "STAMPS", tmp_path)
     monkeypatch.setattr("setup.environment.ensure", installed.append)
     monkeypatch.setattr("setup.pages.ensure", lambda: installed.append("pages"))
+    monkeypatch.setattr("setup.pages.packages", lambda folder: installed.append(folder.name))
     monkeypatch.setattr("setup.system.Package.present", lambda package: package.name != "chromium")
     monkeypatch.setattr("setup.system.may_install", lambda: True)
     monkeypatch.setattr("setup.system.install", installed.extend)
     assert steps.STEPS["bench"]() == 0
-    assert installed == ["dev", "chromium", "pages"]
+    assert installed == ["dev", "chromium", "pages", "lighthouse"]
     monkeypatch.setattr("setup.system.may_install", lambda: False)
     with pytest.raises(console.SetupError, match="The benchmarks need programs") as caught:
         steps.STEPS["bench"]()
