@@ -4,13 +4,13 @@
 # builds the web pages, and does nothing at all when both are up to date.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check dev format lock openapi example client bench faults fuzz wheel pages screenshots setup clean
+.PHONY: help run test check dev format lock openapi example client bench faults fuzz monkey wheel pages screenshots setup clean
 
 SETUP := sh setup/start.sh
 BIN := .venv/bin
 
-# FILE reaches the recipe through the environment, so that any name is safe.
-export FILE
+# These reach the recipes through the environment, so that any name is safe.
+export FILE MINUTES SEED
 ONCE_OPTION := $(if $(filter-out 0 no false,$(ONCE)),--once)
 
 help: ## list the targets
@@ -70,6 +70,10 @@ fuzz: ## the long suite of hostile input; FUZZ_MINUTES=10: of made-up requests t
 	@$(SETUP) dev
 	@$(BIN)/pytest tests/media tests/unit tests/e2e/test_any_request.py -m long
 
+monkey: ## 30 minutes of random clicks and typing at the dashboard (MINUTES=, SEED=)
+	@$(SETUP) browser
+	@$(BIN)/python -m tests.e2e.monkey
+
 wheel: ## build a wheel with the web pages in it
 	@$(SETUP) wheel
 
@@ -77,7 +81,7 @@ pages: ## build the web pages
 	@$(SETUP) pages
 
 screenshots: ## pictures of every page of the dashboard, into screenshots/
-	@$(SETUP) bench
+	@$(SETUP) browser
 	@$(BIN)/python -m tests.e2e.screenshots
 
 setup: ## make the environment with the developers' tools, and run nothing
@@ -85,5 +89,5 @@ setup: ## make the environment with the developers' tools, and run nothing
 
 clean: ## remove what was installed and built (the data folder stays)
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist test-results
-	@rm -rf web/node_modules setup/openapi/node_modules tests/clients/node_modules vidcompute/pages
+	@rm -rf web/node_modules setup/openapi/node_modules tests/clients/node_modules bench/lighthouse/node_modules vidcompute/pages
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

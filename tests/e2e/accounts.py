@@ -1,8 +1,6 @@
 """People in a browser: what would be in their mails, and how they log in."""
 
-import asyncio
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -10,7 +8,7 @@ from playwright.sync_api import expect
 from sqlalchemy import Connection, insert
 
 from tests.fixtures.platform import Server
-from vidcompute.db.engine import Database
+from tests.fixtures.rows import written
 from vidcompute.db.outbox import now_ms
 from vidcompute.db.schema_people import invitations, proofs
 from vidcompute.ids import LOCAL_ORGANIZATION, new_id
@@ -39,13 +37,7 @@ def put(server: Server, table: str, secret: str, email: str = EMAIL, role: str =
             assert person is not None
             conn.execute(insert(proofs).values(**row, person_id=person.id, purpose=table))
 
-    async def work() -> None:
-        database = Database.open(server.database_url)
-        await database.write(step)
-        await database.close()
-
-    with ThreadPoolExecutor(1) as thread:  # the browser's driver has a loop in this one
-        thread.submit(lambda: asyncio.run(work())).result()
+    written(server.database_url, step)
 
 
 def join(server: Server, email: str = EMAIL, name: str = "Ann", role: str = "editor") -> None:

@@ -40,7 +40,7 @@ export function OrganizationMenu() {
       <Menu
         align="start"
         trigger={
-          <Button variant="ghost" className="min-w-0 px-2 text-foreground">
+          <Button variant="ghost" className="min-w-0 shrink px-2 text-foreground">
             <span className="sr-only">Organization: </span>
             {shown}
             <ChevronsUpDown aria-hidden />

@@ -1,6 +1,7 @@
 import { type ErrorComponentProps, Link, useRouter } from '@tanstack/react-router';
 import { Compass } from 'lucide-react';
 import { Button } from '../ui/button';
+import { Page } from '../ui/page';
 import { Failed, Loading, Nothing } from '../ui/states';
 
 /** Stands in a page's place while it comes. */
@@ -25,10 +26,12 @@ export function Broken({ error, reset }: ErrorComponentProps) {
 /** An address that leads nowhere. */
 export function Missing() {
   return (
-    <Nothing icon={<Compass />} title="There is no such page">
-      <Button asChild>
-        <Link to="/">Go to the overview</Link>
-      </Button>
-    </Nothing>
+    <Page title="Not here">
+      <Nothing icon={<Compass />} title="There is no such page">
+        <Button asChild>
+          <Link to="/">Go to the overview</Link>
+        </Button>
+      </Nothing>
+    </Page>
   );
 }

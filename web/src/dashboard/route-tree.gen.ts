@@ -19,6 +19,7 @@ import { Route as RegisterRouteImport } from './routes/register'
 import { Route as ResetRouteImport } from './routes/reset'
 import { Route as VerifyRouteImport } from './routes/verify'
 import { Route as InIndexRouteImport } from './routes/_in.index'
+import { Route as InSplatRouteImport } from './routes/_in.$'
 import { Route as InDevelopersRouteImport } from './routes/_in.developers'
 import { Route as InJobsRouteImport } from './routes/_in.jobs'
 import { Route as InNodesRouteImport } from './routes/_in.nodes'
@@ -76,6 +77,11 @@ const InIndexRoute = InIndexRouteImport.update({
   path: '/',
   getParentRoute: () => InRoute,
 } as any)
+const InSplatRoute = InSplatRouteImport.update({
+  id: '/$',
+  path: '/$',
+  getParentRoute: () => InRoute,
+} as any)
 const InDevelopersRoute = InDevelopersRouteImport.update({
   id: '/developers',
   path: '/developers',
@@ -122,6 +128,7 @@ export interface FileRoutesByFullPath {
   '/register': typeof RegisterRoute
   '/reset': typeof ResetRoute
   '/verify': typeof VerifyRoute
+  '/$': typeof InSplatRoute
   '/developers': typeof InDevelopersRoute
   '/jobs': typeof InJobsRoute
   '/nodes': typeof InNodesRoute
@@ -139,6 +146,7 @@ export interface FileRoutesByTo {
   '/register': typeof RegisterRoute
   '/reset': typeof ResetRoute
   '/verify': typeof VerifyRoute
+  '/$': typeof InSplatRoute
   '/developers': typeof InDevelopersRoute
   '/jobs': typeof InJobsRoute
   '/nodes': typeof InNodesRoute
@@ -159,6 +167,7 @@ export interface FileRoutesById {
   '/register': typeof RegisterRoute
   '/reset': typeof ResetRoute
   '/verify': typeof VerifyRoute
+  '/_in/$': typeof InSplatRoute
   '/_in/developers': typeof InDevelopersRoute
   '/_in/jobs': typeof InJobsRoute
   '/_in/nodes': typeof InNodesRoute
@@ -180,6 +189,7 @@ export interface FileRouteTypes {
     | '/register'
     | '/reset'
     | '/verify'
+    | '/$'
     | '/developers'
     | '/jobs'
     | '/nodes'
@@ -197,6 +207,7 @@ export interface FileRouteTypes {
     | '/register'
     | '/reset'
     | '/verify'
+    | '/$'
     | '/developers'
     | '/jobs'
     | '/nodes'
@@ -216,6 +227,7 @@ export interface FileRouteTypes {
     | '/register'
     | '/reset'
     | '/verify'
+    | '/_in/$'
     | '/_in/developers'
     | '/_in/jobs'
     | '/_in/nodes'
@@ -310,6 +322,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof InIndexRouteImport
       parentRoute: typeof InRoute
     }
+    '/_in/$': {
+      id: '/_in/$'
+      path: '/$'
+      fullPath: '/$'
+      preLoaderRoute: typeof InSplatRouteImport
+      parentRoute: typeof InRoute
+    }
     '/_in/developers': {
       id: '/_in/developers'
       path: '/developers'
@@ -363,6 +382,7 @@ declare module '@tanstack/react-router' {
 }
 
 interface InRouteChildren {
+  InSplatRoute: typeof InSplatRoute
   InDevelopersRoute: typeof InDevelopersRoute
   InJobsRoute: typeof InJobsRoute
   InNodesRoute: typeof InNodesRoute
@@ -374,6 +394,7 @@ interface InRouteChildren {
 }
 
 const InRouteChildren: InRouteChildren = {
+  InSplatRoute: InSplatRoute,
   InDevelopersRoute: InDevelopersRoute,
   InJobsRoute: InJobsRoute,
   InNodesRoute: InNodesRoute,

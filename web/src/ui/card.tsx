@@ -15,7 +15,7 @@ interface CardHeadProps {
 export function CardHead({ title, hint, children }: CardHeadProps) {
   return (
     <header className="flex flex-wrap items-center justify-between gap-3 px-5 pt-4 pb-3">
-      <div className="min-w-0">
+      <div className="min-w-0 [overflow-wrap:anywhere]">
         <h2 className="font-semibold text-[15px]">{title}</h2>
         {hint && <p className="text-[13px] text-muted-foreground">{hint}</p>}
       </div>

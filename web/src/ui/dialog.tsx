@@ -6,7 +6,7 @@ import { cn } from './cn';
 
 const SHADE = 'fixed inset-0 z-40 bg-black/55';
 const BOX =
-  'fixed top-1/2 left-1/2 z-50 grid max-h-[calc(100dvh-2rem)] w-[calc(100vw-2rem)] max-w-lg -translate-x-1/2 -translate-y-1/2 gap-4 overflow-y-auto rounded-xl border bg-card p-5 shadow-2xl';
+  'fixed top-1/2 left-1/2 z-50 grid max-h-[calc(100dvh-2rem)] w-[calc(100vw-2rem)] max-w-lg -translate-x-1/2 -translate-y-1/2 grid-cols-1 gap-4 overflow-y-auto rounded-xl border bg-card p-5 shadow-2xl [overflow-wrap:anywhere]';
 
 interface DialogProps {
   open: boolean;

@@ -13,7 +13,7 @@ export function Textarea({ className, ...props }: ComponentProps<'textarea'>) {
 }
 
 export function Select({ className, ...props }: ComponentProps<'select'>) {
-  return <select className={cn(BOX, 'h-9 w-auto pr-8', className)} {...props} />;
+  return <select className={cn(BOX, 'h-9 w-auto max-w-full pr-8', className)} {...props} />;
 }
 
 export function Checkbox({ className, ...props }: Omit<ComponentProps<'input'>, 'type'>) {
@@ -32,7 +32,7 @@ export function Field({ label, hint, problem, children }: FieldProps) {
   const id = useId();
   const about = hint || problem ? `${id}-about` : undefined;
   return (
-    <div className="grid gap-1.5">
+    <div className="grid min-w-0 grid-cols-1 gap-1.5">
       <label htmlFor={id} className="font-medium">
         {label}
       </label>
@@ -43,6 +43,32 @@ export function Field({ label, hint, problem, children }: FieldProps) {
         </p>
       )}
     </div>
+  );
+}
+
+interface ChoiceProps<T extends string> {
+  label: ReactNode;
+  value: T;
+  /** What can be chosen, with what people call it. */
+  options: Readonly<Record<T, string>>;
+  onChange: (value: T) => void;
+  problem?: string | undefined;
+}
+
+/** One of several. */
+export function Choice<T extends string>({ label, value, options, onChange, problem }: ChoiceProps<T>) {
+  return (
+    <Field label={label} problem={problem}>
+      {(field) => (
+        <Select {...field} className="w-full" value={value} onChange={(event) => onChange(event.target.value as T)}>
+          {Object.entries<string>(options).map(([name, text]) => (
+            <option key={name} value={name}>
+              {text}
+            </option>
+          ))}
+        </Select>
+      )}
+    </Field>
   );
 }
 

@@ -20,7 +20,9 @@ export function Messages() {
             kind === 'error' && 'border-destructive',
           )}
         >
-          <p className="min-w-0 flex-1 [overflow-wrap:anywhere]">{text}</p>
+          <p className="line-clamp-6 min-w-0 flex-1 [overflow-wrap:anywhere]" dir="auto">
+            {text}
+          </p>
           {action && (
             <Button
               size="sm"

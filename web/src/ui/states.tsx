@@ -24,8 +24,21 @@ export function Nothing({ icon, title, children, className }: NothingProps) {
         </div>
       )}
       <p className="font-semibold text-[15px]">{title}</p>
-      {children && <div className="grid max-w-md justify-items-center gap-4 text-muted-foreground">{children}</div>}
+      {children && (
+        <div className="grid max-w-md justify-items-center gap-4 text-muted-foreground [overflow-wrap:anywhere]">
+          {children}
+        </div>
+      )}
     </div>
+  );
+}
+
+/** Something that one may not see or do, and why. */
+export function Denied({ children }: { children: ReactNode }) {
+  return (
+    <Nothing icon={<Lock />} title="Not for you">
+      <p>{children}</p>
+    </Nothing>
   );
 }
 
@@ -33,11 +46,7 @@ export function Nothing({ icon, title, children, className }: NothingProps) {
 export function Failed({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
   const problem = told(error);
   if (problem.status === 403) {
-    return (
-      <Nothing icon={<Lock />} title="Not for you">
-        <p>{problem.detail}</p>
-      </Nothing>
-    );
+    return <Denied>{problem.detail}</Denied>;
   }
   return (
     <div role="alert">

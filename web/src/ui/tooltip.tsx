@@ -23,7 +23,7 @@ export function Tooltip({
           collisionPadding={8}
           className="z-50 max-w-72 animate-in rounded-md border bg-card px-2.5 py-1.5 text-[13px] text-foreground shadow-lg"
         >
-          {text}
+          <span className="line-clamp-6 [overflow-wrap:anywhere]">{text}</span>
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>

@@ -105,17 +105,19 @@ function Exchange({ delivery }: { delivery: Delivery }) {
         <Text
           key={attempt.started_at}
           name={`Answer${attempt.response_status ? ` ${attempt.response_status}` : ''}, after ${attempt.latency_ms} ms`}
-          text={attempt.error_detail ?? attempt.response_body}
+          text={attempt.response_body}
+          problem={attempt.error_detail}
         />
       ))}
     </div>
   );
 }
 
-function Text({ name, text }: { name: string; text: string }) {
+function Text({ name, text, problem = null }: { name: string; text: string; problem?: string | null }) {
   return (
     <div className="grid grid-cols-1 gap-1">
       <p className="text-[13px] text-muted-foreground">{name}</p>
+      {problem && <p className="text-[13px] text-destructive [overflow-wrap:anywhere]">{problem}</p>}
       <pre className="max-h-60 overflow-auto whitespace-pre-wrap rounded-lg border bg-card p-3 font-mono text-[12px] [overflow-wrap:anywhere]">
         {text || '(nothing)'}
       </pre>

@@ -86,7 +86,7 @@ test('an endpoint is added, its secret is shown, and what is wrong with it is to
 test('deliveries show what was sent and answered, and are sent again', async () => {
   const attempt = {
     ...{ started_at: AT, latency_ms: 12, url: hook.url, request_headers: {}, response_status: 500 },
-    ...{ response_body: '<b>broken</b>', error_code: null, error_detail: null },
+    ...{ response_body: '<b>broken</b>', error_code: 'webhook_refused', error_detail: 'It answered 500.' },
   };
   const delivery = {
     ...{ id: 'msg_1', webhook_id: 'hook_1', seq: 7, type: 'asset.ready', subject_id: 'asset_1', status: 'failed' },
@@ -109,6 +109,7 @@ test('deliveries show what was sent and answered, and are sent again', async () 
   await user.click(await screen.findByRole('button', { name: 'Test' }));
   await user.click(await screen.findByRole('button', { name: 'asset.ready' }));
   expect(screen.getByText('<b>broken</b>')).toBeDefined();
+  expect(screen.getByText('It answered 500.')).toBeDefined();
   expect(screen.getByText('Answer 500, after 12 ms')).toBeDefined();
   await user.click(screen.getByRole('button', { name: 'Send again' }));
   await waitFor(() =>

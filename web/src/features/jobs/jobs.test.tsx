@@ -32,9 +32,14 @@ test('the queue shows places and reasons', async () => {
     'GET /api/v1/assets/asset_1': asset('asset_1'),
     'GET /api/v1/jobs': ({ query }: Asked) =>
       query.get('status') === 'running'
-        ? page(summary('job_r', { status: 'running' }))
+        ? page(summary('job_w', { status: 'running' }), summary('job_r', { status: 'running' }))
         : page(summary('job_low', { priority: 'low' }), summary('job_high', { priority: 'high' })),
-    'GET /api/v1/jobs/job_r': job('job_r', { status: 'running', progress: { fraction: 0.25 } }),
+    'GET /api/v1/jobs/job_r': job('job_r', {
+      status: 'running',
+      progress: { fraction: 0.25 },
+      stages: [stage('encode', { status: 'running' })],
+    }),
+    'GET /api/v1/jobs/job_w': job('job_w', { status: 'running', stages: [stage('encode', { status: 'ready' })] }),
     'GET /api/v1/jobs/job_low': job('job_low', {
       status: 'queued',
       stages: [stage('encode', { status: 'ready', waits_for: waits })],
@@ -44,8 +49,9 @@ test('the queue shows places and reasons', async () => {
   await show(<Jobs tab="queue" onTab={() => undefined} />);
   expect(await screen.findByText(waits)).toBeDefined();
   const rows = screen.getAllByRole('row').slice(1);
-  expect(rows.map((row) => row.firstElementChild?.textContent)).toEqual(['▸', '1', '2']);
+  expect(rows.map((row) => row.firstElementChild?.textContent)).toEqual(['▸', '1', '2', '3']);
   expect(rows[1]?.textContent).toContain('high');
+  expect(rows[2]?.textContent).toContain('Running');
   expect(await screen.findByText('25 %')).toBeDefined();
 });
 

@@ -1,4 +1,4 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQueries } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Activity, RotateCcw } from 'lucide-react';
 import { api, http, type Schemas } from '../../api/client';
@@ -15,9 +15,9 @@ import { Cell, Table } from '../../ui/table';
 import { TabPanel, Tabs } from '../../ui/tabs';
 import { Ago } from '../../ui/time';
 import { titleOf } from '../videos/asset';
-import { useJob } from '../videos/status';
+import { jobQuery, useJob } from '../videos/status';
 import { JOB_TABS, type JobTab } from './tabs';
-import { activity, byQueue, isOver, JOB_STATUS, type JobSummary } from './words';
+import { activity, byQueue, isAtWork, isOver, JOB_STATUS, type JobSummary } from './words';
 
 const LABELS: Record<JobTab, string> = {
   queue: 'Queue',
@@ -57,7 +57,11 @@ function Queue() {
   const error = running.error ?? queued.error;
   if (error) return <Failed error={error} onRetry={() => void Promise.all([running.refetch(), queued.refetch()])} />;
   if (!running.data || !queued.data) return <Loading />;
-  const jobs = [...byQueue(running.data.items), ...byQueue(queued.data.items)];
+  return <InOrder jobs={byQueue([...running.data.items, ...queued.data.items])} />;
+}
+
+function InOrder({ jobs }: { jobs: readonly JobSummary[] }) {
+  const details = useQueries({ queries: jobs.map(({ id }) => jobQuery(id)) });
   if (jobs.length === 0) {
     return (
       <Nothing icon={<Activity />} title="Nothing to do">
@@ -65,12 +69,16 @@ function Queue() {
       </Nothing>
     );
   }
-  const waiting = jobs.filter(({ status }) => status === 'queued');
+  const atWork = jobs.filter((job, place) => isAtWork(job, details[place]?.data));
+  const waiting = jobs.filter((job) => !atWork.includes(job));
   return (
     <Card>
       <Table label="The queue" head={['Place', 'Video', 'Status', 'Priority', 'Created', '']}>
-        {jobs.map((job) => (
-          <Line key={job.id} job={job} place={job.status === 'queued' ? `${waiting.indexOf(job) + 1}` : '▸'} />
+        {atWork.map((job) => (
+          <Line key={job.id} job={job} place="▸" />
+        ))}
+        {waiting.map((job, place) => (
+          <Line key={job.id} job={job} place={`${place + 1}`} />
         ))}
       </Table>
     </Card>

@@ -42,6 +42,12 @@ export function activity(job: Job): string {
   return job.stages.find(({ waits_for }) => waits_for)?.waits_for ?? '';
 }
 
+/** Whether something of it runs now. A job that has begun may wait for room like any other. */
+export function isAtWork(job: JobSummary, detail: Job | undefined): boolean {
+  if (!detail) return job.status === 'running';
+  return detail.stages.some(({ status }) => status === 'running' || status === 'placed');
+}
+
 const RANKS: Record<Schemas['Priority'], number> = { high: 0, normal: 1, low: 2 };
 
 /** Those that wait or run as the queue has them: by priority, then who came first. */

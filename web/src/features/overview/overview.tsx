@@ -47,7 +47,7 @@ function Trouble() {
       role="alert"
       className="flex flex-wrap items-center justify-between gap-3 rounded-xl bg-destructive-soft px-5 py-3 text-destructive"
     >
-      <p>
+      <p className="line-clamp-3 min-w-0 max-w-3xl [overflow-wrap:anywhere]">
         {data?.next_cursor ? `More than ${dead} jobs` : count(dead, 'job')} gave up. {data?.items[0]?.error?.detail}
       </p>
       <Button asChild>

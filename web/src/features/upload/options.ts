@@ -2,26 +2,33 @@ import type { Schemas } from '../../api/client';
 import type { JobWish } from './queue';
 
 /** What is made of the videos, as people choose it. */
-export const PRESETS = {
-  stream: { label: 'To be watched', outputs: ['hls', 'thumbnail', 'storyboard', 'preview'] },
-  download: { label: 'To be watched, and an MP4', outputs: ['hls', 'mp4', 'thumbnail', 'storyboard', 'preview'] },
-  all: {
-    label: 'To be watched, an MP4, and the sound alone',
-    outputs: ['hls', 'mp4', 'audio', 'thumbnail', 'storyboard', 'preview'],
-  },
+const PRESETS = {
+  stream: ['hls', 'thumbnail', 'storyboard', 'preview'],
+  download: ['hls', 'mp4', 'thumbnail', 'storyboard', 'preview'],
+  all: ['hls', 'mp4', 'audio', 'thumbnail', 'storyboard', 'preview'],
 } as const;
 
-export type Preset = keyof typeof PRESETS;
+type Preset = keyof typeof PRESETS;
 
-export interface Choice {
+export const PRESET_LABELS: Record<Preset, string> = {
+  stream: 'To be watched',
+  download: 'To be watched, and an MP4',
+  all: 'To be watched, an MP4, and the sound alone',
+};
+
+export const POLICIES = { public: 'Everybody', signed: 'By signed links' } as const;
+
+export const PRIORITIES: Record<Schemas['Priority'], string> = { high: 'High', normal: 'Normal', low: 'Low' };
+
+export interface Chosen {
   preset: Preset;
-  policy: 'public' | 'signed';
+  policy: keyof typeof POLICIES;
   priority: Schemas['Priority'];
 }
 
-export const USUAL: Choice = { preset: 'stream', policy: 'public', priority: 'normal' };
+export const USUAL: Chosen = { preset: 'stream', policy: 'public', priority: 'normal' };
 
 /** The job that a choice asks for. */
-export function jobOf({ preset, policy, priority }: Choice): JobWish {
-  return { outputs: [...PRESETS[preset].outputs], playback_policy: policy, priority };
+export function jobOf({ preset, policy, priority }: Chosen): JobWish {
+  return { outputs: [...PRESETS[preset]], playback_policy: policy, priority };
 }

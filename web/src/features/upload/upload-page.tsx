@@ -4,31 +4,41 @@ import { type DragEvent, type FormEvent, useRef, useState, useSyncExternalStore 
 import { api, http, type Schemas } from '../../api/client';
 import { told } from '../../api/problem';
 import { say, sayProblem } from '../../app/messages';
+import { useMay } from '../../app/session';
 import { bytes, percent, took } from '../../app/words';
 import { Button } from '../../ui/button';
 import { Card, CardBody, CardHead } from '../../ui/card';
 import { cn } from '../../ui/cn';
-import { Field, Input, Select } from '../../ui/field';
+import { Choice, Field, Input } from '../../ui/field';
 import { Page } from '../../ui/page';
 import { Progress } from '../../ui/progress';
+import { Denied } from '../../ui/states';
 import { plays } from '../videos/asset';
 import { Status } from '../videos/status';
 import { filesOf } from './dropped';
-import { type Choice, jobOf, PRESETS, type Preset, USUAL } from './options';
+import { type Chosen, jobOf, POLICIES, PRESET_LABELS, PRIORITIES, USUAL } from './options';
 import { type Item, uploads } from './queue';
 import { begun, forgetFile } from './remembered';
 
 /** Brings videos here: files, folders, addresses. */
 export function UploadPage() {
-  const [choice, setChoice] = useState<Choice>(USUAL);
+  const [chosen, setChosen] = useState<Chosen>(USUAL);
   const items = useSyncExternalStore(uploads.subscribe, uploads.shown);
-  const add = (files: Iterable<File>) => uploads.add(files, jobOf(choice));
+  const mayUpload = useMay('uploads:write');
+  const add = (files: Iterable<File>) => uploads.add(files, jobOf(chosen));
+  if (!mayUpload) {
+    return (
+      <Page title="Upload">
+        <Denied>Ask an admin of the organization for a role that may upload.</Denied>
+      </Page>
+    );
+  }
   return (
     <Page title="Upload" hint="A video can be watched seconds after its last byte; its other qualities follow.">
       <DropZone onFiles={add} />
       <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-2">
-        <ByAddress choice={choice} />
-        <Options choice={choice} onChange={setChoice} />
+        <ByAddress chosen={chosen} />
+        <Options chosen={chosen} onChange={setChosen} />
       </div>
       {items.length > 0 && (
         <Card>
@@ -88,62 +98,43 @@ function DropZone({ onFiles }: { onFiles: (files: Iterable<File>) => void }) {
   );
 }
 
-function Options({ choice, onChange }: { choice: Choice; onChange: (choice: Choice) => void }) {
+interface OptionsProps {
+  chosen: Chosen;
+  onChange: (chosen: Chosen) => void;
+}
+
+function Options({ chosen, onChange }: OptionsProps) {
+  const change = (part: Partial<Chosen>) => onChange({ ...chosen, ...part });
   return (
     <Card>
       <CardHead title="What to make" hint="Of what is brought from now on." />
       <CardBody className="grid grid-cols-1 gap-4">
-        <Field label="Outputs">
-          {(field) => (
-            <Select
-              {...field}
-              className="w-full"
-              value={choice.preset}
-              onChange={(event) => onChange({ ...choice, preset: event.target.value as Preset })}
-            >
-              {Object.entries(PRESETS).map(([preset, { label }]) => (
-                <option key={preset} value={preset}>
-                  {label}
-                </option>
-              ))}
-            </Select>
-          )}
-        </Field>
+        <Choice
+          label="Outputs"
+          value={chosen.preset}
+          options={PRESET_LABELS}
+          onChange={(preset) => change({ preset })}
+        />
         <div className="grid gap-4 sm:grid-cols-2">
-          <Field label="Who may watch">
-            {(field) => (
-              <Select
-                {...field}
-                className="w-full"
-                value={choice.policy}
-                onChange={(event) => onChange({ ...choice, policy: event.target.value as Choice['policy'] })}
-              >
-                <option value="public">Everybody</option>
-                <option value="signed">By signed links</option>
-              </Select>
-            )}
-          </Field>
-          <Field label="Priority">
-            {(field) => (
-              <Select
-                {...field}
-                className="w-full"
-                value={choice.priority}
-                onChange={(event) => onChange({ ...choice, priority: event.target.value as Choice['priority'] })}
-              >
-                <option value="high">High</option>
-                <option value="normal">Normal</option>
-                <option value="low">Low</option>
-              </Select>
-            )}
-          </Field>
+          <Choice
+            label="Who may watch"
+            value={chosen.policy}
+            options={POLICIES}
+            onChange={(policy) => change({ policy })}
+          />
+          <Choice
+            label="Priority"
+            value={chosen.priority}
+            options={PRIORITIES}
+            onChange={(priority) => change({ priority })}
+          />
         </div>
       </CardBody>
     </Card>
   );
 }
 
-function ByAddress({ choice }: { choice: Choice }) {
+function ByAddress({ chosen }: { chosen: Chosen }) {
   const [address, setAddress] = useState('');
   const [problem, setProblem] = useState<string>();
   const [assetId, setAssetId] = useState<string | null>(null);
@@ -151,7 +142,7 @@ function ByAddress({ choice }: { choice: Choice }) {
     event.preventDefault();
     setProblem(undefined);
     const { data, error } = await http
-      .POST('/api/v1/jobs', { body: { input: address.trim(), ...jobOf(choice) } as never })
+      .POST('/api/v1/jobs', { body: { input: address.trim(), ...jobOf(chosen) } as never })
       .catch((wrong: unknown) => ({ data: undefined, error: wrong }));
     if (!data) {
       setProblem(told(error).detail);
@@ -191,7 +182,7 @@ function ByAddress({ choice }: { choice: Choice }) {
 function Line({ item }: { item: Item }) {
   const { key, name, sizeBytes, sentBytes, state } = item;
   return (
-    <li className="grid gap-2 border-t px-5 py-3 first:border-0">
+    <li className="grid grid-cols-1 gap-2 border-t px-5 py-3 first:border-0">
       <div className="flex items-center gap-3">
         <span className="min-w-0 flex-1 truncate font-medium" dir="auto" title={name}>
           {name}
@@ -231,7 +222,7 @@ function Line({ item }: { item: Item }) {
       {state === 'done' && item.assetId ? (
         <WatchLink assetId={item.assetId} />
       ) : (
-        <p className="text-[13px] text-muted-foreground">{words(item)}</p>
+        <p className="text-[13px] text-muted-foreground [overflow-wrap:anywhere]">{words(item)}</p>
       )}
     </li>
   );
@@ -265,7 +256,11 @@ function WatchLink({ assetId }: { assetId: string }) {
           {plays(asset) ? 'Watch it' : 'See how it goes'}
         </Link>
       </Button>
-      {asset.error && <span className="text-[13px] text-destructive">{asset.error.detail}</span>}
+      {asset.error && (
+        <span className="line-clamp-3 text-[13px] text-destructive [overflow-wrap:anywhere]" title={asset.error.detail}>
+          {asset.error.detail}
+        </span>
+      )}
     </div>
   );
 }

@@ -27,7 +27,14 @@ export function AttemptTable({ label, attempts }: { label: string; attempts: rea
             <Badge tone={attempt.outcome ? OUTCOME_TONES[attempt.outcome] : 'accent'}>
               {attempt.outcome ?? 'running'}
             </Badge>
-            {attempt.error && <p className="mt-1 text-[13px] text-destructive">{attempt.error.detail}</p>}
+            {attempt.error && (
+              <p
+                className="mt-1 line-clamp-3 max-w-96 text-[13px] text-destructive [overflow-wrap:anywhere]"
+                title={attempt.error.detail}
+              >
+                {attempt.error.detail}
+              </p>
+            )}
           </Cell>
           <Cell className="text-muted-foreground">{attempt.node}</Cell>
           <Cell className="text-muted-foreground">

@@ -7,7 +7,7 @@ import { date } from '../../app/words';
 import { Button } from '../../ui/button';
 import { Card, CardBody, CardHead } from '../../ui/card';
 import { CopyField } from '../../ui/copy';
-import { Field, Input, Select } from '../../ui/field';
+import { Choice, Field, Input, Select } from '../../ui/field';
 import { embedCode } from '../../watch/share';
 import { type Asset, titleOf } from '../videos/asset';
 import { useChange } from './details';
@@ -70,22 +70,7 @@ function PolicyForm({ asset }: { asset: Asset }) {
         void save();
       }}
     >
-      <Field label="It can be watched by" problem={problem}>
-        {(field) => (
-          <Select
-            {...field}
-            className="w-full"
-            value={policy}
-            onChange={(event) => setPolicy(event.target.value as Policy)}
-          >
-            {Object.entries(POLICIES).map(([value, label]) => (
-              <option key={value} value={value}>
-                {label}
-              </option>
-            ))}
-          </Select>
-        )}
-      </Field>
+      <Choice label="It can be watched by" value={policy} options={POLICIES} onChange={setPolicy} problem={problem} />
       {policy === 'password' && (
         <Field label="Password" hint="Those who were let in with another one are asked again.">
           {(field) => (

@@ -48,7 +48,13 @@ export function Video({ assetId, tab, onTab }: VideoProps) {
   const { refetch } = found;
   useEvents(useCallback((event) => (event.subjectId === assetId ? void refetch() : undefined), [assetId, refetch]));
   if (found.isPending) return <Loading lines={8} label="The video is loading" />;
-  if (found.isError) return <Failed error={found.error} onRetry={() => void refetch()} />;
+  if (found.isError) {
+    return (
+      <Page title="Video">
+        <Failed error={found.error} onRetry={() => void refetch()} />
+      </Page>
+    );
+  }
   return <Found asset={found.data} tab={tab} onTab={onTab} />;
 }
 
@@ -116,7 +122,8 @@ function Heading({ asset }: { asset: Asset }) {
           role="alert"
           className="mt-1 max-w-2xl rounded-lg bg-destructive-soft px-3 py-2 text-destructive [overflow-wrap:anywhere]"
         >
-          {asset.error.detail} <span className="font-mono text-[12px]">{asset.error.code}</span>
+          <span className="line-clamp-4">{asset.error.detail}</span>
+          <span className="font-mono text-[12px]">{asset.error.code}</span>
         </p>
       )}
     </div>

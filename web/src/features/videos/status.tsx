@@ -7,6 +7,9 @@ import { type Asset, isUnderWay, STATUS } from './asset';
 
 const LOOK_MS = 1_500;
 
+export const jobQuery = (jobId: string) =>
+  api.queryOptions('get', '/api/v1/jobs/{job_id}', { params: { path: { job_id: jobId } } });
+
 /** A job as it is, asked for again while it goes on and somebody looks. */
 export function useJob(jobId: string | null, live: boolean) {
   return api.useQuery(

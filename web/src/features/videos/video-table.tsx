@@ -1,7 +1,7 @@
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, ArrowUp } from 'lucide-react';
-import { memo, useEffect, useRef, useState } from 'react';
+import { memo, useCallback, useEffect, useRef, useState } from 'react';
 import { useShortcut } from '../../app/shortcuts';
 import { clock } from '../../app/words';
 import { cn } from '../../ui/cn';
@@ -24,6 +24,7 @@ export interface RowsProps {
 
 const ROW_PX = 68;
 const NEAR_END = 20;
+
 /** Thousands of videos as a table, of which those rows exist that can be seen. */
 export function VideoTable({ rows, label, selection, onEnd, sort, onSort }: RowsProps & SortProps) {
   const scroller = useRef<HTMLDivElement>(null);
@@ -33,7 +34,8 @@ export function VideoTable({ rows, label, selection, onEnd, sort, onSort }: Rows
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_PX,
     overscan: 8,
-    getItemKey: (place) => rows[place]?.id ?? place,
+    // With another function all rows would be measured anew, at each step of a scroll.
+    getItemKey: useCallback((place: number) => rows[place]?.id ?? place, [rows]),
   });
   const shown = virtual.getVirtualItems();
   const end = shown.at(-1)?.index ?? 0;
