@@ -151,6 +151,26 @@ def test_a_list_changes_by_itself_while_videos_are_made(
     expect(page.get_by_role("row").filter(has_text="Called otherwise")).to_have_count(0)
 
 
+def test_what_was_deleted_is_restored_or_goes_for_good(
+    server: Server, driver: Driver, page: Page, source: Path
+) -> None:
+    asset = f"/api/v1/assets/{driver.done(driver.submit(source, title='Not wanted', **SMALL)['id'])['asset_id']}"
+    row = page.get_by_role("row").filter(has_text="Not wanted")
+    enter(page, server, "videos?tab=deleted")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Videos")
+    driver.http.delete(asset)
+    row.get_by_role("button", name="Restore").click()
+    expect(page.get_by_text("1 video restored.")).to_be_visible()
+    assert driver.http.get(asset).status_code == 200
+    driver.http.delete(asset)
+    row.get_by_role("button", name="for good").click()
+    assert breaches(page) == []
+    page.get_by_role("button", name="Delete for good", exact=True).click()
+    expect(page.get_by_text("1 video deleted for good.")).to_be_visible()
+    expect(row).to_have_count(0)
+    assert driver.http.post(f"{asset}/restore").status_code == 404
+
+
 def test_a_stage_runs_again_from_where_one_wants(server: Server, driver: Driver, page: Page, ready: Json) -> None:
     enter(page, server, f"videos/{ready['asset_id']}?tab=processing")
     before = driver.attempts(ready["id"])

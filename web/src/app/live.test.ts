@@ -81,6 +81,18 @@ test('a stream that broke goes on after the last event, and says meanwhile that 
   expect(connections).toEqual(['open', 'lost', 'open']);
 });
 
+test('what came before a stream began may be old, and is asked for anew once', async () => {
+  const [first, second] = [new Stream(), new Stream()];
+  const { events, gaps } = setUp([first, second]);
+  expect(gaps()).toBe(0);
+  first.send(told(7, 'job.done'));
+  await vi.waitFor(() => expect(events).toHaveLength(1));
+  first.end();
+  second.send(told(8, 'job.done'));
+  await vi.waitFor(() => expect(events).toHaveLength(2), 5_000);
+  expect(gaps()).toBe(1);
+});
+
 test('where the server has forgotten what followed, everything is asked for anew', async () => {
   const [first, second] = [new Stream(), new Stream()];
   const { events, calls, gaps } = setUp([first, 410, second]);
@@ -88,7 +100,8 @@ test('where the server has forgotten what followed, everything is asked for anew
   await vi.waitFor(() => expect(events).toHaveLength(1));
   first.end();
   await vi.waitFor(() => expect(calls).toHaveLength(3), 5_000);
-  expect(gaps()).toBe(1);
+  second.send(told(90, 'job.done'));
+  await vi.waitFor(() => expect(gaps()).toBe(2));
   expect(calls[2]?.headers['Last-Event-ID']).toBeUndefined();
 });
 

@@ -15,7 +15,7 @@ export interface LiveOptions {
   onEvent: (event: LiveEvent) => void;
   /** How far the stream is, and the event that it came to, where it is one, as the API tells it. */
   onSeq?: (seq: number, told: Told | null) => void;
-  /** What was missed can't be told any more: everything is to be asked for anew. */
+  /** A stream begins, and what happened before it is not told: everything is to be asked for anew. */
   onGap: () => void;
   onConnection: (connection: Connection) => void;
 }
@@ -78,7 +78,7 @@ export class Live {
     if (this.lastId) headers['Last-Event-ID'] = this.lastId;
     try {
       const response = await fetch(this.options.path, { headers, cache: 'no-store', signal: abort.signal });
-      if (response.status === 410) this.begin();
+      if (response.status === 410) this.lastId = ''; // what followed the last event is not kept any more
       if (!response.ok || !response.body) throw new Error(`HTTP ${response.status}`);
       this.retryMs = RETRY_FIRST_MS;
       this.options.onConnection('open');
@@ -87,12 +87,6 @@ export class Live {
       // What follows is the same however it broke.
     }
     if (!this.closed && this.abort === abort) this.again();
-  }
-
-  /** What followed the last event is not kept any more. */
-  private begin(): void {
-    this.lastId = '';
-    this.options.onGap();
   }
 
   private async read(body: ReadableStream<Uint8Array>, abort: AbortController): Promise<void> {
@@ -107,6 +101,7 @@ export class Live {
   }
 
   private take(message: EventSourceMessage): void {
+    if (message.id && this.lastId === '') this.options.onGap();
     if (message.id) this.lastId = message.id;
     const isEvent = message.event !== undefined && message.event !== 'cursor';
     const told = isEvent ? (JSON.parse(message.data) as Told) : null;

@@ -42,12 +42,26 @@ export async function deleteVideos(queries: QueryClient, assets: readonly Asset[
   forget(queries, new Set(assets.map(({ id }) => id)));
   const problems = await each(assets, (asset) => call(http.DELETE('/api/v1/assets/{asset_id}', path(asset))));
   if (problems.length > 0) await reload(queries);
-  const restore = async () => {
-    const wrong = await each(assets, (asset) => call(http.POST('/api/v1/assets/{asset_id}/restore', path(asset))));
-    await reload(queries);
-    report(`${count(assets.length, 'video')} restored.`, wrong);
-  };
-  report(`${count(assets.length, 'video')} deleted.`, problems, { label: 'Undo', run: () => void restore() });
+  const undo = { label: 'Undo', run: () => void restoreVideos(queries, assets) };
+  report(`${count(assets.length, 'video')} deleted.`, problems, undo);
+}
+
+/** Takes deletions back. */
+export async function restoreVideos(queries: QueryClient, assets: readonly Asset[]): Promise<void> {
+  const problems = await each(assets, (asset) => call(http.POST('/api/v1/assets/{asset_id}/restore', path(asset))));
+  await reload(queries);
+  report(`${count(assets.length, 'video')} restored.`, problems);
+}
+
+/** Deletes videos for good that were deleted before. */
+export async function purgeVideos(queries: QueryClient, assets: readonly Asset[]): Promise<void> {
+  forget(queries, new Set(assets.map(({ id }) => id)));
+  const problems = await each(assets, ({ id }) => {
+    const params = { path: { asset_id: id }, query: { permanent: true } };
+    return call(http.DELETE('/api/v1/assets/{asset_id}', { params }));
+  });
+  await reload(queries);
+  report(`${count(assets.length, 'video')} deleted for good.`, problems);
 }
 
 /** Tries the jobs of videos again that failed. */
@@ -65,6 +79,8 @@ export function useDeeds() {
   const queries = useQueryClient();
   return {
     remove: (assets: readonly Asset[]) => deleteVideos(queries, assets),
+    restore: (assets: readonly Asset[]) => restoreVideos(queries, assets),
+    purge: (assets: readonly Asset[]) => purgeVideos(queries, assets),
     retry: (assets: readonly Asset[]) => retryVideos(queries, assets),
   };
 }

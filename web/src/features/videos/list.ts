@@ -1,11 +1,11 @@
 import type { InfiniteData, QueryClient } from '@tanstack/react-query';
-import { infiniteQueryOptions, keepPreviousData } from '@tanstack/react-query';
+import { infiniteQueryOptions } from '@tanstack/react-query';
 import { http, type Schemas } from '../../api/client';
 import { told } from '../../api/problem';
 import type { LiveEvent } from '../../app/live';
 import { type Asset, type AssetStatus, titleOf } from './asset';
 
-export const TABS = ['all', 'processing', 'ready', 'failed'] as const;
+export const TABS = ['all', 'processing', 'ready', 'failed', 'deleted'] as const;
 export type Tab = (typeof TABS)[number];
 
 export const SORTS = ['-created', 'created', 'title', '-title', '-duration', 'duration'] as const;
@@ -23,6 +23,7 @@ const STATUSES: Record<Tab, AssetStatus[]> = {
   processing: ['preparing', 'playable'],
   ready: ['ready'],
   failed: ['errored'],
+  deleted: [],
 };
 
 const PAGE_SIZE = 100;
@@ -41,9 +42,9 @@ export function listQuery(wanted: Wanted) {
     queryFn: async ({ pageParam, signal }): Promise<Page> => {
       const query = {
         limit: PAGE_SIZE,
-        sort: wanted.sort,
+        ...(wanted.tab === 'deleted' ? { deleted: true } : { sort: wanted.sort }),
         ...(STATUSES[wanted.tab].length > 0 ? { status: STATUSES[wanted.tab] } : {}),
-        ...(wanted.q ? { q: wanted.q } : {}),
+        ...(wanted.q && wanted.tab !== 'deleted' ? { q: wanted.q } : {}),
         ...(pageParam ? { cursor: pageParam } : {}),
       };
       const { data, error } = await http.GET('/api/v1/assets', { params: { query }, signal });
@@ -51,7 +52,9 @@ export function listQuery(wanted: Wanted) {
       return data;
     },
     getNextPageParam: (page) => page.next_cursor,
-    placeholderData: keepPreviousData,
+    // What is deleted is never shown among what is not, nor the other way round.
+    placeholderData: (pages, query) =>
+      (query?.queryKey[2].tab === 'deleted') === (wanted.tab === 'deleted') ? pages : undefined,
   });
 }
 
@@ -63,6 +66,7 @@ export function rowsOf(pages: InfiniteData<Page, unknown> | undefined): Asset[] 
 /** Whether a video belongs into a list. */
 export function fits(asset: Asset, { tab, q }: Wanted): boolean {
   const statuses = STATUSES[tab];
+  if ((asset.deleted_at !== null) !== (tab === 'deleted')) return false;
   if (statuses.length > 0 && !statuses.includes(asset.status)) return false;
   const text = q.toLowerCase();
   return text === '' || titleOf(asset).toLowerCase().includes(text) || [asset.id, asset.playback_id].includes(q);
@@ -111,15 +115,25 @@ const assetKey = (assetId: string) => ['get', '/api/v1/assets/{asset_id}', { par
 export async function takeEvent(queries: QueryClient, event: LiveEvent): Promise<void> {
   if (!event.type.startsWith('asset.')) return;
   const id = event.subjectId;
+  if (event.type === 'asset.restored') await reloadDeleted(queries);
   if (event.type === 'asset.deleted' || event.type === 'asset.purged') {
     forget(queries, new Set([id]));
+    await reloadDeleted(queries);
     return;
   }
   const asset = await findAsset(id);
   if (asset === null) return;
   queries.setQueryData(assetKey(id), asset);
-  eachList(queries, (pages, wanted) => withAsset(pages, asset, wanted));
+  eachList(queries, (pages, wanted) => (wanted.tab === 'deleted' ? pages : withAsset(pages, asset, wanted)));
   await reloadSmall(queries, asset);
+}
+
+/** Asks for what is deleted: it is not patched, for what is known of one video may be older than its deletion. */
+function reloadDeleted(queries: QueryClient): Promise<void> {
+  return queries.invalidateQueries({
+    queryKey: [KEY, 'list'],
+    predicate: ({ queryKey }) => (queryKey[2] as Wanted).tab === 'deleted',
+  });
 }
 
 /** Asks for those lists anew that a video has to come into, and that are short enough. */

@@ -68,6 +68,29 @@ test('what is chosen is deleted at once, and can be taken back', async () => {
   expect(made(asked, 'POST').sort()).toEqual(['/api/v1/assets/a/restore', '/api/v1/assets/b/restore']);
 });
 
+test('what was deleted is restored, or goes for good when one means it', async () => {
+  const gone = { deleted_at: '2026-11-21T10:00:00Z', restorable_until: '2026-11-28T10:00:00Z' };
+  const { user, asked } = await open(
+    {
+      'GET /api/v1/assets': page(asset('a', gone), asset('b', gone)),
+      'POST /api/v1/assets/a/restore': asset('a'),
+      'DELETE /api/v1/assets/b': null,
+    },
+    { ...ALL, tab: 'deleted' },
+  );
+  expect(await screen.findByRole('button', { name: 'Delete 2 for good' })).toBeDefined();
+  expect(screen.queryByRole('searchbox')).toBeNull();
+  await user.click(screen.getByRole('button', { name: 'Restore Title of a' }));
+  expect(await screen.findByText('1 video restored.')).toBeDefined();
+  await user.click(screen.getByRole('button', { name: 'Delete Title of b for good' }));
+  expect(made(asked, 'DELETE')).toEqual([]);
+  await user.click(await screen.findByRole('button', { name: 'Delete for good' }));
+  expect(await screen.findByText('1 video deleted for good.')).toBeDefined();
+  const { query } = asked.find(({ method }) => method === 'DELETE') as Asked;
+  expect(query.get('permanent')).toBe('true');
+  expect(asked[1]?.query.get('deleted')).toBe('true');
+});
+
 test('what could not be deleted comes back, with the reason', async () => {
   const { user } = await open({
     'GET /api/v1/assets': page(asset('a')),

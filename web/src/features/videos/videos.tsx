@@ -12,6 +12,7 @@ import { Input, Select } from '../../ui/field';
 import { Failed, Loading, Nothing } from '../../ui/states';
 import type { Asset } from './asset';
 import { useDeeds } from './deeds';
+import { DeletedVideos } from './deleted';
 import { VideoGrid } from './grid';
 import { listQuery, rowsOf, type Sort, TABS, type Tab, takeEvent, type Wanted } from './list';
 import { type Selection, useSelection } from './selection';
@@ -55,6 +56,8 @@ export function Videos({ wanted, view, onChange }: VideosProps) {
         </div>
       ) : rows.length === 0 ? (
         <Empty wanted={wanted} onClear={() => onChange({ q: '', tab: 'all' })} />
+      ) : wanted.tab === 'deleted' ? (
+        <DeletedVideos rows={rows} label={shared.label} {...(list.hasNextPage ? { onMore: more } : {})} />
       ) : view === 'grid' ? (
         <VideoGrid {...shared} />
       ) : (
@@ -65,7 +68,13 @@ export function Videos({ wanted, view, onChange }: VideosProps) {
   );
 }
 
-const TAB_LABELS: Record<Tab, string> = { all: 'All', processing: 'Processing', ready: 'Ready', failed: 'Failed' };
+const TAB_LABELS: Record<Tab, string> = {
+  all: 'All',
+  processing: 'Processing',
+  ready: 'Ready',
+  failed: 'Failed',
+  deleted: 'Deleted',
+};
 const SORT_LABELS: Record<Sort, string> = {
   '-created': 'Newest first',
   created: 'Oldest first',
@@ -91,7 +100,7 @@ function Toolbar({ wanted, view, onChange }: VideosProps) {
         )}
       </div>
       <div className="flex flex-wrap items-center gap-2 pb-3">
-        <nav aria-label="Which videos" className="flex rounded-lg border bg-sunken p-0.5">
+        <nav aria-label="Which videos" className="flex max-w-full overflow-x-auto rounded-lg border bg-sunken p-0.5">
           {TABS.map((tab) => (
             <Link
               key={tab}
@@ -108,27 +117,31 @@ function Toolbar({ wanted, view, onChange }: VideosProps) {
             </Link>
           ))}
         </nav>
-        <SearchBox value={wanted.q} onChange={(q) => onChange({ q })} />
-        <Select
-          aria-label="Order"
-          className="max-sm:order-4"
-          value={wanted.sort}
-          onChange={(event) => onChange({ sort: event.target.value as Sort })}
-        >
-          {Object.entries(SORT_LABELS).map(([sort, label]) => (
-            <option key={sort} value={sort}>
-              {label}
-            </option>
-          ))}
-        </Select>
-        <Button
-          size="icon"
-          className="max-sm:order-2"
-          aria-label={view === 'grid' ? 'Show as a table' : 'Show as a grid'}
-          onClick={() => onChange({ view: view === 'grid' ? 'table' : 'grid' })}
-        >
-          {view === 'grid' ? <Rows3 /> : <LayoutGrid />}
-        </Button>
+        {wanted.tab !== 'deleted' && (
+          <>
+            <SearchBox value={wanted.q} onChange={(q) => onChange({ q })} />
+            <Select
+              aria-label="Order"
+              className="max-sm:order-4"
+              value={wanted.sort}
+              onChange={(event) => onChange({ sort: event.target.value as Sort })}
+            >
+              {Object.entries(SORT_LABELS).map(([sort, label]) => (
+                <option key={sort} value={sort}>
+                  {label}
+                </option>
+              ))}
+            </Select>
+            <Button
+              size="icon"
+              className="max-sm:order-2"
+              aria-label={view === 'grid' ? 'Show as a table' : 'Show as a grid'}
+              onClick={() => onChange({ view: view === 'grid' ? 'table' : 'grid' })}
+            >
+              {view === 'grid' ? <Rows3 /> : <LayoutGrid />}
+            </Button>
+          </>
+        )}
       </div>
     </div>
   );
@@ -169,6 +182,13 @@ function SearchBox({ value, onChange }: { value: string; onChange: (value: strin
 
 function Empty({ wanted, onClear }: { wanted: Wanted; onClear: () => void }) {
   const mayUpload = useMay('uploads:write');
+  if (wanted.tab === 'deleted') {
+    return (
+      <Nothing icon={<Trash2 />} title="Nothing is deleted">
+        <p>What is deleted can be restored from here for a while.</p>
+      </Nothing>
+    );
+  }
   if (wanted.q !== '' || wanted.tab !== 'all') {
     return (
       <Nothing icon={<Search />} title="No video is like this">
