@@ -32,7 +32,7 @@ def _texts(node: ast.AST) -> Iterator[str]:
 
 
 def _in_call(call: ast.Call) -> Iterator[str]:
-    name = ast.unparse(call.func).rpartition(".")[2]
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else tree.dotted(call.func)
     place = _MAKERS.get(name)
     if place is not None and len(call.args) > place:
         yield from (text + "_not_found" * (name == "not_found") for text in _texts(call.args[place]))
@@ -43,7 +43,7 @@ def _in_call(call: ast.Call) -> Iterator[str]:
 
 def _in_assignment(targets: Iterable[ast.expr], value: ast.expr | None) -> Iterator[str]:
     for target in targets:
-        names = [ast.unparse(part) for part in (target.elts if isinstance(target, ast.Tuple) else [target])]
+        names = [tree.dotted(part) for part in (target.elts if isinstance(target, ast.Tuple) else [target])]
         if value is None or not _NAMED.union(_TABLES).intersection(names):
             continue
         yield from _texts(value.elts[0] if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) else value)
