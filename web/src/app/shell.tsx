@@ -3,7 +3,6 @@ import { Braces, Ellipsis, PanelLeft, Search, WifiOff } from 'lucide-react';
 import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
 import { Button } from '../ui/button';
 import { cn } from '../ui/cn';
-import { Drawer } from '../ui/dialog';
 import { Keys } from '../ui/kbd';
 import { useConnection } from './live-context';
 import { Mark } from './mark';
@@ -15,6 +14,7 @@ import { useRemembered } from './remembered';
 import { useCaller } from './session';
 import { listenForShortcuts, useShortcut } from './shortcuts';
 
+const Drawer = lazy(async () => ({ default: (await import('../ui/dialog')).Drawer }));
 const Palette = lazy(() => import('./palette'));
 const KeysHelp = lazy(() => import('./keys-help'));
 const CodePanel = lazy(() => import('../features/developers/code-panel'));
@@ -181,11 +181,15 @@ function BottomBar({ pages }: BarProps) {
           More
         </button>
       )}
-      <Drawer open={open} onOpenChange={setOpen} title="More pages">
-        {rest.map((page) => (
-          <Entry key={page.to} page={page} onClick={() => setOpen(false)} />
-        ))}
-      </Drawer>
+      <Suspense>
+        {open && (
+          <Drawer open onOpenChange={setOpen} title="More pages">
+            {rest.map((page) => (
+              <Entry key={page.to} page={page} onClick={() => setOpen(false)} />
+            ))}
+          </Drawer>
+        )}
+      </Suspense>
     </nav>
   );
 }

@@ -6,14 +6,12 @@ import { createRoot } from 'react-dom/client';
 import { isFinal, told } from '../api/problem';
 import { leaveFor } from '../app/leave';
 import { startTheme } from '../app/theme';
-import { TooltipProvider } from '../ui/tooltip';
 import { Broken, Missing, Waiting } from './fallbacks';
 import { routeTree } from './route-tree.gen';
 
 const STALE_MS = 15_000;
 const TRIES = 2;
 const PENDING_MS = 200;
-const TOOLTIP_MS = 400;
 
 /** A session may end while a page is shown: one logs in, and comes back. Whether there is one is asked before pages. */
 function leaveIfOut(error: unknown, [, path]: readonly unknown[]): void {
@@ -56,9 +54,7 @@ if (!root) throw new Error('the page has no #dashboard');
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queries}>
-      <TooltipProvider delayDuration={TOOLTIP_MS}>
-        <RouterProvider router={router} />
-      </TooltipProvider>
+      <RouterProvider router={router} />
     </QueryClientProvider>
   </StrictMode>,
 );

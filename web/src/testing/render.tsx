@@ -11,7 +11,6 @@ import { render } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { type ReactNode, Suspense } from 'react';
 import { Messages } from '../ui/messages';
-import { TooltipProvider } from '../ui/tooltip';
 
 const ELSEWHERE = [
   '/enter',
@@ -49,9 +48,7 @@ export async function show(page: ReactNode) {
   await router.load();
   const shown = render(
     <QueryClientProvider client={queries}>
-      <TooltipProvider>
-        <RouterProvider router={router as never} />
-      </TooltipProvider>
+      <RouterProvider router={router as never} />
     </QueryClientProvider>,
   );
   return { ...shown, queries, router, user: userEvent.setup() };

@@ -9,17 +9,6 @@ import { useDeeds } from './deeds';
 
 /** What can be done to one video, from a list. */
 export function ActionsMenu({ asset, className }: { asset: Asset; className?: string }) {
-  const { remove, retry } = useDeeds();
-  const mayChange = useMay('assets:write');
-  const navigate = useNavigate();
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(asset.urls.watch);
-      say('The link is copied.');
-    } catch {
-      say(asset.urls.watch);
-    }
-  };
   return (
     <Menu
       trigger={
@@ -33,6 +22,26 @@ export function ActionsMenu({ asset, className }: { asset: Asset; className?: st
         </Button>
       }
     >
+      <Items asset={asset} />
+    </Menu>
+  );
+}
+
+/** What it takes to know what may be done is there for the one menu that is open, not for each row of a list. */
+function Items({ asset }: { asset: Asset }) {
+  const { remove, retry } = useDeeds();
+  const mayChange = useMay('assets:write');
+  const navigate = useNavigate();
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(asset.urls.watch);
+      say('The link is copied.');
+    } catch {
+      say(asset.urls.watch);
+    }
+  };
+  return (
+    <>
       <MenuItem onSelect={() => void navigate({ to: '/videos/$assetId', params: { assetId: asset.id } })}>
         Open
       </MenuItem>
@@ -59,6 +68,6 @@ export function ActionsMenu({ asset, className }: { asset: Asset; className?: st
           </MenuItem>
         </>
       )}
-    </Menu>
+    </>
   );
 }

@@ -18,7 +18,7 @@ interface DeletedVideosProps {
 }
 
 /** Videos that were deleted: until their time is over they are restored, or go for good to make room. */
-export function DeletedVideos({ rows, label, onMore }: DeletedVideosProps) {
+export default function DeletedVideos({ rows, label, onMore }: DeletedVideosProps) {
   const mayChange = useMay('assets:write');
   const { restore, purge } = useDeeds();
   const [leaving, setLeaving] = useState<readonly Asset[]>([]);

@@ -1,11 +1,14 @@
+import { lazy, Suspense } from 'react';
 import { api } from '../../api/client';
 import { percent } from '../../app/words';
 import { Badge } from '../../ui/badge';
 import { Progress } from '../../ui/progress';
-import { Tooltip } from '../../ui/tooltip';
 import { type Asset, isUnderWay, STATUS } from './asset';
 
 const LOOK_MS = 1_500;
+
+// Few videos fail: what says why comes with the first that did.
+const Tooltip = lazy(() => import('../../ui/tooltip'));
 
 export const jobQuery = (jobId: string) =>
   api.queryOptions('get', '/api/v1/jobs/{job_id}', { params: { path: { job_id: jobId } } });
@@ -35,9 +38,11 @@ export function Status({ asset }: { asset: Asset }) {
   );
   if (asset.error) {
     return (
-      <Tooltip text={asset.error.detail}>
-        <span>{badge}</span>
-      </Tooltip>
+      <Suspense fallback={badge}>
+        <Tooltip text={asset.error.detail}>
+          <span>{badge}</span>
+        </Tooltip>
+      </Suspense>
     );
   }
   return isUnderWay(asset) ? <UnderWay asset={asset} badge={badge} /> : badge;

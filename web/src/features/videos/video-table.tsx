@@ -33,7 +33,7 @@ export function VideoTable({ rows, label, selection, onEnd, sort, onSort }: Rows
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_PX,
-    overscan: 8,
+    overscan: 5,
     // With another function all rows would be measured anew, at each step of a scroll.
     getItemKey: useCallback((place: number) => rows[place]?.id ?? place, [rows]),
   });

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Clapperboard, LayoutGrid, RotateCcw, Rows3, Search, Trash2, Upload, X } from 'lucide-react';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useEvents } from '../../app/live-context';
 import { useMay } from '../../app/session';
 import { useShortcut } from '../../app/shortcuts';
@@ -12,11 +12,12 @@ import { Input, Select } from '../../ui/field';
 import { Failed, Loading, Nothing } from '../../ui/states';
 import type { Asset } from './asset';
 import { useDeeds } from './deeds';
-import { DeletedVideos } from './deleted';
 import { VideoGrid } from './grid';
 import { listQuery, rowsOf, type Sort, TABS, type Tab, takeEvent, type Wanted } from './list';
 import { type Selection, useSelection } from './selection';
 import { VideoTable } from './video-table';
+
+const DeletedVideos = lazy(() => import('./deleted'));
 
 export type View = 'table' | 'grid';
 
@@ -57,7 +58,9 @@ export function Videos({ wanted, view, onChange }: VideosProps) {
       ) : rows.length === 0 ? (
         <Empty wanted={wanted} onClear={() => onChange({ q: '', tab: 'all' })} />
       ) : wanted.tab === 'deleted' ? (
-        <DeletedVideos rows={rows} label={shared.label} {...(list.hasNextPage ? { onMore: more } : {})} />
+        <Suspense>
+          <DeletedVideos rows={rows} label={shared.label} {...(list.hasNextPage ? { onMore: more } : {})} />
+        </Suspense>
       ) : view === 'grid' ? (
         <VideoGrid {...shared} />
       ) : (
