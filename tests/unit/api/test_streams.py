@@ -123,6 +123,20 @@ async def test_what_goes_on_ends_with_the_key_that_began_it(
         await asyncio.wait_for(stream.ended.wait(), 10)
 
 
+@pytest.mark.usefixtures("viewer")
+@pytest.mark.parametrize("path", ["/api/v1/jobs/{id}/events", "/watch/{asset[playback_id]}/events"])
+async def test_a_stream_ends_where_what_it_tells_of_is_deleted(
+    platform: Platform, client: httpx2.AsyncClient, job_id: str, path: str
+) -> None:
+    job = (await client.get(f"{JOBS}/{job_id}")).json()
+    async with Stream(platform, path.format(**job)) as stream:
+        await stream.until(lambda: "event: " in stream.text)
+        assert (await client.delete(f"/api/v1/assets/{job['asset_id']}")).status_code == 204
+        await stream.over()
+    assert stream.ended.is_set()
+    assert (await client.get(path.format(**job))).status_code == 404
+
+
 async def test_a_client_that_goes_away_leaves_no_listener(platform: Platform, job_id: str) -> None:
     before = len(platform.deps.db._subscriptions)
     async with following(platform, job_id) as stream:
