@@ -72,7 +72,7 @@ export function Shell({ children }: { children: ReactNode }) {
         </main>
         <BottomBar pages={pages} />
       </div>
-      <Suspense>
+      <Suspense fallback={<div hidden data-opening />}>
         {open === 'palette' && <Palette pages={pages} onClose={() => setOpen(null)} />}
         {open === 'keys' && <KeysHelp onClose={() => setOpen(null)} />}
         {open === 'code' && <CodePanel onClose={() => setOpen(null)} />}

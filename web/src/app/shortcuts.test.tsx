@@ -45,3 +45,15 @@ test('what is typed stays text, and the keys of the system stay its own', () => 
   fireEvent.keyDown(getByLabelText('box'), { key: 'x' });
   expect(does).toHaveBeenCalledTimes(1);
 });
+
+test('what is pressed while a dialog is on its way is not for the page', () => {
+  const does = vi.fn();
+  render(
+    <>
+      <Page onDo={does} onGo={vi.fn()} />
+      <div hidden data-opening />
+    </>,
+  );
+  fireEvent.keyDown(document.body, { key: 'x' });
+  expect(does).not.toHaveBeenCalled();
+});

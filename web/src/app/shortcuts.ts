@@ -31,8 +31,10 @@ function isTaken(target: EventTarget | null): boolean {
     : false;
 }
 
+/** Whether a dialog is open, or on its way. */
 function isCovered(): boolean {
-  return document.querySelector('[role="dialog"][data-state="open"], [role="alertdialog"][data-state="open"]') !== null;
+  const open = ['[role="dialog"][data-state="open"]', '[role="alertdialog"][data-state="open"]', '[data-opening]'];
+  return document.querySelector(open.join()) !== null;
 }
 
 function onKey(event: KeyboardEvent): void {
