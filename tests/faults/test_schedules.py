@@ -14,7 +14,7 @@ from vidcompute.db.engine import Database
 
 ROUNDS = 11  # of the long suite, on each database: every point is aimed at in each
 _MORE_TRIES = 9  # at a point that a history came by without reaching it
-_SEED = os.environ.get("SEED")  # of a history to be lived through again, and nothing else
+_SEED = os.environ.get("SEED") or None  # of a history to be lived through again, and nothing else
 _TIMES = 20  # so often, for its requests and kills are the same each time, and the kernel's choices are not
 
 MakePlace = Callable[[Path], Place]
