@@ -27,7 +27,7 @@ from vidcompute.ids import LOCAL_ORGANIZATION
 from vidcompute.media.digest import PART_BYTES, TreeDigest
 from vidcompute.ports.storage import FilePiece
 from vidcompute.services import accounts, uploads
-from vidcompute.services.uploads import Checksum, Direct, Intake, NewUpload, Piece, Upload, UploadPolicy
+from vidcompute.services.uploads import Checksum, Direct, Intake, NewUpload, Piece, Upload, UploadKind, UploadPolicy
 
 HEAD = b"\x00\x00\x00\x20ftypisom"
 DATA = HEAD + random.Random(0).randbytes(2 * PART_BYTES + 300_000)  # two whole parts, and a last one
@@ -49,8 +49,8 @@ class Machine:
         policy = UploadPolicy(folder=self.files, durable_every_s=0.05)
         self.intake = Intake(db, self.storage, policy, lambda: self.bucket)
 
-    async def begin(self, size_bytes: int | None = len(DATA)) -> Upload:
-        new = NewUpload(size_bytes=size_bytes, max_bytes=2**30, job=None)
+    async def begin(self, size_bytes: int | None = len(DATA), kind: UploadKind = UploadKind.WHOLE) -> Upload:
+        new = NewUpload(size_bytes=size_bytes, max_bytes=2**30, kind=kind, job=None)
         return await self.intake.create(LOCAL_ORGANIZATION, new)
 
     async def take(self, upload: Upload, data: bytes, offset: int = 0, checksum: Checksum | None = None) -> Upload:
@@ -304,6 +304,56 @@ async def test_parts_that_somebody_has_replaced_are_not_taken(machine: Machine, 
     other.write_bytes(DATA[:-5])
     await machine.bucket.bring(direct.key, direct.name, 1, FilePiece(other, 5, PART_BYTES))
     assert (await machine.take(upload, DATA[-5:], len(DATA) - 5)).status == "completed"
+    await machine.assert_stored(DATA, "sources")
+
+
+async def joined(machine: Machine, *pieces: Upload) -> Upload:
+    new = NewUpload(max_bytes=2**30, kind=UploadKind.FINAL, concat="final;…", job=None)
+    return await machine.intake.join(LOCAL_ORGANIZATION, new, [piece.id for piece in pieces])
+
+
+async def test_pieces_that_came_to_several_machines_are_joined_by_another_one(
+    machines: Callable[[str], Machine],
+) -> None:
+    """A long one that changed its machine, and a short one, as clients send them side by side."""
+    first, second, third = (machines(name) for name in "abc")
+    border = 2 * PART_BYTES + 1000
+    long = await first.begin(border, UploadKind.PARTIAL)
+    short = await first.begin(len(DATA) - border, UploadKind.PARTIAL)
+    await first.take(long, DATA[: PART_BYTES + 5])
+    await over(second.take(long, DATA[PART_BYTES + 5 : border], PART_BYTES + 5))
+    assert await refusal(joined(third, long)) == "upload_concat_invalid"
+    assert (await second.take(long, DATA[PART_BYTES:border], PART_BYTES)).is_whole
+    assert (await second.take(short, DATA[border:])).is_whole
+    assert (await third.intake.take(await third.now(long), Piece(border, declared_bytes=0), blocks(b""))).is_whole
+    assert (await joined(third, long, short)).status == "completed"
+    for machine in (first, second):
+        machine.intake.staging.remove([long.id, short.id])  # which the sweep does there
+        await machine.assert_empty(objects=1)
+    await third.assert_stored(DATA, "sources")
+
+
+async def test_a_piece_that_nobody_joins_leaves_nothing(machine: Machine) -> None:
+    given_up, late = [await machine.begin(1000, UploadKind.PARTIAL) for _ in range(2)]
+    for piece in (given_up, late):
+        await machine.take(piece, DATA[:1000])
+    assert len(await machine.storage.list("orgs")) == 2
+    await machine.intake.cancel(given_up)
+    past = update(schema.uploads).where(schema.uploads.c.id == late.id).values(expires_ms=1)
+    await machine.db.write(lambda conn: conn.execute(past) and None)
+    swept = uploads.sweep(machine.db, machine.storage, machine.files, kept_ms=3_600_000, bucket=machine.bucket)
+    assert await swept == 1
+    await machine.assert_empty()
+
+
+async def test_a_piece_whose_row_was_not_written_is_joined_all_the_same(machine: Machine) -> None:
+    """A server died between its object and its row: what is here is whole, and counts."""
+    piece = await machine.begin(len(DATA), UploadKind.PARTIAL)
+    await machine.take(piece, DATA[:-5])
+    direct = await machine.place_of(piece)
+    await machine.bucket.complete(direct.key, direct.name, await machine.bucket.stored(direct.key, direct.name))
+    assert (await machine.take(piece, DATA[-5:], len(DATA) - 5)).is_whole
+    assert (await joined(machine, piece)).status == "completed"
     await machine.assert_stored(DATA, "sources")
 
 

@@ -29,7 +29,7 @@ from vidcompute.services.jobs import Prelude
 from vidcompute.services.uploads import moves, queries
 from vidcompute.services.uploads.direct import abandon
 from vidcompute.services.uploads.holds import Hold, Holds, LetGoError
-from vidcompute.services.uploads.models import Direct, NewUpload, Upload, UploadKind, UploadPolicy
+from vidcompute.services.uploads.models import Brought, Direct, NewUpload, Upload, UploadKind, UploadPolicy
 from vidcompute.services.uploads.receiver import Hash, Received, Receiver, check_media, check_room, closing, receiving
 from vidcompute.services.uploads.relaying import Relay, is_relayed
 from vidcompute.services.uploads.service import NewSource, adopt, store
@@ -134,6 +134,8 @@ class Intake:
         first bytes and the disk have against it. A line that is cut ends in `body_cut`, and what came counts.
         """
         moves.check_comes_here(upload)  # before there is a file: what ended has none
+        if upload.is_whole and piece.offset_bytes == upload.offset_bytes and piece.declared_bytes == 0:
+            return upload
         async with self.holds.taken(upload.id) as hold, self._opened(upload, piece) as turn:
             try:
                 return await turn.run(hold, body)
@@ -164,7 +166,7 @@ class Intake:
         Where its bytes came to another machine, those in the store count: `upload_offset_wrong` where there are less,
         `upload_lost` where it does not go there in parts.
         """
-        bucket = self.direct() if is_relayed(upload) else None
+        bucket = self.direct() if is_relayed(upload) and not upload.is_whole else None
         here = self._is_here(upload) and self.staging.has(descriptor, upload.offset_bytes)
         if bucket is None:
             if not here:
@@ -235,14 +237,12 @@ class Intake:
         Raises `upload_concat_invalid` where one of them is not there, is none or is not whole, `upload_too_large`.
         """
         pieces = await self.db.read(_pieces, organization_id, piece_ids)
-        if not all(self._is_here(piece) for piece in pieces):
-            raise lost()
+        readings = [self._reading(piece) for piece in pieces]
         size_bytes = sum(piece.offset_bytes for piece in pieces)
         folder = self.staging.folder
         async with receiving(folder, max_bytes=new.max_bytes, declared_bytes=size_bytes) as receiver:
-            for piece in pieces:
-                reading = self.staging.pieces(piece.id, piece.offset_bytes)
-                while data := await asyncio.to_thread(next, reading, b""):
+            for reading in readings:
+                async for data in reading:
                     await receiver.write(data)
             source = NewSource(organization_id, await receiver.finish(), new.name)
 
@@ -251,8 +251,17 @@ class Intake:
                 return moves.join(conn, new, pieces, stored, begin)
 
             final = await store(self.db, self.storage, source, use)
-        self.staging.remove(piece_ids)
+        for piece in pieces:
+            await self._leave_nothing(piece)
         return final
+
+    def _reading(self, piece: Upload) -> AsyncIterator[bytes]:
+        """The bytes of a whole piece, from this machine or from the store; `upload_lost` where neither has it."""
+        if self._is_here(piece) and not _is_hollow(piece):
+            return self.staging.pieces(piece.id, piece.offset_bytes)
+        if piece.relayed is not None and piece.relayed.arrived:
+            return self.storage.read(piece.relayed.key)
+        raise lost()
 
     async def cancel(self, upload: Upload) -> None:
         """End an upload that its sender gives up, whoever writes to it; nothing of it is kept."""
@@ -294,8 +303,8 @@ class _Turn:
         offset_bytes = await self._receiver.written()
         if self._piece.checksum is not None:
             self._piece.checksum.check()
-        if self._completes(offset_bytes):
-            return await self._complete()
+        if self._is_last(offset_bytes):
+            return await (self._arrive() if self.upload.kind == UploadKind.PARTIAL else self._complete())
         if self._piece.at_once:
             detail = f"{offset_bytes} bytes came of {self.upload.size_bytes}, and none of them was kept."
             raise invalid("upload_incomplete", detail)
@@ -334,27 +343,41 @@ class _Turn:
             await self._offer()
             await self._relay.settle()
 
-    def _completes(self, offset_bytes: int) -> bool:
-        if self.upload.kind != UploadKind.WHOLE:
-            return False
-        expected = self.upload.size_bytes
-        return offset_bytes == expected or (expected is None and self._piece.at_once)
+    def _is_last(self, offset_bytes: int) -> bool:
+        expected, is_piece = self.upload.size_bytes, self.upload.kind == UploadKind.PARTIAL
+        return offset_bytes == expected or (expected is None and self._piece.at_once and not is_piece)
 
     async def _record(self) -> None:
         """Have what came on disk and in the row; but for the last byte, which comes with what it completes."""
         offset_bytes = await self._receiver.durable()
         self._recorded_s = time.monotonic()
-        if self._completes(offset_bytes):
+        if self._is_last(offset_bytes):
             return
         brought = self._relay.take_brought() if self._relay is not None else None
-        if offset_bytes == self.upload.offset_bytes and brought is None:
-            return
+        if offset_bytes != self.upload.offset_bytes or brought is not None:
+            await self._advance(offset_bytes, brought)
+
+    async def _advance(self, offset_bytes: int, brought: Brought | None) -> None:
         parts, holder = self._receiver.tree.parts(), self._intake.staging.name
         fresh = parts[self._parts_known :]
         self.upload = await self._intake.db.write(
             moves.advance, self.upload, offset_bytes, fresh, brought=brought, holder=holder
         )
         self._parts_known = len(parts)
+
+    async def _arrive(self) -> Upload:
+        """A piece of another upload is whole: it waits in the store, where there is one, for whichever server joins it.
+
+        Where the store has lost its parts, it waits here alone.
+        """
+        offset_bytes, brought = await self._receiver.durable(), None
+        if self._relay is not None:
+            if await self._relay.finish(offset_bytes):
+                brought = Brought(replace(self._relay.direct, arrived=True), {})
+            elif _is_hollow(self.upload):
+                raise lost()
+        await self._advance(offset_bytes, brought)
+        return self.upload
 
     async def _complete(self) -> Upload:
         """Store the file, and record its source, its job and the end of the upload in one transaction."""

@@ -34,8 +34,9 @@ class Direct:
     """How an upload goes to the store in parts: to which key, and so many bytes in each (the last one has the rest).
 
     `name` is the store's for the upload. With `arrived` every part is there, and joined: `offset_bytes` of the upload
-    is then how far the object was read for its digest. With `relayed` the bytes come through here, and we bring the
-    parts; with `hollow` some of those bytes are in the store alone, for they came through another machine.
+    is then how far the object was read for its digest, unless it waits to be joined with others. With `relayed` the
+    bytes come through here, and we bring the parts; with `hollow` some of those bytes are in the store alone, for they
+    came through another machine.
     """
 
     key: str

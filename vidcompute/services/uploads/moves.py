@@ -132,7 +132,7 @@ def advance(
     if upload.size_bytes is None:
         quotas.take(conn, upload.organization_id, {Quota.STORED_BYTES: offset_bytes - upload.offset_bytes})
     values = _put_off(upload)
-    if brought is not None and upload.direct is None:
+    if brought is not None:
         values["direct"] = asdict(brought.direct)
     if holder is not None:
         values["holder"] = holder

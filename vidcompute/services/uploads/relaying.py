@@ -4,6 +4,7 @@ A part goes as soon as its bytes are in the upload's file, some at a time; when 
 waits. What is not a whole part yet lies in the file alone, durably. The file stays whole all the same until the end: it
 becomes this machine's copy of the object, so that the first play waits for no download, and it is what is stored where
 the store has lost its parts. Where the next bytes come to another machine, it goes on behind the parts in the store.
+Pieces of another upload become objects of their own, which any machine can join.
 """
 
 import asyncio
@@ -22,9 +23,9 @@ _AT_ONCE = 4
 
 
 def is_relayed(upload: Upload) -> bool:
-    """Whether an upload is brought to the store in parts: not one of a single part, nor a piece of another upload."""
+    """Whether an upload is brought to the store in parts: not one of a single part, unless it is a piece of another."""
     is_short = upload.size_bytes is not None and upload.size_bytes <= PART_BYTES
-    return upload.kind == UploadKind.WHOLE and upload.straight is None and not is_short
+    return upload.straight is None and (upload.kind == UploadKind.PARTIAL or not is_short)
 
 
 class Relay:
@@ -34,6 +35,7 @@ class Relay:
         most_bytes = upload.max_bytes if upload.size_bytes is None else upload.size_bytes
         fresh = Direct(new_key(upload.organization_id), "", part_bytes_for(most_bytes, PART_BYTES), relayed=True)
         self.direct = upload.relayed or fresh
+        self._is_piece = upload.kind == UploadKind.PARTIAL
         self._store = store
         self._file = file
         self._etags = {n: etag for n, etag in etags.items() if n * self.direct.part_bytes <= upload.offset_bytes}
@@ -100,11 +102,11 @@ class Relay:
     async def finish(self, size_bytes: int) -> bool:
         """All bytes are in the file: make the object of its parts.
 
-        False where it has none, or the store has lost them; raises `storage_unavailable`.
+        False where it has none (but for a piece, which gets one), or the store has lost them; `storage_unavailable`.
         """
         await self.offer(size_bytes)
         sizes = self.direct.sizes(size_bytes)
-        if self._next == len(sizes) and self._problem is None and self.direct.name:
+        if self._next == len(sizes) and self._problem is None and (self.direct.name or self._is_piece):
             await self._send(self._next, sizes[self._next])
         await self.settle()
         self._etags |= self._fresh

@@ -1,11 +1,12 @@
 """The files of uploads under way: one each, locked by its one writer, cut back to what its row vouches for."""
 
+import asyncio
 import fcntl
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -84,12 +85,12 @@ class Staging:
                 tree.update(data)
         return tree
 
-    def pieces(self, upload_id: str, size_bytes: int) -> Iterator[bytes]:
+    async def pieces(self, upload_id: str, size_bytes: int) -> AsyncIterator[bytes]:
         """The first `size_bytes` of an upload's file; `upload_lost` where it has less."""
         left = size_bytes
         try:
             with self.path(upload_id).open("rb", buffering=0) as file:
-                while left and (data := file.read(min(_READ_BYTES, left))):
+                while left and (data := await asyncio.to_thread(file.read, min(_READ_BYTES, left))):
                     left -= len(data)
                     yield data
         except FileNotFoundError as error:
