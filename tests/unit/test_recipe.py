@@ -6,7 +6,8 @@ import pytest
 
 from tests.facts import audio_facts, source_facts, video_facts
 from vidcompute.errors import VidComputeError
-from vidcompute.media.facts import SourceFacts
+from vidcompute.media.encoders import HARDWARE
+from vidcompute.media.facts import AudioFacts, SourceFacts
 from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode, content_keys, dependents
 from vidcompute.pipeline.recipes.encoding import Capacity
 from vidcompute.pipeline.recipes.layout import layout
@@ -14,6 +15,7 @@ from vidcompute.pipeline.recipes.standard import plan
 from vidcompute.pipeline.spec import MediaSpec
 from vidcompute.pipeline.stage import Cost, options_of
 from vidcompute.pipeline.stages.probe import Probe
+from vidcompute.pipeline.tracks import made_by
 
 PROBE = PlanNode("probe", "probe", 1, options_of(Probe()), {"source": (SOURCE,)}, Cost(0.1, 0.1))
 
@@ -104,11 +106,61 @@ def test_a_lone_chunk_gets_all_cores_unless_it_is_short() -> None:
     assert made(source_facts(video_facts(frames=18_000))).node("encode/0").options["threads"] == 1
 
 
-@pytest.mark.parametrize(("frames", "threads"), [(150, 1), (18_000, 2)])
-def test_frames_of_short_sources_are_taken_by_one_thread(frames: int, threads: int) -> None:
+@pytest.mark.parametrize(("frames", "threads", "cores"), [(150, 1, 0.65), (18_000, 2, 2)])
+def test_frames_of_short_sources_are_taken_by_one_thread(frames: int, threads: int, cores: float) -> None:
     result = made(source_facts(video_facts(frames=frames)), outputs=["frames"])
     assert result.node("frames/0").options["threads"] == threads
-    assert result.node("frames/0").needs.cpu == threads
+    assert result.node("frames/0").needs.cpu == cores
+
+
+def short_facts(*audio: AudioFacts, seconds: int = 5, keyframe_every: int = 150) -> SourceFacts:
+    video = video_facts(width=1280, height=720, frames=30 * seconds, keyframe_every=keyframe_every)
+    return source_facts(video, *(audio or (audio_facts(seconds=seconds),)))
+
+
+def test_a_short_source_is_read_once_for_all_of_its_tracks() -> None:
+    result = made(short_facts(), outputs=["hls", "mp4", "audio"])
+    assert ids(result) == ["probe", "encode/0", "package", "mp4/720", "audio_file"]
+    node = result.node("encode/0")
+    assert made_by(node.stage, node.options) == {"h264-720": "video", "h264-480": "video", "audio-0": "audio"}
+    assert [rung["name"] for rung in node.options["rungs"]] == ["h264-480"]
+    both = {"video": ("encode/0",), "audio": ("encode/0",)}
+    assert result.node("package").inputs == result.node("mp4/720").inputs == both
+    assert result.node("audio_file").inputs == {"audio": ("encode/0",)}
+    assert node.needs.cpu < 1
+    assert node.encoder == "libx264"
+    opus = replace(audio_facts(codec="opus", seconds=5), language="de")
+    assert made(short_facts(opus, audio_facts(seconds=5))).node("encode/0").encoder == "libx264+aac"
+
+
+def test_only_the_first_sound_is_made_where_no_streams_are_wanted() -> None:
+    facts = short_facts(audio_facts(seconds=5), replace(audio_facts(seconds=5), index=2))
+    sounds = made(facts, outputs=["mp4"]).node("encode/0").options["sounds"]
+    assert [sound["track"] for sound in sounds] == ["audio-0"]
+    assert len(made(facts, outputs=["hls"]).node("encode/0").options["sounds"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("facts", "capacity"),
+    [
+        (short_facts(seconds=8, keyframe_every=60), Capacity(1)),
+        (source_facts(video_facts(), audio_facts()), Capacity(2)),
+        (source_facts(video_facts(width=320, height=180, frames=1200), audio_facts(seconds=40)), Capacity(2)),
+        (short_facts(), Capacity(2, abilities=(frozenset(HARDWARE),))),
+        (short_facts(*(replace(audio_facts(seconds=5), index=1 + n) for n in range(9))), Capacity(2)),
+    ],
+    ids=["all is copied", "long", "in chunks", "by hardware", "many sounds"],
+)
+def test_what_is_long_or_encoded_elsewhere_is_made_track_by_track(facts: SourceFacts, capacity: Capacity) -> None:
+    spec = MediaSpec.model_validate({"renditions": [{"height": 720}, {"height": 480}, {"height": 360}]})
+    if capacity.cores == 1:
+        spec = MediaSpec.model_validate({"renditions": [{"height": 720}]})
+    result = plan(facts, spec, capacity, PROBE)
+    assert "audio/0" in ids(result)
+    for node in result.nodes:
+        if node.stage == "encode":
+            assert node.options.keys() == {"cut", "rungs", "threads", "by", "decoder", "simulated"}
+            assert node.needs.cpu >= 1
 
 
 @pytest.mark.parametrize(

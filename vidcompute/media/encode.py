@@ -76,6 +76,11 @@ class VideoCut:
         return self.zero_pts if self.counted else max(self.zero_pts, self.seek_pts)
 
     @property
+    def seeks(self) -> bool:
+        """Whether reading begins elsewhere than at the source's begin."""
+        return self.begin_pts != self.zero_pts
+
+    @property
     def lead(self) -> Fraction:
         """Seconds from there to the first frame that is wanted."""
         return (self.start_pts - self.begin_pts) * Fraction(*self.time_base)
@@ -159,15 +164,17 @@ def video_input(
     decode: bool = True,
     left_out: Sequence[int] = (),
     decoder: str = "",
+    threads: int = 0,
 ) -> list[str]:
     """Arguments that open the source where a stretch begins; `pace` limits reading to so many times real time.
 
     The packets at the times `left_out`, in order, never reach the decoder (see `decode.unreferenced`). `decoder` is
-    one in hardware.
+    one in hardware; `threads` are those of one in software (0: as many as there are cores).
     """
-    seeking = [] if part.begin_pts == part.zero_pts else _seeking(part)
+    seeking = _seeking(part) if part.seeks else []
     dropping = drop_packets(part.stream, _any_of(left_out[:_LEFT_OUT_MAX])) if left_out else []
-    reading = [*paced(pace, part.lead), *seeking, *dropping, *encoders.decoder(decoder)]
+    decoding = [*encoders.decoder(decoder), *(("-threads", str(threads)) if threads else ())]
+    reading = [*paced(pace, part.lead), *seeking, *dropping, *decoding]
     return [*reading, *input_args(source, part.container, decode=decode)]
 
 
@@ -245,6 +252,11 @@ def copy_args(part: VideoCut, url: str) -> list[str]:
         *("-map", f"0:{part.stream}", "-c:v", "copy", *end, "-output_ts_offset", f"{float(shift):.6f}"),
         *mp4_output(url, part.timescale),
     ]
+
+
+def one_filter_thread() -> list[str]:
+    """Arguments in front of all inputs by which filters do their work in one thread each."""
+    return ["-filter_complex_threads", "1"]
 
 
 def command(ffmpeg: Path, *arguments: Sequence[str]) -> list[str]:

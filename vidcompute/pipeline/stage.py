@@ -2,14 +2,27 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import Field, dataclass, fields, is_dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
 
 from vidcompute.ports.executor import InputRef, Needs
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+LATER = MappingProxyType({"later": True})
+"""The metadata of a field that a stage got when artifacts of it were there: where it has its default, it is no option.
+
+So plans and content keys of what does without it stay what they were.
+"""
+
+SHORT_CPU = 0.65
+"""The cores that work on a short source counts for: it waits for its disk, and for the commits of its start and end.
+
+So three attempts share two cores, and fill them.
+"""
 
 
 class Work(Protocol):
@@ -113,8 +126,13 @@ def options_of(stage: Stage) -> dict[str, Any]:
 
 
 def _fields_of(value: "DataclassInstance") -> dict[str, Any]:
-    """As `dataclasses.asdict`, but without a copy of each of thousands of numbers."""
-    return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    """As `dataclasses.asdict`, but without a copy of each of thousands of numbers, and without what is not said."""
+    found = ((field, getattr(value, field.name)) for field in fields(value))
+    return {field.name: _plain(own) for field, own in found if not _is_left_out(field, own)}
+
+
+def _is_left_out(field: Field[Any], own: Any) -> bool:
+    return "later" in field.metadata and own == field.default
 
 
 def _plain(value: Any) -> Any:

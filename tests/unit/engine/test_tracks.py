@@ -9,7 +9,7 @@ from tests.unit.engine import toys
 from tests.unit.engine.toys import ORG
 from vidcompute.db import outbox
 from vidcompute.dispatch import planning
-from vidcompute.pipeline.plan import Plan
+from vidcompute.pipeline.plan import Plan, PlanNode
 from vidcompute.pipeline.recipes.encoding import Capacity
 from vidcompute.pipeline.recipes.standard import plan
 from vidcompute.pipeline.spec import MediaSpec
@@ -67,10 +67,8 @@ def test_what_another_job_made_is_told_of_at_once_and_what_is_to_be_made_again_i
     assert told(conn, later) == ALL * 2
 
 
-def test_a_sound_is_told_of_by_itself(conn: Connection) -> None:
-    job = toys.submit(conn)
-    sounds = [toys.node(f"audio/{n}", cut={"track": f"audio-{n}"}) for n in range(2)]
-    copied = toys.node("remux", track="h264-1080")
+def plan_as(conn: Connection, *nodes: PlanNode) -> None:
+    """Plan each job that waits for it with these nodes."""
     while jobs.unplanned(conn):
         for step in jobs.unplanned(conn):
             if step.step != "probed":
@@ -79,7 +77,13 @@ def test_a_sound_is_told_of_by_itself(conn: Connection) -> None:
                     jobs.finish(conn, toys.done(spec), toys.AT_ONCE)
             else:
                 found = planning.probed(conn, toys.PLANNER, step)
-                planning.attach(conn, toys.PLANNER, step, found, Plan((toys.PLANNER.probe, *sounds, copied)))
+                planning.attach(conn, toys.PLANNER, step, found, Plan((toys.PLANNER.probe, *nodes)))
+
+
+def test_a_sound_is_told_of_by_itself(conn: Connection) -> None:
+    job = toys.submit(conn)
+    sounds = [toys.node(f"audio/{n}", cut={"track": f"audio-{n}"}) for n in range(2)]
+    plan_as(conn, *sounds, toys.node("remux", track="h264-1080"))
     for spec, name in zip(
         toys.place(conn, *(t.id for t in toys.ready(conn))), ("audio-0", "audio-1", "h264-1080"), strict=True
     ):
@@ -90,9 +94,20 @@ def test_a_sound_is_told_of_by_itself(conn: Connection) -> None:
     toys.check_events(conn)
 
 
-@pytest.mark.parametrize("every_s", [60, 600])
-def test_the_plan_of_a_source_makes_the_tracks_of_its_layout(every_s: int) -> None:
-    facts = source_facts(video_facts(keyframe_every=every_s), audio_facts())
+def test_sounds_that_an_encode_makes_as_well_are_told_of_as_such(conn: Connection) -> None:
+    job = toys.submit(conn)
+    rungs, sounds = [{"name": "h264-480"}], [{"track": "audio-0"}]
+    plan_as(conn, toys.node("encode/0", rungs=rungs, copied="h264-720", sounds=sounds))
+    (spec,) = toys.place(conn, *(task.id for task in toys.ready(conn)))
+    jobs.finish(conn, toys.done(spec), toys.AT_ONCE)
+    events = [e.data for e in outbox.events_since(conn, ORG, 0) if e.type == "track.ready"]
+    kinds = [("h264-720", "video"), ("h264-480", "video"), ("audio-0", "audio")]
+    assert [(data["track"], data["kind"]) for data in events if data["job_id"] == job.id] == kinds
+
+
+@pytest.mark.parametrize(("frames", "every"), [(1800, 60), (1800, 600), (60, 60)])
+def test_the_plan_of_a_source_makes_the_tracks_of_its_layout(frames: int, every: int) -> None:
+    facts = source_facts(video_facts(frames=frames, keyframe_every=every), audio_facts(seconds=frames // 30))
     made = plan(facts, MediaSpec(), Capacity(2), toys.PLANNER.probe)
     names = {name for node in made.nodes for name in made_by(node.stage, node.options)}
     package = made.node("package").options

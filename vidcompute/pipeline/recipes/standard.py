@@ -7,14 +7,13 @@ from typing import Any
 
 from vidcompute.errors import refused
 from vidcompute.media import encode, timeline
-from vidcompute.media.facts import SourceFacts, VideoFacts
+from vidcompute.media.facts import SourceFacts
 from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode
-from vidcompute.pipeline.recipes import cost, encoding
+from vidcompute.pipeline.recipes import cost, encoding, track_nodes
 from vidcompute.pipeline.recipes.encoding import Capacity, Choice
 from vidcompute.pipeline.recipes.layout import Layout, layout, mp4_rung
 from vidcompute.pipeline.spec import Audio, Frames, Hls, MediaSpec, Mp4, Preview, Storyboard, Thumbnail
 from vidcompute.pipeline.stage import Cost
-from vidcompute.pipeline.stages.audio import EncodeAudio
 from vidcompute.pipeline.stages.audio_file import AudioFile
 from vidcompute.pipeline.stages.encode import Encode
 from vidcompute.pipeline.stages.frames import Frames as FramesStage
@@ -22,13 +21,10 @@ from vidcompute.pipeline.stages.mp4 import ProgressiveMp4
 from vidcompute.pipeline.stages.package import AudioTrackInfo, Package, VideoTrackInfo
 from vidcompute.pipeline.stages.poster import Poster
 from vidcompute.pipeline.stages.preview import Preview as PreviewStage
-from vidcompute.pipeline.stages.remux import Remux
 from vidcompute.pipeline.stages.storyboard import Storyboard as StoryboardStage
 from vidcompute.pipeline.stages.vmaf import Vmaf
-from vidcompute.pipeline.tracks import made_by
 
 PROBE = "probe"
-_THREADS_BESIDE_HARDWARE = 4
 _IMAGES = {"source": (SOURCE,), "probe": (PROBE,)}
 
 
@@ -52,8 +48,8 @@ def plan(facts: SourceFacts, spec: MediaSpec, capacity: Capacity, probe: PlanNod
     choice = Choice(())
     if any(isinstance(o, Hls | Mp4 | Audio) for o in spec.outputs):
         choice = _choice(facts, made, spec, capacity)
-        tracks, makers = _tracks(facts, made, spec, capacity, choice)
-        nodes += tracks
+        nodes += _tracks(facts, made, spec, capacity, choice)
+        makers = track_nodes.makers(nodes)
     job = _Job(facts, made, makers)
     for number, output in enumerate(spec.outputs):
         nodes += _output(job, number, output)
@@ -80,54 +76,10 @@ def _turn(node: PlanNode) -> int:
     return 2 if node.stage in {Encode.name, FramesStage.name} else 1
 
 
-def _tracks(
-    facts: SourceFacts, made: Layout, spec: MediaSpec, capacity: Capacity, choice: Choice
-) -> tuple[list[PlanNode], dict[str, tuple[str, ...]]]:
-    nodes: list[PlanNode] = []
-    makers: dict[str, tuple[str, ...]] = {}
-    for number, part in enumerate(made.audio):
-        if number and not any(isinstance(o, Hls) for o in spec.outputs):
-            break
-        price = cost.audio(Fraction(part.boundaries[-1], part.sample_rate), copy=part.copy)
-        nodes.append(
-            PlanNode.of(f"audio/{number}", EncodeAudio(part), {"source": (SOURCE,)}, price, "" if part.copy else "aac")
-        )
-        makers[part.track] = (f"audio/{number}",)
-    if facts.video:
-        for node in _video(facts, facts.video, made, capacity, choice):
-            nodes.append(node)
-            for name in made_by(node.stage, node.options):
-                makers[name] = (*makers.get(name, ()), node.id)
-    return nodes, makers
-
-
-def _video(
-    facts: SourceFacts, video: VideoFacts, made: Layout, capacity: Capacity, choice: Choice
-) -> Iterator[PlanNode]:
-    line = made.timeline
-    if line is None:
-        return
-    whole = timeline.stretch(line, video, 0, len(line.segments))
-    if made.copied:
-        remux = Remux(made.copied.name, encode.cut(line, video, facts.container, whole))
-        yield PlanNode.of("remux", remux, {"source": (SOURCE,)}, cost.copy(line.duration))
-    if not made.encoded:
-        return
-    counted = encode.is_counted(video, facts.container)  # such a source is decoded from its first frame on, each time
-    parts = (whole,) if counted else timeline.chunks(line, video, capacity.cores)
-    # One thread an encoder costs the least where there are chunks for all cores; a lone chunk gets all of a node's.
-    threads = 1 if len(parts) >= capacity.cores else -(-capacity.cores // len(parts))
-    threads = min(threads, capacity.widest or threads)
-    if cost.video(video, made.encoded, choice.by, float(line.duration * line.frame_rate), 1).cpu_s < cost.SHORT_S:
-        threads = 1
-    if choice.uses_hardware:  # what is left to do in software is little: the node's other cores are for others
-        threads = min(threads, _THREADS_BESIDE_HARDWARE)
-    for chunk in parts:
-        part = encode.cut(line, video, facts.container, chunk)
-        length = Fraction(part.end_ticks - part.start_ticks, part.timescale)
-        price = cost.video(video, made.encoded, choice.by, float(length * line.frame_rate), threads)
-        stage = Encode(part, made.encoded, threads, choice.by, choice.decoder, choice.simulated)
-        yield PlanNode.of(f"encode/{chunk.number}", stage, {"source": (SOURCE,)}, price, choice.name)
+def _tracks(facts: SourceFacts, made: Layout, spec: MediaSpec, capacity: Capacity, choice: Choice) -> list[PlanNode]:
+    streams = any(isinstance(o, Hls) for o in spec.outputs)
+    sounds = made.audio if streams else made.audio[:1]
+    return track_nodes.nodes(track_nodes.Ladder(facts, made, sounds, capacity, choice))
 
 
 def _output(job: _Job, number: int, output: Any) -> list[PlanNode]:
@@ -178,7 +130,7 @@ def _package(job: _Job) -> PlanNode:
     }
     ids = tuple(dict.fromkeys(i for name in rungs for i in job.makers[name]))
     stage = Package(video, audio, expected["frames"], expected["segments"])
-    inputs = {"video": ids, "audio": tuple(job.makers[a.name][0] for a in audio)}
+    inputs = {"video": ids, "audio": tuple(dict.fromkeys(job.makers[a.name][0] for a in audio))}
     return PlanNode.of("package", stage, {k: v for k, v in inputs.items() if v}, Cost(0.3, 0.3))
 
 

@@ -1,16 +1,19 @@
 """Stage `encode`: one stretch of the source, decoded once, as segments of every rung."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.media import tracks
-from vidcompute.media.encode import VideoCut, command, encode_args, video_input
+from vidcompute.media.audio import AudioCut, audio_args, audio_input, cutter
+from vidcompute.media.encode import VideoCut, command, copy_args, encode_args, one_filter_thread, video_input
 from vidcompute.media.encoders import device, is_hardware
 from vidcompute.media.ladder import Rung
 from vidcompute.media.progress import FfmpegProgress
-from vidcompute.pipeline.stage import Work
+from vidcompute.pipeline import making
+from vidcompute.pipeline.stage import LATER, SHORT_CPU, Work
 from vidcompute.ports.executor import Needs
 
 _BYTES_PER_PIXEL = 120  # a generous estimate of frames in flight in decoder, scalers and look-ahead
@@ -23,6 +26,8 @@ _GPU_BYTES, _GPU_BYTES_PER_PIXEL = 300 * 2**20, 48  # a CUDA context; surfaces i
 _OF_THE_DEVICE = frozenset(
     {"ffmpeg_failed", "ffmpeg_crashed", "encode_mismatch", "container_invalid", "stage_stalled", "memory_limit"}
 )
+# What one output among several looks like that fails, and with it all of them.
+_OF_ONE_OUTPUT = frozenset({"ffmpeg_failed", "ffmpeg_crashed", "encode_mismatch", "container_invalid"})
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,9 @@ class Encode:
 
     `by` names the encoder of each rung (left out, all are in software), `decoder` one in hardware. `simulated` says
     that those in hardware are only declared, and those in software are to do their work.
+
+    A short source is read once, for all of its tracks: `copied` is the name of the one that is its own picture as it
+    is, and `sounds` are its sounds. With `one_thread` the decoder and the filters have one, as the encoders have.
     """
 
     cut: VideoCut
@@ -39,17 +47,23 @@ class Encode:
     by: tuple[str, ...] = ()
     decoder: str = ""
     simulated: bool = False
+    copied: str = field(default="", metadata=LATER)
+    sounds: tuple[AudioCut, ...] = field(default=(), metadata=LATER)
+    one_thread: bool = field(default=False, metadata=LATER)
 
     name: ClassVar[str] = "encode"
     version: ClassVar[int] = 1
 
     def needs(self) -> Needs:
-        """One core for a chunk among several, all threads otherwise; memory by the largest picture.
+        """One core for a chunk among several, less for all of a short source, all threads otherwise.
+
+        Memory is by the largest picture.
 
         In hardware, too, the abilities, and for NVENC a share of a GPU by the number of streams.
         """
         pixels = max(r.width_px * r.height_px for r in self.rungs)
-        needs = Needs(cpu=max(1, self.threads), memory_bytes=256 * 2**20 + pixels * _BYTES_PER_PIXEL)
+        cores = SHORT_CPU if self.one_thread else max(1, self.threads)
+        needs = Needs(cpu=cores, memory_bytes=256 * 2**20 + pixels * _BYTES_PER_PIXEL)
         made = self._in_hardware()
         if not made:
             return needs
@@ -79,9 +93,30 @@ class Encode:
             raise VidComputeError(Kind.UNAVAILABLE, "hardware_encoder_failed", detail) from error
 
     def _run(self, work: Work) -> dict[str, Any]:
+        """All tracks at once; where one of several fails, those that are encoded and each other one by itself."""
+        if not self._beside:
+            return self._pictures(work)
+        beside = {"beside": list(self._beside)}
+        try:
+            return {"tracks": self._encode(work), "warnings": [], **beside}
+        except VidComputeError as error:
+            if error.code not in _OF_ONE_OUTPUT:
+                raise
+            work.log(f"{error.detail} The tracks are made one after the other.", "warning")
+        apart = replace(self, copied="", sounds=())._pictures(work)
+        apart["tracks"] |= {self.copied: making.copy_picture(work, self.copied, self.cut)} if self.copied else {}
+        apart["tracks"] |= {sound.track: making.make_sound(work, sound) for sound in self.sounds}
+        return apart | beside
+
+    @property
+    def _beside(self) -> tuple[str, ...]:
+        """The tracks that are made beside those that are encoded from the picture."""
+        return (*filter(None, (self.copied,)), *(sound.track for sound in self.sounds))
+
+    def _pictures(self, work: Work) -> dict[str, Any]:
         """Encode; if the source has frames that can't be decoded, again with their neighbours in their place."""
         try:
-            return {"tracks": self._encode(work, fill=False), "warnings": []}
+            return {"tracks": self._encode(work), "warnings": []}
         except VidComputeError as error:
             if error.code != "encode_mismatch":
                 raise
@@ -89,22 +124,40 @@ class Encode:
         return {"tracks": self._encode(work, fill=True), "warnings": [_DAMAGED]}
 
     def commands(self, ffmpeg: Path, source: Path) -> list[list[str]]:
-        """The command lines that `run` begins with; each rung goes to a pipe of its own, from descriptor 3 on."""
-        return [self._line(ffmpeg, source, fill=False)]
+        """The command lines that `run` begins with; each track goes to a pipe of its own, from descriptor 3 on.
 
-    def _line(self, ffmpeg: Path, source: Path, *, fill: bool) -> list[str]:
+        The rungs are first, then the copy, then the sounds.
+        """
+        return [self._line(ffmpeg, source)]
+
+    def _line(self, ffmpeg: Path, source: Path, *, fill: bool = False) -> list[str]:
         outputs = [(rung, f"pipe:{_FIRST_PIPE + n}") for n, rung in enumerate(self.rungs)]
         by, decoder = ((), "") if self.simulated else (self.by, self.decoder)
         encoding = encode_args(self.cut, outputs, fill=fill, threads=self.threads, by=by)
         # Who repeats frames that can't be decoded needs a decoder that says which.
-        reading = video_input(self.cut, source, decoder="" if fill else decoder)
-        return command(ffmpeg, device(by), reading, encoding)
+        reading = video_input(self.cut, source, decoder="" if fill else decoder, threads=1 if self.one_thread else 0)
+        if self.sounds and self.cut.seeks:  # they begin with the source
+            reading += audio_input(self.sounds[0], source)
+        filters = one_filter_thread() if self.one_thread else []
+        return command(ffmpeg, device(by), filters, reading, encoding, *self._lines_beside())
 
-    def _encode(self, work: Work, *, fill: bool) -> dict[str, Any]:
-        writers = {
-            _FIRST_PIPE + n: tracks.video_writer(work.output / rung.name, self.cut, codec=rung.codec)
-            for n, rung in enumerate(self.rungs)
-        }
+    def _lines_beside(self) -> Iterator[list[str]]:
+        url = (f"pipe:{_FIRST_PIPE + len(self.rungs) + n}" for n in range(len(self._beside)))
+        if self.copied:
+            yield copy_args(self.cut, next(url))
+        for sound in self.sounds:
+            yield audio_args(sound, next(url), number=1 if self.cut.seeks else 0)
+
+    def _writers(self, folder: Path) -> Iterator[tracks.TrackWriter]:
+        for rung in self.rungs:
+            yield tracks.video_writer(folder / rung.name, self.cut, codec=rung.codec)
+        if self.copied:
+            yield tracks.video_writer(folder / self.copied, self.cut, copy=True)
+        for sound in self.sounds:
+            yield tracks.TrackWriter(folder / sound.track, cutter(sound))
+
+    def _encode(self, work: Work, *, fill: bool = False) -> dict[str, Any]:
+        writers = dict(enumerate(self._writers(work.output), _FIRST_PIPE))
         line = self._line(work.ffmpeg, work.path("source"), fill=fill)
         tracks.make(line, writers, on_line=work.log, on_progress=lambda report: self._tell(work, report))
         return {writer.name: writer.facts() for writer in writers.values()}

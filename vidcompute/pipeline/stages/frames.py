@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from vidcompute.media.facts import SourceFacts, from_json
 from vidcompute.pipeline.spec import FramePick
-from vidcompute.pipeline.stage import Work
+from vidcompute.pipeline.stage import SHORT_CPU, Work
 from vidcompute.ports.executor import Needs
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class Frames:
     version: ClassVar[int] = 1
 
     def needs(self) -> Needs:
-        """Decoding beside encoding."""
-        return Needs(cpu=self.threads, memory_bytes=1024 * 2**20)
+        """Decoding beside encoding; one thread is what a short source gets."""
+        return Needs(cpu=self.threads if self.threads > 1 else SHORT_CPU, memory_bytes=1024 * 2**20)
 
     def run(self, work: Work) -> dict[str, Any]:
         """Writes frames.zip and frames.json.

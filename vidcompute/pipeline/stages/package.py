@@ -98,8 +98,12 @@ class _Part:
 
 def _gather(work: Work, names: Sequence[str]) -> dict[str, list[_Part]]:
     parts: dict[str, list[_Part]] = {}
+    seen: set[str] = set()
     for name in names:
-        for folder, facts in zip(work.paths(name), work.facts(name), strict=True):
+        for folder, facts, ref in zip(work.paths(name), work.facts(name), work.refs(name), strict=True):
+            if ref.key in seen:  # one artifact with tracks of both kinds
+                continue
+            seen.add(ref.key)
             for track, described in facts["tracks"].items():
                 parts.setdefault(track, []).append(_Part(folder / track, described))
     return parts

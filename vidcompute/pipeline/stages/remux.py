@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from vidcompute.media import tracks
-from vidcompute.media.encode import VideoCut, command, copy_args, video_input
+from vidcompute.media.encode import VideoCut
+from vidcompute.pipeline import making
 from vidcompute.pipeline.stage import Work
 from vidcompute.ports.executor import Needs
 
@@ -26,17 +26,8 @@ class Remux:
 
     def commands(self, ffmpeg: Path, source: Path) -> list[list[str]]:
         """The one command line of `run`; the track goes to a pipe at descriptor 3."""
-        return [command(ffmpeg, video_input(self.cut, source, decode=False), copy_args(self.cut, "pipe:3"))]
+        return [making.copy_line(self.cut, ffmpeg, source)]
 
     def run(self, work: Work) -> dict[str, Any]:
         """Copy packets into segments; nothing of the picture is touched."""
-        writer = tracks.video_writer(work.output / self.track, self.cut, copy=True)
-        [line] = self.commands(work.ffmpeg, work.path("source"))
-        frames = self.cut.frames
-        tracks.make(
-            line,
-            {3: writer},
-            on_line=work.log,
-            on_progress=lambda r: work.progress(min(1.0, (r.frame or 0) / frames), frame=r.frame, speed=r.speed),
-        )
-        return {"tracks": {self.track: writer.facts()}, "warnings": []}
+        return {"tracks": {self.track: making.copy_picture(work, self.track, self.cut)}, "warnings": []}

@@ -6,36 +6,35 @@ from sqlalchemy import Connection
 
 from vidcompute.db.outbox import emit
 from vidcompute.pipeline.plan import PlanNode
-from vidcompute.pipeline.tracks import is_sound, made_by, makes_parts
+from vidcompute.pipeline.tracks import TrackKind, made_by, makes_parts
 from vidcompute.services.jobs import queries
 from vidcompute.services.tasks.queries import AnyRow
 
 
 def tell_of_task(conn: Connection, task: AnyRow) -> None:
     """A task is done: tell each job that wants it of the tracks of which it made the last part."""
-    names = made_by(task.stage, task.options)
-    if not names:
+    made = made_by(task.stage, task.options)
+    if not made:
         return
     parts = makes_parts(task.stage)
     jobs = queries.done_with(conn, task.id, task.stage) if parts else queries.how_far_wanting(conn, task.id)
     for job in jobs:
-        _tell(conn, job, ((name, task.stage) for name in names))
+        _tell(conn, job, made.items())
 
 
 def tell_of_plan(conn: Connection, job_id: str, nodes: Iterable[PlanNode], made: Collection[str]) -> None:
     """A job was planned, and these of its nodes are made already, for others: tell of the tracks that are there."""
-    there: dict[tuple[str, str], bool] = {}
+    there: dict[tuple[str, TrackKind], bool] = {}
     for node in nodes:
-        for name in made_by(node.stage, node.options):
-            there[name, node.stage] = there.get((name, node.stage), True) and node.id in made
+        for track in made_by(node.stage, node.options).items():
+            there[track] = there.get(track, True) and node.id in made
     tracks = [track for track, is_there in there.items() if is_there]
     job = queries.job_row(conn, job_id) if tracks else None
     if job is not None:
         _tell(conn, job, tracks)
 
 
-def _tell(conn: Connection, job: AnyRow, tracks: Iterable[tuple[str, str]]) -> None:
-    for name, stage in tracks:
-        kind = "audio" if is_sound(stage) else "video"
+def _tell(conn: Connection, job: AnyRow, tracks: Iterable[tuple[str, TrackKind]]) -> None:
+    for name, kind in tracks:
         data = {"asset_id": job.asset_id, "job_id": job.id, "track": name, "kind": kind}
         emit(conn, job.organization_id, "track.ready", job.asset_id, data)

@@ -192,9 +192,9 @@ def _promise(edges: tuple[int, ...]) -> tuple[SegmentInfo, ...]:
 
 def _made_by(node: PlanNode) -> Iterator[tuple[str, int, int]]:
     """The tracks that a node makes, and which segments of each."""
-    names = made_by(node.stage, node.options)
-    if names:
-        cut: Mapping[str, Any] = node.options["cut"]
+    own = {sound["track"]: sound for sound in node.options.get("sounds", ())}
+    for name in made_by(node.stage, node.options):
+        cut: Mapping[str, Any] = own.get(name, node.options["cut"])
         first = cut.get("first_segment", 0)
         count = len(cut["gops"]) if "gops" in cut else len(cut["boundaries"]) - 1
-        yield from ((name, first, first + count) for name in names)
+        yield name, first, first + count

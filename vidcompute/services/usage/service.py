@@ -74,9 +74,9 @@ def meter_storage(conn: Connection) -> int:
 
 
 def encoded_ms(facts: Mapping[str, Any]) -> dict[str, int]:
-    """The length of what an encode made, by rendition, as its facts say."""
+    """The length of what an encode made, by rendition, as its facts say; without the tracks that it made `beside`."""
     return {
         name: round(1000 * sum(segment["duration"] for segment in track["segments"]) / track["timescale"])
         for name, track in facts.get("tracks", {}).items()
-        if track
+        if track and name not in facts.get("beside", ())
     }

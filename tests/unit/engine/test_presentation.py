@@ -1,0 +1,39 @@
+"""Where the segments of an asset's tracks lie."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from tests.facts import audio_facts, source_facts, video_facts
+from vidcompute.errors import VidComputeError
+from vidcompute.pipeline.plan import SOURCE, PlanNode
+from vidcompute.pipeline.recipes.encoding import Capacity
+from vidcompute.pipeline.recipes.layout import layout
+from vidcompute.pipeline.recipes.standard import plan
+from vidcompute.pipeline.spec import MediaSpec
+from vidcompute.pipeline.stage import Cost
+from vidcompute.services.playback.presentation import Presentation
+
+PROBE = PlanNode("probe", "probe", 1, {}, {"source": (SOURCE,)}, Cost(0.1, 0.1))
+
+
+def test_all_tracks_of_a_short_source_lie_in_one_artifact_each_with_its_own_segments() -> None:
+    # The sound is longer than the picture, and has a segment more.
+    facts = source_facts(
+        video_facts(width=1280, height=720, frames=150, keyframe_every=60), audio_facts(codec="opus", seconds=14)
+    )
+    made = plan(facts, MediaSpec(), Capacity(2), PROBE)
+    assert [node.id for node in made.nodes if node.id.startswith(("audio", "remux", "encode"))] == ["encode/0"]
+    snapshot = SimpleNamespace(plan=made, artifacts={"encode/0": SimpleNamespace(storage_prefix="made")})
+    laid = layout(facts, MediaSpec())
+    assert laid.timeline is not None
+    view = Presentation(cast(Any, snapshot), facts, laid)
+    assert sorted(view.tracks) == ["audio-0", "h264-480", "h264-720"]
+    pictures, sounds = len(laid.timeline.segments), laid.audio[0].segments
+    assert sounds > pictures
+    for track, segments in (("h264-720", pictures), ("h264-480", pictures), ("audio-0", sounds)):
+        assert view.stored(track, "init.mp4") == f"made/{track}/init.mp4"
+        assert view.stored(track, f"{segments - 1}.m4s") == f"made/{track}/{segments - 1}.m4s"
+        with pytest.raises(VidComputeError, match="segment"):
+            view.stored(track, f"{segments}.m4s")
