@@ -42,9 +42,12 @@ _PRELOADED = (
     "av.subtitles.stream",  # PyAV imports it with the first container it opens
     "numpy",
     "numpy.ma",
+    "PIL.BmpImagePlugin",  # Pillow imports these before it writes its first picture, of whatever kind
+    "PIL.GifImagePlugin",
     "PIL.Image",
     "PIL.JpegImagePlugin",
     "PIL.PngImagePlugin",
+    "PIL.PpmImagePlugin",
     "PIL.WebPImagePlugin",
 )
 _PACKET_BYTES = 4096
