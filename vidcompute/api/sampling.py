@@ -10,7 +10,7 @@ from vidcompute import logs
 from vidcompute.api.deps import Check, Deps
 from vidcompute.api.metrics import Metrics
 from vidcompute.db import outbox
-from vidcompute.db.engine import PATIENT_S, Database
+from vidcompute.db.engine import UNHURRIED_S, Database
 from vidcompute.db.outbox import now_ms
 from vidcompute.errors import VidComputeError
 from vidcompute.services import gauges, usage
@@ -29,6 +29,7 @@ class Meter:
         self._metrics = metrics
         self._deps = deps
         self._taken_seq: int | None = None  # the newest event that was counted
+        self._taking = asyncio.Lock()
         self._sampling: asyncio.Task[None] | None = None
 
     @property
@@ -51,6 +52,8 @@ class Meter:
     async def _sample_database(self) -> None:
         at_ms = now_ms()
         try:
+            if self.has_begun:
+                await self._take_up(self._deps.db)  # what happened just now counts
             now = await self._deps.db.read(gauges.gauges, at_ms, self._taken_seq or 0)
         except VidComputeError:
             self._metrics.database_up.set(0)
@@ -69,7 +72,7 @@ class Meter:
 
     async def follow(self, started: asyncio.Event) -> None:
         """Count every event that is emitted from now on, until cancelled; `started` is set when it listens."""
-        with self._deps.db.subscribe(PATIENT_S) as subscription:
+        with self._deps.db.subscribe(UNHURRIED_S) as subscription:
             while True:
                 try:
                     if self._taken_seq is None:
@@ -84,10 +87,11 @@ class Meter:
                     await subscription.wait()
 
     async def _take_up(self, db: Database) -> None:
-        while found := await db.read(_after, self._taken_seq or 0):
-            self._taken_seq = found.events[-1].seq
-            self._count(found.events, found.queued_ms)
-            self._metrics.encoded_media_s.inc(found.media_s)
+        async with self._taking:
+            while found := await db.read(_after, self._taken_seq or 0):
+                self._taken_seq = found.events[-1].seq
+                self._count(found.events, found.queued_ms)
+                self._metrics.encoded_media_s.inc(found.media_s)
 
     def _count(self, events: Iterable[outbox.Event], queued_ms: Mapping[str, int]) -> None:
         for event in events:

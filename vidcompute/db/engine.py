@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
@@ -23,7 +23,7 @@ from vidcompute import failpoints
 from vidcompute.db import acting, lease
 from vidcompute.db.dialect import Dialect
 from vidcompute.db.migrate import migrate
-from vidcompute.db.outbox import CROSSED, EMITTED
+from vidcompute.db.outbox import ANYTHING, CROSSED, EMITTED
 from vidcompute.errors import Kind, VidComputeError, invalid
 
 P = ParamSpec("P")
@@ -33,23 +33,33 @@ _BACKENDS = frozenset({"sqlite", "postgresql"})
 Step = Callable[Concatenate[Connection, P], T]
 _TOGETHER = 32  # steps that share a transaction at most: the last one's answer waits for the first one
 PATIENT_S = 0.02  # for those who follow what happened, so that they are not in the way of the work itself
+UNHURRIED_S = 0.25  # and for those whom nobody waits for: many commits are one look
 _SAVE, _UNDO = "SAVEPOINT step", "ROLLBACK TO SAVEPOINT step"
 
 
 class Subscription:
     """Wakes its one waiter after each commit that emitted events. Wake-ups that nobody waits for are remembered.
 
-    One that has patience wakes so much later, once for all that was committed by then.
+    One that has patience wakes so much later, once for all that was committed by then. One that `hears` of some types
+    of events alone is woken by these, and by `outbox.wake`.
     """
 
-    def __init__(self, release: Callable[["Subscription"], None], patience_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        release: Callable[["Subscription"], None],
+        patience_s: float = 0.0,
+        hears: Callable[[str], bool] | None = None,
+    ) -> None:
         self._woken = asyncio.Event()
         self._release = release
         self._patience_s = patience_s
+        self._hears = hears
         self._later: asyncio.TimerHandle | None = None
 
-    def committed(self) -> None:
-        """Events were emitted (from the event loop's own thread)."""
+    def committed(self, types: Collection[str]) -> None:
+        """Events of these types were emitted (from the event loop's own thread)."""
+        if self._hears is not None and ANYTHING not in types and not any(map(self._hears, types)):
+            return
         if not self._patience_s:
             self.wake()
         elif self._later is None:
@@ -108,8 +118,8 @@ def _run(dialect: Dialect, connection: Connection, waiting: _Write, *, alone: bo
     if alone:
         waiting.outcome = waiting.step(connection)
         return
-    before = {name: connection.info.get(name) for name in (EMITTED, CROSSED)}
-    before[CROSSED] = list(before[CROSSED] or ())
+    info = connection.info
+    before: dict[str, Any] = {EMITTED: set(info.get(EMITTED, ())), CROSSED: list(info.get(CROSSED, ()))}
     connection.exec_driver_sql(_SAVE)  # never released: it hides the one before it, and all end with the transaction
     try:
         waiting.outcome = waiting.step(connection)
@@ -118,7 +128,7 @@ def _run(dialect: Dialect, connection: Connection, waiting: _Write, *, alone: bo
             raise
         connection.exec_driver_sql(_UNDO)
         waiting.outcome = _Raised(error)
-        connection.info.update(before)
+        info.update(before)
 
 
 def _causes(error: BaseException | None) -> Iterator[DBAPIError]:
@@ -178,7 +188,7 @@ class Database:
                 batch.append(waiting)
         if not batch:
             return
-        emitted = False
+        emitted: Collection[str] = ()
         try:
             emitted = self._in_transaction(batch)
         except BaseException as error:
@@ -187,14 +197,14 @@ class Database:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(lambda: self._tell(batch, emitted=emitted))
 
-    def _in_transaction(self, batch: "list[_Write]") -> bool:
-        """Run these and commit; whether events were emitted. Who breaks is undone alone, and told by its outcome."""
+    def _in_transaction(self, batch: "list[_Write]") -> Collection[str]:
+        """Run these and commit; of what types events were emitted. Who breaks is undone alone, as its outcome tells."""
         with self._reached(), self._begun() as connection:
             connection.info.pop(EMITTED, None)
             connection.info.pop(CROSSED, None)
             for waiting in batch:
                 _run(self._dialect, connection, waiting, alone=len(batch) == 1)
-            emitted = bool(connection.info.pop(EMITTED, False))
+            emitted: Collection[str] = connection.info.pop(EMITTED, ())
             crossed = connection.info.pop(CROSSED, ())
             if emitted:
                 self._dialect.tell(connection)
@@ -214,9 +224,9 @@ class Database:
                 connection = stack.enter_context(self._dialect.writer.begin())
             yield connection
 
-    def _tell(self, batch: "list[_Write]", *, emitted: bool) -> None:
+    def _tell(self, batch: "list[_Write]", *, emitted: Collection[str]) -> None:
         if emitted:  # first: whoever goes on with the work has further to go than who gets an answer
-            self._wake()
+            self._wake(emitted)
         for waiting in batch:
             if waiting.result.cancelled():
                 continue
@@ -241,14 +251,14 @@ class Database:
                 raise _unavailable(error) from error
             raise
 
-    def _wake(self) -> None:
+    def _wake(self, types: Collection[str]) -> None:
         for subscription in self._subscriptions:
-            subscription.committed()
+            subscription.committed(types)
 
     def _heard(self) -> None:
         """Another process committed events, or may have (called from any thread)."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake)
+            self._loop.call_soon_threadsafe(self._wake, (ANYTHING,))
 
     async def read(self, step: Step[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `step(connection, …)` on one consistent snapshot; writes are refused."""
@@ -268,11 +278,14 @@ class Database:
         with self._dialect.reader.begin() as connection:
             return step(connection, *args, **kwargs)
 
-    def subscribe(self, patience_s: float = 0.0) -> Subscription:
-        """Be woken after commits that emitted events, from now on, in other processes as well; see `Subscription`."""
+    def subscribe(self, patience_s: float = 0.0, *, hears: Callable[[str], bool] | None = None) -> Subscription:
+        """Be woken after commits that emitted events, from now on, in other processes as well; see `Subscription`.
+
+        `hears` says of a type of events whether it matters; of what other processes committed no types are known.
+        """
         self._loop = self._loop or _running_loop()
         self._dialect.listen(self._heard)
-        subscription = Subscription(self._forget, patience_s)
+        subscription = Subscription(self._forget, patience_s, hears)
         self._subscriptions[subscription] = None
         return subscription
 

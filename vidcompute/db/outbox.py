@@ -13,7 +13,8 @@ from vidcompute.db import acting
 from vidcompute.db.schema import events
 
 _NEW = insert(events)
-EMITTED = "vidcompute_emitted"  # set on the connection: the engine wakes subscribers after the commit
+EMITTED = "vidcompute_emitted"  # the types of events, on the connection: the engine wakes who hears of any after it
+ANYTHING = ""  # among them: something that whoever listens should look for
 CROSSED = "vidcompute_crossed"  # and the arrows that this transaction takes, for the failpoints after the commit
 _KEPT = "vidcompute_kept"  # events that are to be recorded together
 _OWN_STEPS = "task."  # the platform's steps: what follows from a deed, and is none
@@ -85,7 +86,7 @@ def emit_all(conn: Connection, new: Iterable[NewEvent]) -> None:
     ]
     if rows:
         conn.execute(_NEW, rows)
-        wake(conn)
+        _wake(conn, (e.type for e in new))
         if acting.of(conn) is not None:
             deeds = [event for event in new if not event.type.startswith(_OWN_STEPS)]
             acting.record(conn, [acting.Deed(e.organization_id, e.type, e.subject_id, e.data) for e in deeds], at)
@@ -93,7 +94,11 @@ def emit_all(conn: Connection, new: Iterable[NewEvent]) -> None:
 
 def wake(conn: Connection) -> None:
     """Let all who wait for events look at the database after this transaction."""
-    conn.info[EMITTED] = True
+    _wake(conn, (ANYTHING,))
+
+
+def _wake(conn: Connection, types: Iterable[str]) -> None:
+    conn.info.setdefault(EMITTED, set()).update(types)
 
 
 def crossed(conn: Connection, arrow: str) -> None:

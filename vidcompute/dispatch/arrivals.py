@@ -23,7 +23,8 @@ class Arrivals:
     async def run(self, lead: Leading) -> None:
         """Go on until cancelled."""
         del lead
-        with self._db.subscribe(PATIENT_S) as woken:
+        # What is brought is no event. A place for its job may come free by many, but not by the steps of others' tasks.
+        with self._db.subscribe(PATIENT_S, hears=lambda kind: not kind.startswith("task.")) as woken:
             while True:
                 waiting = await self._db.read(uploads.readable)
                 read = [await self._read(upload) for upload in waiting]

@@ -34,10 +34,12 @@ from vidcompute.services import jobs
 from vidcompute.services.gauges import DispatchState
 from vidcompute.services.jobs import Placement, RetryPolicy, Unplanned
 from vidcompute.services.jobs.live import ProgressHub
-from vidcompute.services.states import JobStep
+from vidcompute.services.states import BEGIN, FINISH, PLACE, SHOW, START, JobStep
 from vidcompute.services.tasks import ReadyTask
 
 log = logs.get("dispatch")
+# What it does itself, and what is no concern of its: a round after these would find what the last one left.
+_NO_NEWS = frozenset({PLACE.event, START.event, BEGIN.event, SHOW.event, FINISH.event, "track.ready"})
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Dispatcher:
         self._draining = False
         self._in_doubt = False  # whether attempts may be recorded that the answer to their commit did not tell of
         self._idle = asyncio.Event()
-        self._wakeups = db.subscribe()
+        self._wakeups = db.subscribe(hears=lambda kind: kind not in _NO_NEWS)
         self._turn = ""  # the organization that was served last
         self._clock = Clock()
         self._back_ms = 0  # by which it was set back, and no row has heard of it
@@ -307,6 +309,8 @@ class Dispatcher:
         self._check_idle()
         for spec in specs:
             self._errand(self._begin(spec))
+        if decision.spare:
+            self._wakeups.wake()  # there is room for more than was looked at
 
     def _busy(self) -> list[Busy]:
         return [Busy(r.node, r.spec.needs, r.spec.background, r.since_ms, r.spec.gpus) for r in self._running.values()]
@@ -384,7 +388,8 @@ class Dispatcher:
         if result.outcome is Outcome.OK and not recorded.accepted and (leads or not self._executor.outlives):
             self._errand(self._discard(running.spec.output_prefix))
         self._check_idle()
-        self._wakeups.wake()  # its room is free now, whatever the database says
+        if not recorded.accepted:
+            self._wakeups.wake()  # its room is free now, whatever the database says
 
     async def _record(self, result: Finished) -> jobs.Recorded:
         wait_s = 0.1

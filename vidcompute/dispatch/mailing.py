@@ -31,7 +31,7 @@ class Mailing:
 
     async def run(self, lead: Leading) -> None:
         """Go on until cancelled, or until another server leads (LeaseLostError)."""
-        with self._db.subscribe(PATIENT_S) as woken:
+        with self._db.subscribe(PATIENT_S, hears=lambda _kind: False) as woken:  # what is queued is no event
             while True:
                 due = await self._db.read(mail.due, self._clock(), _AT_ONCE)
                 if due:

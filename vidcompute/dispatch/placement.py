@@ -48,12 +48,14 @@ class Busy:
 class Decision:
     """Where tasks go (in the order of starting), by task; and why each other one waits, in plain words.
 
-    `gpus` has the numbers of the GPUs for tasks that get any.
+    `gpus` has the numbers of the GPUs for tasks that get any. `spare` says whether some node has room left for one
+    more that asks for as little as any of these: then it is worth it to look for tasks behind them.
     """
 
     nodes: Mapping[str, str]
     reasons: Mapping[str, str]
     gpus: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    spare: bool = True
 
 
 def place(ready: Sequence[Waiting], nodes: Sequence[NodeInfo], running: Sequence[Busy]) -> Decision:
@@ -71,6 +73,7 @@ def place(ready: Sequence[Waiting], nodes: Sequence[NodeInfo], running: Sequence
         {task_id: nodes[index].name for task_id, (index, _) in chosen.items()},
         sorting.reasons,
         {task_id: gpus for task_id, (_, gpus) in chosen.items() if gpus},
+        sorting.has_spare(),
     )
 
 
@@ -119,6 +122,13 @@ class _Round:
                 self._serve_one(left.pop(0))
         for pair in left:
             self._serve_one(pair)
+
+    def has_spare(self) -> bool:
+        """Whether a node has room for one more in the background that wants as little as any of these."""
+        wanted = [shape.demand for shape in self._shapes.values()]
+        cores = min((one.cores for one in wanted), default=0.0)
+        least = Demand(True, cores, min((one.memory_bytes for one in wanted), default=0), 0, 0.0, 0)
+        return any(room.has(least) for room in self._rooms)
 
     def _pack(self, admitted: list[_Shaped]) -> None:
         for pair in sorted(admitted, key=lambda pair: -pair[1].size):

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from vidcompute import logs
 from vidcompute.db import cursors
-from vidcompute.db.engine import PATIENT_S, Database, Subscription
+from vidcompute.db.engine import UNHURRIED_S, Database, Subscription
 from vidcompute.db.lease import LeaseLostError
 from vidcompute.db.outbox import now_ms
 from vidcompute.dispatch.leading import Leading
@@ -61,7 +61,7 @@ class WebhookDeliveries:
     async def run(self, lead: Leading) -> None:
         """Go on until cancelled, or until another server leads (LeaseLostError)."""
         seq = saved = await self._db.read(cursors.read, webhooks.CURSOR)
-        with self._db.subscribe(PATIENT_S) as woken:
+        with self._db.subscribe(UNHURRIED_S) as woken:
             try:
                 while True:
                     seq, saved = await self._follow(lead, seq, saved)

@@ -85,6 +85,19 @@ async def test_retries_losses_and_dead_letters_are_counted_by_reason(
     assert sample(told, 'vidcompute_dead_tasks_current{stage="probe"}') is None
 
 
+async def test_what_happened_just_now_is_counted_when_somebody_asks(
+    client: httpx2.AsyncClient, platform: Platform
+) -> None:
+    line = "vidcompute_scheduler_jobs_scheduled_total"
+    begun = sample(await metrics_of(client), line) or 0
+    for number in range(3):
+        await platform.deps.db.write(toys.submit, str(number))
+        (spec,) = await platform.run_until("probe")
+        await platform.deps.db.write(jobs.start, spec.attempt_id)
+        assert sample(await metrics_of(client), line) == begun + number + 1
+        await platform.end(toys.done(spec))
+
+
 async def test_an_attempt_that_was_lost_once_too_often_is_counted_as_lost_and_dead(platform: Platform) -> None:
     await platform.deps.db.write(toys.submit)
     for _ in range(toys.AT_ONCE.max_losses):

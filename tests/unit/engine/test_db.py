@@ -284,6 +284,24 @@ async def test_who_came_first_is_woken_first(db: Database) -> None:
         one.close()
 
 
+async def test_one_that_hears_of_some_events_is_woken_by_them_and_by_what_is_none(db: Database) -> None:
+    with db.subscribe(hears=lambda kind: kind == "thing.made") as choosy, db.subscribe() as other:
+        await db.write(outbox.emit, ORG, "thing.counted", "it", {})
+        assert await other.wait(5)
+        assert not await choosy.wait(0.0)
+        await db.write(outbox.wake)
+        assert await choosy.wait(5)
+
+        def both(conn: Connection) -> None:
+            for kind in ("thing.counted", "thing.made"):
+                outbox.emit(conn, ORG, kind, "it", {})
+
+        await db.write(both)
+        assert await choosy.wait(5)
+        await asyncio.gather(*(db.write(outbox.emit, ORG, kind, "it", {}) for kind in ("thing.made", "thing.counted")))
+        assert await choosy.wait(5)
+
+
 async def test_one_that_has_patience_is_woken_later(db: Database) -> None:
     with db.subscribe(3600.0) as patient, db.subscribe(0.01) as less_patient, db.subscribe() as eager:
         await db.write(outbox.emit, ORG, "thing.counted", "it", {})

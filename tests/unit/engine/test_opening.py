@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from tests.facts import audio_facts, source_facts, video_facts
 from tests.unit.engine import toys
+from vidcompute.db import outbox
 from vidcompute.db.engine import Database
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.media.facts import SourceFacts
@@ -69,9 +70,9 @@ async def test_it_goes_on_when_the_database_was_away(db: Database, monkeypatch: 
     monkeypatch.setattr(db, "read", flaky)
     async with following(db, lambda: True) as task:
         while away:
-            await db.write(toys.submit, str(len(away)))
+            await db.write(outbox.wake)
             await asyncio.wait([task], timeout=0.01)
-        await db.write(toys.submit, "more")
+        await db.write(outbox.wake)
         await asyncio.wait_for(asked.wait(), 10)
         assert not task.done()
 

@@ -48,6 +48,19 @@ def test_the_oldest_starts_before_long_however_many_small_ones_come(data: st.Dat
     pytest.fail("the big task starved")
 
 
+def test_whether_it_is_worth_it_to_look_for_more_is_told_by_the_least_that_is_asked_for() -> None:
+    nodes = [NodeInfo("n", 2, 16 * GB)]
+    ready = [waiting("one", 1.5), waiting("two", 1.5)]
+    assert not place(ready, nodes, []).spare
+    assert place([*ready, waiting("small", 0.25)], nodes, []).spare  # it is placed, and another one would fit
+    assert not place([waiting("all", 2.0)], nodes, []).spare
+    assert place([waiting("some", 0.5)], nodes, []).spare
+    assert not place([waiting("large", 0.5, memory=9 * GB)], nodes, []).spare
+    # Who waits for a GPU keeps nobody from the cores.
+    assert place([waiting("gpu", 1.0, gpu=GB), waiting("one", 1.0)], nodes, []).spare
+    assert not place([], [], []).spare
+
+
 def test_the_rest_of_a_reserved_node_is_not_wasted() -> None:
     nodes = [NodeInfo("n", 4, 16 * GB)]
     running = [Busy("n", Needs(2.0, 0), background=True, since_ms=0)]

@@ -19,6 +19,8 @@ _log = logging.getLogger(__name__)
 _DISCARD_AFTER_S = 60.0  # those who watch have the playlists of the fast rung for a while yet
 _AT_ONCE = 2
 _AT_HAND_S = 0.1
+_OVER = frozenset({"asset.ready", "asset.errored"})
+_CONCERNING = _OVER | {"job.planned", "asset.deleted"}
 
 
 class Opening:
@@ -38,7 +40,7 @@ class Opening:
     async def run(self) -> None:
         """Go on until cancelled, over times when the database is away."""
         seq: int | None = None
-        with self._db.subscribe(PATIENT_S) as subscription:
+        with self._db.subscribe(PATIENT_S, hears=_CONCERNING.__contains__) as subscription:
             while True:
                 try:
                     seq = await self._follow(seq)
@@ -53,16 +55,17 @@ class Opening:
         if self._led and not led:
             for organization_id, asset_id, job_id in await self._db.read(queries.unopened):
                 self._begin(self._open(organization_id, asset_id, job_id))
-        for event in await self._db.read(all_since, newest):
-            newest = event.seq
-            self._react(event)
+        while events := await self._db.read(all_since, newest):
+            for event in events:
+                newest = event.seq
+                self._react(event)
         return newest
 
     def _react(self, event: Event) -> None:
         asset_id = str(event.data.get("asset_id", ""))
         if event.type == "job.planned" and self._led:
             self._begin(self._open(event.organization_id, asset_id, event.subject_id))
-        elif event.type in {"asset.ready", "asset.errored"}:
+        elif event.type in _OVER:
             self._begin(self._discard(asset_id, _DISCARD_AFTER_S))
         elif event.type == "asset.deleted":
             self._begin(self._discard(asset_id, 0))
