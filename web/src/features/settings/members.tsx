@@ -24,6 +24,8 @@ const ROLES: Record<Role, string> = {
 };
 const ORDER: readonly Role[] = ['viewer', 'editor', 'admin', 'owner'];
 const TOUCHES = ['/api/v1/members', '/api/v1/invitations'];
+// Who hands the organization over may do less from then on.
+const ALL_OF_IT = [...TOUCHES, '/api/v1/caller', '/api/v1/organization'];
 
 /** The roles that one may give: none that may do more than one may oneself. */
 export function givable(own: Role | null): Role[] {
@@ -59,6 +61,7 @@ function MemberList({ mayChange }: { mayChange: boolean }) {
           ))}
         </Table>
       )}
+      <Handover members={found.data.items} />
     </Card>
   );
 }
@@ -109,13 +112,7 @@ function MemberLine({ member, mayChange }: { member: Member; mayChange: boolean 
       </Cell>
       <Cell className="text-right">
         {may && (
-          <Button
-            size="sm"
-            variant="ghost"
-            className="text-destructive"
-            aria-label={`Remove ${member.email}`}
-            onClick={() => setAsked(true)}
-          >
+          <Button size="sm" variant="danger" aria-label={`Remove ${member.email}`} onClick={() => setAsked(true)}>
             Remove
           </Button>
         )}
@@ -130,6 +127,51 @@ function MemberLine({ member, mayChange }: { member: Member; mayChange: boolean 
         </Confirm>
       </Cell>
     </tr>
+  );
+}
+
+/** For owners: another member is the owner, and they are an admin. */
+function Handover({ members }: { members: readonly Member[] }) {
+  const caller = useCaller();
+  const mayGive = useMay('ownership:write');
+  const deed = useDeed();
+  const [to, setTo] = useState('');
+  const [asked, setAsked] = useState(false);
+  const others = members.filter(({ person_id }) => person_id !== caller.person_id);
+  const next = others.find(({ person_id }) => person_id === to) ?? others[0];
+  if (!mayGive || caller.person_id === null || !next) return null;
+  const give = () =>
+    deed(() => http.POST('/api/v1/organization/transfer', { body: { person_id: next.person_id } }), {
+      done: `${next.email} is the owner now, and you are an admin.`,
+      touches: ALL_OF_IT,
+    });
+  return (
+    <CardBody className="flex flex-wrap items-end justify-between gap-3 border-t pt-4">
+      <Field label="Hand the organization over to" hint="They are its owner then, and you are an admin.">
+        {(field) => (
+          <Select {...field} value={next.person_id} onChange={(event) => setTo(event.target.value)}>
+            {others.map(({ person_id, email }) => (
+              <option key={person_id} value={person_id}>
+                {email}
+              </option>
+            ))}
+          </Select>
+        )}
+      </Field>
+      <Button variant="destructive" onClick={() => setAsked(true)}>
+        Hand it over
+      </Button>
+      <Confirm
+        open={asked}
+        onOpenChange={setAsked}
+        title="Hand the organization over?"
+        action={`Make ${next.email} the owner`}
+        onConfirm={() => void give()}
+      >
+        {next.email} may then do everything here, and also take your membership away. You are an admin from then on, and
+        only they can give the organization back.
+      </Confirm>
+    </CardBody>
   );
 }
 

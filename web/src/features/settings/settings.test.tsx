@@ -51,6 +51,49 @@ test('members get another role, and leave only when one means it', async () => {
   await waitFor(() => expect(sent(asked, 'DELETE')).toHaveLength(1));
 });
 
+test('an owner hands the organization over when they mean it, and is an admin then', async () => {
+  let owner = 'ann';
+  const role = (id: string) => (id === owner ? 'owner' : 'admin');
+  const asked = serve({
+    'GET /api/v1/caller': () => {
+      const { scopes, ...ann } = caller({ key_id: null, person_id: 'ann', role: role('ann') as 'owner' | 'admin' });
+      return { ...ann, scopes: owner === 'ann' ? [...scopes, 'ownership:write'] : scopes };
+    },
+    'GET /api/v1/members': () => page(...['ann', 'bob', 'cy'].map((id) => member(id, role(id)))),
+    'GET /api/v1/invitations': page(),
+    'POST /api/v1/organization/transfer': ({ body }: Asked) => {
+      owner = (body as { person_id: string }).person_id;
+      return member(owner, 'owner');
+    },
+  });
+  const { user } = await show(<Settings tab="members" onTab={nothing} />);
+  await user.selectOptions(await screen.findByLabelText('Hand the organization over to'), 'cy@example.com');
+  await user.click(screen.getByRole('button', { name: 'Hand it over' }));
+  expect(sent(asked, 'POST')).toEqual([]);
+  const dialog = within(await screen.findByRole('alertdialog', { name: 'Hand the organization over?' }));
+  expect(dialog.getByText(/You are an admin from then on/)).toBeDefined();
+  await user.click(dialog.getByRole('button', { name: 'Make cy@example.com the owner' }));
+  expect(await screen.findByText('cy@example.com is the owner now, and you are an admin.')).toBeDefined();
+  expect(sent(asked, 'POST').map(({ body }) => body)).toEqual([{ person_id: 'cy' }]);
+  await waitFor(() => expect(screen.queryByRole('button', { name: 'Hand it over' })).toBeNull());
+});
+
+test.each(['admin', 'owner'] as const)(
+  'an %s who may not, or has nobody to give it to, is offered no handover',
+  async (role) => {
+    const scopes = [...caller().scopes, ...(role === 'owner' ? (['ownership:write'] as const) : [])];
+    const others = role === 'owner' ? [] : [member('bob', 'viewer')];
+    serve({
+      'GET /api/v1/caller': caller({ key_id: null, person_id: 'ann', role, scopes }),
+      'GET /api/v1/members': page(member('ann', role), ...others),
+      'GET /api/v1/invitations': page(),
+    });
+    await show(<Settings tab="members" onTab={nothing} />);
+    expect(await screen.findByText('ann@example.com')).toBeDefined();
+    expect(screen.queryByRole('button', { name: 'Hand it over' })).toBeNull();
+  },
+);
+
 test('somebody is invited, and the invitation taken back', async () => {
   const invitation = {
     id: 'inv_1',
