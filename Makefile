@@ -53,6 +53,8 @@ client: openapi ## generate the clients from the API's document, and the referen
 	@$(BIN)/python -m setup.client < .cache/openapi.json > .cache/client.py
 	@$(BIN)/ruff format --quiet --config pyproject.toml .cache/client.py
 	@mv .cache/client.py vidcompute/client/__init__.py
+	@$(BIN)/python -m setup.calls < .cache/openapi.json > .cache/calls.ts
+	@mv .cache/calls.ts web/src/features/developers/calls.gen.ts
 	@$(BIN)/python -m setup.states > .cache/states.md
 	@mv .cache/states.md docs/reference/states.md
 	@$(BIN)/python -m setup openapi-tools
@@ -80,9 +82,9 @@ wheel: ## build a wheel with the web pages in it
 pages: ## build the web pages
 	@$(SETUP) pages
 
-screenshots: ## pictures of every page of the dashboard, into screenshots/
+screenshots: ## pictures of every page of the dashboard, into screenshots/; README=1: those of the README too
 	@$(SETUP) browser
-	@$(BIN)/python -m tests.e2e.screenshots
+	@$(BIN)/python -m tests.e2e.screenshots $(if $(README),--readme)
 
 setup: ## make the environment with the developers' tools, and run nothing
 	@$(SETUP) dev

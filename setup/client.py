@@ -151,18 +151,34 @@ class Parameter:
     required: bool
 
 
+@dataclass(frozen=True)
+class Call:
+    """One method of the client: the request that it makes, how its body is sent and its answer taken."""
+
+    name: str
+    method: str
+    path: str
+    about: str
+    parameters: list[Parameter]
+    body: str
+    body_type: str
+    answer: str
+    returns: str
+
+
+def calls(document: Json) -> Iterator[Call]:
+    """The methods of the client for an OpenAPI 3.1 document, in its order."""
+    for path, item in document["paths"].items():
+        for method in _METHODS:
+            if "operationId" in item.get(method, {}):
+                yield from _methods(path, method, item[method], item.get("parameters", []))
+
+
 def client_source(document: Json) -> str:
     """The client's source, for an OpenAPI 3.1 document."""
     schemas = document.get("components", {}).get("schemas", {})
-    parts = [_HEAD, *(_definition(name, schema) for name, schema in sorted(schemas.items())), _CLASSES]
-    for path, item in document["paths"].items():
-        parts += [
-            source
-            for method in _METHODS
-            if "operationId" in item.get(method, {})
-            for source in _methods(path, method, item[method], item.get("parameters", []))
-        ]
-    return "\n".join([*parts, _TAIL])
+    definitions = [_definition(name, schema) for name, schema in sorted(schemas.items())]
+    return "\n".join([_HEAD, *definitions, _CLASSES, *map(_source, calls(document)), _TAIL])
 
 
 def type_of(schema: Any) -> str:
@@ -255,17 +271,20 @@ def _answers(operation: Json) -> list[tuple[str, str, str]]:
     return found or [("", "none", "None")]
 
 
-def _methods(path: str, method: str, operation: Json, shared: list[Json]) -> Iterator[str]:
+def _methods(path: str, method: str, operation: Json, shared: list[Json]) -> Iterator[Call]:
+    about = operation.get("summary") or operation.get("description") or path
     parameters = _parameters(operation, shared)
     for suffix, body, body_type in _bodies(operation):
         for more, answer, returns in _answers(operation):
             name = f"{_python_name(operation['operationId'])}{suffix}{more}"
-            signature = _signature(parameters, "body" if body == "json" else body, body_type)
-            call = ", ".join(_arguments(path, method, parameters, body, streamed=answer in {"events", "bytes"}))
-            lines = [f"    def {name}({signature}) -> {returns}:"]
-            lines += _documentation(operation.get("summary") or operation.get("description") or path, "        ")
-            lines.append(f"        {_statement(answer, returns, call)}")
-            yield "\n".join([*lines, ""])
+            yield Call(name, method, path, about, parameters, body, body_type, answer, returns)
+
+
+def _source(call: Call) -> str:
+    signature = _signature(call.parameters, "body" if call.body == "json" else call.body, call.body_type)
+    arguments = ", ".join(_arguments(call, streamed=call.answer in {"events", "bytes"}))
+    lines = [f"    def {call.name}({signature}) -> {call.returns}:", *_documentation(call.about, "        ")]
+    return "\n".join([*lines, f"        {_statement(call.answer, call.returns, arguments)}", ""])
 
 
 def _signature(parameters: list[Parameter], body: str, body_type: str) -> str:
@@ -286,18 +305,18 @@ def _statement(answer: str, returns: str, call: str) -> str:
     }[answer]
 
 
-def _arguments(path: str, method: str, parameters: list[Parameter], body: str, *, streamed: bool) -> Iterator[str]:
+def _arguments(call: Call, *, streamed: bool) -> Iterator[str]:
     if not streamed:
-        yield repr(method.upper())
-    by_name = {p.wire: p.name for p in parameters if p.place == "path"}
-    filled = re.sub(r"\{([^}]+)\}", lambda match: f"{{_quote(str({by_name[match[1]]}), safe='')}}", path)
-    yield f'f"{filled}"' if by_name else repr(path)
+        yield repr(call.method.upper())
+    by_name = {p.wire: p.name for p in call.parameters if p.place == "path"}
+    filled = re.sub(r"\{([^}]+)\}", lambda match: f"{{_quote(str({by_name[match[1]]}), safe='')}}", call.path)
+    yield f'f"{filled}"' if by_name else repr(call.path)
     for place, keyword_name in (("query", "params"), ("header", "headers")):
-        chosen = [f"{p.wire!r}: {p.name}" for p in parameters if p.place == place]
+        chosen = [f"{p.wire!r}: {p.name}" for p in call.parameters if p.place == place]
         if chosen:
             yield f"{keyword_name}={{{', '.join(chosen)}}}"
-    if body:
-        yield f"{body}={'body' if body == 'json' else body}"
+    if call.body:
+        yield f"{call.body}={'body' if call.body == 'json' else call.body}"
 
 
 if __name__ == "__main__":

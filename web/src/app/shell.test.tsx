@@ -78,7 +78,9 @@ test('what the page did is shown as code, by a key or a button', async () => {
   expect(dialog.getByRole('option', { name: 'GET /api/v1/organization' })).toBeDefined();
   expect(dialog.getByRole('region').textContent).toContain('$VIDCOMPUTE_KEY');
   await user.click(dialog.getByRole('tab', { name: 'Python' }));
-  expect(dialog.getByRole('region', { name: 'The request in Python' }).textContent).toContain('httpx2.request(');
+  expect(dialog.getByRole('region', { name: 'The request in Python' }).textContent).toContain(
+    'client.get_organization()',
+  );
   await user.keyboard('{Escape}');
   await user.click(screen.getByRole('button', { name: 'Code of what this page did' }));
   expect(await screen.findByRole('dialog', { name: 'As code' })).toBeDefined();

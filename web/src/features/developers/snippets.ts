@@ -1,4 +1,5 @@
 import type { Made } from '../../api/made';
+import { python } from './python';
 
 export const LANGUAGES = ['curl', 'Python', 'JavaScript'] as const;
 export type Language = (typeof LANGUAGES)[number];
@@ -20,31 +21,6 @@ function curl({ method, url, body }: Made): string {
 /** For a shell: as it is, whatever is in it. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-function python({ method, url, body }: Made): string {
-  const headers = ['"Authorization": f"Bearer {os.environ[\'VIDCOMPUTE_KEY\']}"'];
-  const lines = [`    ${JSON.stringify(method)},`, `    ${JSON.stringify(url)},`];
-  if (body && 'file' in body) headers.push(`"Content-Type": ${JSON.stringify(body.file)}`);
-  lines.push(`    headers={${headers.join(', ')}},`);
-  if (body && 'json' in body) lines.push(`    json=${literal(body.json, '    ')},`);
-  if (body && 'file' in body) lines.push('    content=open("FILE", "rb").read(),');
-  const call = ['answer = httpx2.request(', ...lines, ')'];
-  return ['import os', '', 'import httpx2', '', ...call, 'answer.raise_for_status()', 'print(answer.text)'].join('\n');
-}
-
-/** A value as Python writes it; its texts are written as JSON's are. */
-function literal(value: unknown, indent: string): string {
-  const inner = `${indent}    `;
-  if (value === null) return 'None';
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (typeof value !== 'object') return JSON.stringify(value);
-  const lines = Array.isArray(value)
-    ? value.map((one) => literal(one, inner))
-    : Object.entries(value).map(([name, one]) => `${JSON.stringify(name)}: ${literal(one, inner)}`);
-  const [open, close] = Array.isArray(value) ? '[]' : '{}';
-  if (lines.length === 0) return `${open}${close}`;
-  return `${open}\n${lines.map((line) => `${inner}${line},`).join('\n')}\n${indent}${close}`;
 }
 
 function javascript({ method, url, body }: Made): string {
