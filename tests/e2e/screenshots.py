@@ -1,7 +1,9 @@
 """Pictures of every page of the dashboard, in both themes, at desk and phone size: `make screenshots` puts them into
-`screenshots/`, to be looked at.
+`screenshots/`, to be looked at. With `--readme` those that the README shows are renewed as well.
 """
 
+import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,7 +22,20 @@ from vidcompute.media.run import run
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, ViewportSize
 
-FOLDER = Path(__file__).parents[2] / "screenshots"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "screenshots"
+# What the README shows, by the picture that it is.
+README = {
+    "dashboard-video": "video-under-way",
+    "dashboard-videos": "videos-grid-desk-dark",
+    "dashboard-phone": "overview-phone-light",
+}
+LONG: "ViewportSize" = {"width": 1280, "height": 1100}
+# Those that are seen: what is further down comes when one scrolls there.
+_PICTURES_ARE_THERE = """
+() => [...document.images].every((one) => one.complete || one.getBoundingClientRect().top > innerHeight)
+"""
+SCENE_MS = 6_000  # of the film that all of them are: each shows another one
 SIZES: "dict[str, ViewportSize]" = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 OUTPUTS: Json = {"outputs": ["hls", "mp4", "thumbnail", "storyboard", "preview"], "renditions": [{"height": 360}]}
 TITLES = (
@@ -42,14 +57,20 @@ def main() -> int:
             browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS)
             for name in _pictures(browser, driver, asset_id):
                 sys.stdout.write(f"{name}\n")
+            sys.stdout.write(f"{_under_way(browser, driver, film)}\n")
             browser.close()
+    if "--readme" in sys.argv[1:]:
+        for target, name in README.items():
+            shutil.copyfile(FOLDER / f"{name}.png", ROOT / "docs" / "images" / f"{target}.png")
     return 0
 
 
 def _fill(driver: Driver, film: Path, work: Path) -> str:
     """Videos in several states; one that is ready."""
-    for title in TITLES:
+    for number, title in enumerate(TITLES):
         ready = driver.done(driver.submit(film, title=title, **OUTPUTS)["id"])
+        poster = {"poster_time_ms": number * SCENE_MS + SCENE_MS // 2}
+        driver.http.patch(f"/api/v1/assets/{ready['asset_id']}", json=poster).raise_for_status()
     frames: Json = {"type": "frames", "pick": "every", "every": 30, "width": 320}
     wish = {"input": {"asset": ready["asset_id"]}, "outputs": [frames]}
     driver.done(driver.http.post("/api/v1/jobs", json=wish).json()["id"])
@@ -83,6 +104,21 @@ def _pictures(browser: "Browser", driver: Driver, asset_id: str) -> Iterator[str
             context.close()
 
 
+def _under_way(browser: "Browser", driver: Driver, film: Path) -> str:
+    """A video that can be watched while the rest of it is made."""
+    context = browser.new_context(viewport=LONG, color_scheme="light")
+    page = context.new_page()
+    enter(page, driver.server)
+    job = driver.submit(film, title="Launch film, third cut")
+    driver.until(job["id"], "a video that plays", lambda found: found["asset"]["status"] == "playable")
+    page.goto(f"{driver.server.url}/dashboard/videos/{job['asset_id']}?tab=processing")
+    expect(page.get_by_role("region", name="The plan")).to_be_visible()
+    expect(page.locator(".vc-poster")).to_have_js_property("complete", value=True)
+    page.screenshot(path=FOLDER / "video-under-way.png")
+    context.close()
+    return "video-under-way"
+
+
 def _of_people(page: "Page", driver: Driver, suffix: str) -> Iterator[str]:
     """The ways in, and the account of one who came by one of them."""
     dashboard = f"{driver.server.url}/dashboard"
@@ -106,6 +142,9 @@ def _picture(page: "Page", address: str | None, name: str) -> str:
         expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.wait_for_load_state("load")
     page.locator(".animate-pulse").first.wait_for(state="detached")
+    if address is not None and re.search(r"/videos/\w", address):
+        expect(page.locator(".vc-poster")).to_be_visible()
+    page.wait_for_function(_PICTURES_ARE_THERE)
     page.screenshot(path=FOLDER / f"{name}.png")
     return name
 

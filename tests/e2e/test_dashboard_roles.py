@@ -31,6 +31,14 @@ NOTHING = {
     "videos/asset_00000000000000000000000000": "Not here",
     "nowhere": "There is no such page",
 }
+# What is fetched ahead, while the first page is looked at.
+AHEAD = ["_in.nodes", "_in.jobs", "_in.settings", "_in.videos.index", "palette", "person", "account"]
+_HAS_COME = """
+(names) => {
+  const came = performance.getEntriesByType('resource').map(({ name }) => name.split('/').pop());
+  return names.every((name) => came.some((file) => file.startsWith(`${name}-`)));
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +151,34 @@ def test_a_line_that_breaks_is_seen_and_what_was_missed_comes(
         page.get_by_role("link", name="Videos").click()
         expect(titles).to_have_text([re.compile("Renamed meanwhile")], timeout=COMES_MS)
         expect(page.get_by_text("Connection lost")).to_have_count(0)
+
+
+def test_a_page_that_does_not_come_says_so_and_is_there_when_the_line_is(server: Server, page: Page) -> None:
+    scripts = re.compile(r"/pages/assets/_in\.nodes-")
+    page.route(scripts, lambda route: route.abort("internetdisconnected"))
+    enter(page, server)
+    page.get_by_role("link", name="Nodes").click()
+    expect(page.get_by_text("This page did not come")).to_be_visible(timeout=COMES_MS)
+    assert breaches(page) == []
+    page.context.set_offline(offline=True)
+    again = page.get_by_role("button", name="Try again")
+    again.click()
+    expect(again).to_be_enabled()
+    page.unroute(scripts)
+    page.context.set_offline(offline=False)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Nodes", timeout=COMES_MS)
+    expect(page).to_have_url(re.compile("/dashboard/nodes$"))
+
+
+def test_without_a_connection_one_goes_from_page_to_page(server: Server, page: Page) -> None:
+    enter(page, server)
+    page.wait_for_function(_HAS_COME, arg=AHEAD, timeout=COMES_MS)
+    page.context.set_offline(offline=True)
+    for name in ("Nodes", "Jobs", "Settings", "Videos"):
+        page.get_by_role("link", name=name, exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="You and this page").click()
+    expect(page.get_by_role("menuitem", name="Keys")).to_be_visible()

@@ -89,6 +89,7 @@ def test_a_poster_is_chosen_by_keyboard_alone(server: Server, driver: Driver, pa
     page.keyboard.press("Enter")
     expect(page.get_by_text("The poster is the picture at 0:05.0.")).to_be_visible()
     expect(page.get_by_role("img", name="The poster now")).to_have_attribute("src", re.compile("time=5$"))
+    expect(page.locator(".vc-poster"), "without a reload").to_have_attribute("src", re.compile("time=5$"))
     assert driver.asset(ready["asset_id"])["poster_time_ms"] == 5_000
     page.goto(f"{server.url}/dashboard/videos")
     expect(page.get_by_role("row").locator("img")).to_have_attribute("src", re.compile("time=5$"))

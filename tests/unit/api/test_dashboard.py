@@ -1,5 +1,6 @@
 """The dashboard's page, and how a browser without an account comes in by a key."""
 
+import json
 from pathlib import Path
 
 import httpx2
@@ -20,6 +21,21 @@ async def test_every_address_below_gives_the_page(viewer: httpx2.AsyncClient, pa
     policy = answer.headers["content-security-policy"]
     for part in ("default-src 'none'", "script-src 'self';", "frame-ancestors 'none'", "form-action 'none'"):
         assert part in policy
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [("", "overview"), ("/videos/", "list"), ("/videos/asset_1?tab=files", "video"), ("/no", None), ("/a/b", None)],
+)
+async def test_the_page_names_the_scripts_that_its_address_takes(
+    viewer: httpx2.AsyncClient, tmp_path: Path, path: str, named: str | None
+) -> None:
+    scripts = {"": ["assets/overview.js"], "videos": ["assets/list.js"], "videos/*": ["assets/video.js"]}
+    (tmp_path / "pages" / "dashboard.json").write_text(json.dumps(scripts))
+    (tmp_path / "pages" / "dashboard.html").write_text("<head><title>Dashboard</title></head><body></body>")
+    text = (await viewer.get(f"/dashboard{path}")).text
+    link = f'<link rel="modulepreload" crossorigin href="/pages/assets/{named}.js">' if named else ""
+    assert text == f"<head><title>Dashboard</title>{link}</head><body></body>"
 
 
 @pytest.mark.parametrize(

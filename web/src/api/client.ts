@@ -1,6 +1,7 @@
 import createFetchClient from 'openapi-fetch';
 import createClient from 'openapi-react-query';
 import { organizationHeader } from '../app/organization';
+import { earlyAnswer } from './early';
 import { remembering } from './made';
 import type { components, paths } from './schema.gen';
 
@@ -11,7 +12,7 @@ export type Scope = Schemas['Scope'];
 export const http = createFetchClient<paths>({
   baseUrl: window.location.origin,
   // Looked up at each call, so that tests can answer.
-  fetch: (request) => globalThis.fetch(request),
+  fetch: async (request) => (await earlyAnswer(request)) ?? globalThis.fetch(request),
 });
 
 http.use({

@@ -43,3 +43,19 @@ test('who watches hears every event until they stop', () => {
   fresh.take(event('asset.deleted'));
   expect(heard).toEqual(['asset.ready']);
 });
+
+test('what is on its way when a stream begins is not begun again, and is old when it came', async () => {
+  const { queries, fresh } = setUp();
+  const answers: ((answer: unknown) => void)[] = [];
+  const fetched = vi.fn(() => new Promise((resolve) => answers.push(resolve)));
+  void queries.fetchQuery({ queryKey: ['get', '/api/v1/caller'], queryFn: fetched });
+  const asked = vi.spyOn(queries, 'invalidateQueries');
+  fresh.all();
+  expect(asked).not.toHaveBeenCalled();
+  for (const answer of answers) answer({});
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(asked).toHaveBeenCalledTimes(1);
+  expect(fetched).toHaveBeenCalledTimes(1);
+  fresh.all();
+  expect(asked).toHaveBeenCalledTimes(2);
+});

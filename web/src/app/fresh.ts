@@ -40,8 +40,19 @@ export class Fresh {
     if (this.old.size > 0 && this.timer === 0) this.timer = window.setTimeout(() => this.flush(), GATHER_MS);
   };
 
+  /** Asks for everything anew, once what is on its way is there: a page that opens shows its first answers at once. */
   readonly all = (): void => {
-    void this.queries.invalidateQueries();
+    const isBusy = () => this.queries.isFetching() > 0;
+    const begin = () => void this.queries.invalidateQueries();
+    if (!isBusy()) {
+      begin();
+      return;
+    }
+    const stop = this.queries.getQueryCache().subscribe(() => {
+      if (isBusy()) return;
+      stop();
+      begin();
+    });
   };
 
   watch(watcher: Watcher): () => void {

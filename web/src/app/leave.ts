@@ -2,3 +2,8 @@
 export function leaveFor(address: string): void {
   window.location.assign(address);
 }
+
+/** Loads this page anew, from the server as it is now. */
+export function loadAnew(): void {
+  window.location.reload();
+}

@@ -5,18 +5,19 @@ import { cn } from '../ui/cn';
 
 interface OrganizationMarkProps {
   organization: { id: string; name: string; logo_digest: string | null };
-  className?: string;
+  large?: boolean;
 }
 
 /** An organization's logo; where it has none, the letter that it begins with. Its name stands beside it. */
-export function OrganizationMark({ organization: { id, name, logo_digest }, className }: OrganizationMarkProps) {
+export function OrganizationMark({ organization: { id, name, logo_digest }, large = false }: OrganizationMarkProps) {
   const { data: picture } = useQuery({
     queryKey: ['logo', id, logo_digest],
     queryFn: () => logoOf(id),
     enabled: logo_digest !== null,
     staleTime: Number.POSITIVE_INFINITY,
   });
-  const box = cn('grid size-6 shrink-0 place-items-center overflow-hidden rounded-md text-[12px]', className);
+  const size = large ? 'size-16 rounded-xl text-3xl' : 'size-6 rounded-md text-[12px]';
+  const box = cn('grid shrink-0 place-items-center overflow-hidden', size);
   if (logo_digest !== null && picture) return <img src={picture} alt="" className={cn(box, 'object-contain')} />;
   return (
     <span aria-hidden className={cn(box, 'bg-primary-soft font-semibold text-primary')}>

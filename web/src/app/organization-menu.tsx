@@ -1,14 +1,15 @@
-import { ChevronsUpDown, Plus } from 'lucide-react';
-import { lazy, Suspense, useState } from 'react';
+import { ChevronsUpDown } from 'lucide-react';
+import { Suspense, useState } from 'react';
 import { api } from '../api/client';
 import { Button } from '../ui/button';
-import { Menu, MenuChoice, MenuItem, MenuLine } from '../ui/menu';
-import { leaveFor } from './leave';
-import { chooseOrganization } from './organization';
+import { MenuButton } from '../ui/menu-button';
+import { Optional } from './optional';
 import { OrganizationMark } from './organization-mark';
+import { part } from './part';
 import { useCaller } from './session';
 
-const NewOrganization = lazy(() => import('./new-organization'));
+const NewOrganization = part(() => import('./new-organization'));
+const Organizations = part(() => import('./organizations'));
 
 /** Where one works: the organization's name; for people a menu of theirs, and a way to make another. */
 export function OrganizationMenu() {
@@ -30,45 +31,29 @@ export function OrganizationMenu() {
   if (!mine || mine.items.length === 0) {
     return <p className="flex min-w-0 items-center gap-2.5 px-1 font-medium">{shown}</p>;
   }
-  const choose = (id: string) => {
-    chooseOrganization(id);
-    // From nothing: what was shown of one organization is never seen in another.
-    leaveFor('/dashboard/');
+  const make = () => {
+    void NewOrganization.load().catch(() => undefined);
+    setMaking(true);
   };
+  const close = () => setMaking(false);
+  const trigger = (
+    <Button variant="plain" size="none" className="h-9 min-w-0 shrink! px-2">
+      <span className="sr-only">Organization: </span>
+      {shown}
+      <ChevronsUpDown aria-hidden className="text-muted-foreground" />
+    </Button>
+  );
+  const given = { here: caller.organization_id, mine: mine.items, onMake: make };
   return (
     <>
-      <Menu
-        align="start"
-        trigger={
-          <Button variant="ghost" className="min-w-0 shrink px-2 text-foreground">
-            <span className="sr-only">Organization: </span>
-            {shown}
-            <ChevronsUpDown aria-hidden />
-          </Button>
-        }
-      >
-        <MenuChoice
-          label="Organization"
-          value={caller.organization_id ?? ''}
-          onChange={choose}
-          options={mine.items.map((item) => ({
-            value: item.organization_id,
-            label: (
-              <>
-                <OrganizationMark organization={{ ...item, id: item.organization_id }} />
-                <span className="truncate" dir="auto">
-                  {item.name}
-                </span>
-              </>
-            ),
-          }))}
-        />
-        <MenuLine />
-        <MenuItem onSelect={() => setMaking(true)}>
-          <Plus aria-hidden /> Make another organization
-        </MenuItem>
-      </Menu>
-      <Suspense>{making && <NewOrganization onClose={() => setMaking(false)} />}</Suspense>
+      <MenuButton trigger={trigger} menu={Organizations} given={given} />
+      {making && (
+        <Optional onLost={close}>
+          <Suspense>
+            <NewOrganization onClose={close} />
+          </Suspense>
+        </Optional>
+      )}
     </>
   );
 }

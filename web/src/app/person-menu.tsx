@@ -1,73 +1,16 @@
-import { Link } from '@tanstack/react-router';
-import { BookOpen, CircleUser, Keyboard, LogOut, ShieldCheck } from 'lucide-react';
-import { http } from '../api/client';
+import { CircleUser } from 'lucide-react';
 import { Button } from '../ui/button';
-import { Menu, MenuChoice, MenuItem, MenuLabel, MenuLine } from '../ui/menu';
-import { leaveFor } from './leave';
-import { sayProblem } from './messages';
-import { useCaller } from './session';
-import { setTheme, type Theme, useTheme } from './theme';
+import { MenuButton } from '../ui/menu-button';
+import { part } from './part';
 
-const THEMES = [
-  { value: 'system', label: 'As the system' },
-  { value: 'light', label: 'Light' },
-  { value: 'dark', label: 'Dark' },
-] as const;
+const Person = part(() => import('./person'));
 
 /** Who one is here, how it looks, and the way out. */
 export function PersonMenu({ onKeys }: { onKeys: () => void }) {
-  const caller = useCaller();
-  const theme = useTheme();
-  const logOut = useLogOut();
-  return (
-    <Menu
-      trigger={
-        <Button variant="ghost" size="icon-sm" aria-label="You and this page">
-          <CircleUser className="!size-5" />
-        </Button>
-      }
-    >
-      <MenuLabel>
-        <span dir="auto" className="block truncate">
-          {caller.person_id ? caller.name : 'This browser has a key of its own'}
-        </span>
-      </MenuLabel>
-      <MenuChoice label="Theme" value={theme} onChange={(value) => setTheme(value as Theme)} options={THEMES} />
-      <MenuLine />
-      {caller.person_id && (
-        <MenuItem asChild>
-          <Link to="/settings" search={{ tab: 'account' }}>
-            <ShieldCheck aria-hidden /> Your account
-          </Link>
-        </MenuItem>
-      )}
-      <MenuItem asChild>
-        <a href="/docs" target="_blank" rel="noreferrer">
-          <BookOpen aria-hidden /> API reference
-        </a>
-      </MenuItem>
-      <MenuItem onSelect={onKeys}>
-        <Keyboard aria-hidden /> Keys
-      </MenuItem>
-      <MenuLine />
-      <MenuItem onSelect={() => void logOut()}>
-        <LogOut aria-hidden /> Log out
-      </MenuItem>
-    </Menu>
+  const trigger = (
+    <Button variant="ghost" size="icon-sm" aria-label="You and this page">
+      <CircleUser className="size-5!" />
+    </Button>
   );
-}
-
-/** Ends the session, or revokes the key that this browser has; nothing of it stays on the page. */
-function useLogOut(): () => Promise<void> {
-  const { key_id } = useCaller();
-  return async () => {
-    const { error } = key_id
-      ? await http.DELETE('/api/v1/keys/{key_id}', { params: { path: { key_id } } })
-      : await http.POST('/api/v1/logout');
-    if (error) {
-      sayProblem(error);
-      return;
-    }
-    leaveFor('/dashboard/enter');
-  };
+  return <MenuButton trigger={trigger} menu={Person} given={{ onKeys }} />;
 }

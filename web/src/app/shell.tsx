@@ -1,6 +1,6 @@
 import { Link, useMatchRoute, useNavigate } from '@tanstack/react-router';
 import { Braces, Ellipsis, PanelLeft, Search, WifiOff } from 'lucide-react';
-import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
+import { type ReactNode, Suspense, useEffect, useRef, useState } from 'react';
 import { Button } from '../ui/button';
 import { cn } from '../ui/cn';
 import { Keys } from '../ui/kbd';
@@ -8,16 +8,21 @@ import { useConnection } from './live-context';
 import { Mark } from './mark';
 import { ON_PHONES, PAGES, type PageLink } from './navigation';
 import { FactorWanted, NoOrganization } from './no-organization';
+import { Optional } from './optional';
 import { OrganizationMenu } from './organization-menu';
+import { part } from './part';
 import { PersonMenu } from './person-menu';
 import { useRemembered } from './remembered';
 import { useCaller } from './session';
 import { listenForShortcuts, useShortcut } from './shortcuts';
 
-const Drawer = lazy(async () => ({ default: (await import('../ui/dialog')).Drawer }));
-const Palette = lazy(() => import('./palette'));
-const KeysHelp = lazy(() => import('./keys-help'));
-const CodePanel = lazy(() => import('../features/developers/code-panel'));
+const Drawer = part(async () => ({ default: (await import('../ui/dialog')).Drawer }));
+const OVER = {
+  palette: part(() => import('./palette')),
+  keys: part(() => import('./keys-help')),
+  code: part(() => import('../features/developers/code-panel')),
+};
+type Over = keyof typeof OVER;
 
 /** What is around every page: where one can go, where one works, and what one can do by keyboard. */
 export function Shell({ children }: { children: ReactNode }) {
@@ -25,12 +30,16 @@ export function Shell({ children }: { children: ReactNode }) {
   const isAtOwn = useMatchRoute()({ to: '/settings' }) !== false; // one's own account is there in any case
   const pages = PAGES.filter((page) => scopes.includes(page.needs));
   const [sideBar, setSideBar] = useRemembered('side-bar', 'wide');
-  const [open, setOpen] = useState<'palette' | 'keys' | 'code' | null>(null);
+  const [over, setOver] = useState<Over | null>(null);
+  const open = (one: Over) => {
+    void OVER[one].load().catch(() => undefined);
+    setOver(one);
+  };
   const toggleSideBar = () => setSideBar(sideBar === 'wide' ? 'narrow' : 'wide');
   useEffect(listenForShortcuts, []);
-  useEffect(() => listenForPalette(() => setOpen('palette')), []);
-  useShortcut('?', 'Show the keys', 'Everywhere', () => setOpen('keys'));
-  useShortcut('c', 'Show as code what the page did', 'Everywhere', () => setOpen('code'));
+  usePalette(() => open('palette'));
+  useShortcut('?', 'Show the keys', 'Everywhere', () => open('keys'));
+  useShortcut('c', 'Show as code what the page did', 'Everywhere', () => open('code'));
   useShortcut('[', 'Fold the side bar', 'Everywhere', toggleSideBar);
   return (
     <div className="flex h-dvh">
@@ -49,7 +58,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <OrganizationMenu />
           <div className="flex-1" />
           <ConnectionLost />
-          <Button variant="outline" size="sm" className="text-muted-foreground" onClick={() => setOpen('palette')}>
+          <Button variant="field" size="sm" onClick={() => open('palette')}>
             <Search aria-hidden />
             <span className="max-sm:sr-only">Find</span>
             <span aria-hidden className="max-sm:hidden">
@@ -61,23 +70,37 @@ export function Shell({ children }: { children: ReactNode }) {
             size="icon-sm"
             aria-label="Code of what this page did"
             title="Code of what this page did"
-            onClick={() => setOpen('code')}
+            onClick={() => open('code')}
           >
             <Braces />
           </Button>
-          <PersonMenu onKeys={() => setOpen('keys')} />
+          <PersonMenu onKeys={() => open('keys')} />
         </header>
         <main id="main" tabIndex={-1} className="min-h-0 flex-1 overflow-y-auto outline-none">
           {isAtOwn || scopes.length > 0 ? children : organization_id === null ? <NoOrganization /> : <FactorWanted />}
         </main>
         <BottomBar pages={pages} />
       </div>
-      <Suspense fallback={<div hidden data-opening />}>
-        {open === 'palette' && <Palette pages={pages} onClose={() => setOpen(null)} />}
-        {open === 'keys' && <KeysHelp onClose={() => setOpen(null)} />}
-        {open === 'code' && <CodePanel onClose={() => setOpen(null)} />}
-      </Suspense>
+      {over && <Overlay key={over} one={over} pages={pages} onClose={() => setOver(null)} />}
     </div>
+  );
+}
+
+interface OverlayProps extends BarProps {
+  one: Over;
+  onClose: () => void;
+}
+
+/** What is opened over the page; where its code can't be had, the page stays as it is. */
+function Overlay({ one, pages, onClose }: OverlayProps) {
+  return (
+    <Optional onLost={onClose}>
+      <Suspense fallback={<div hidden data-opening />}>
+        {one === 'palette' && <OVER.palette pages={pages} onClose={onClose} />}
+        {one === 'keys' && <OVER.keys onClose={onClose} />}
+        {one === 'code' && <OVER.code onClose={onClose} />}
+      </Suspense>
+    </Optional>
   );
 }
 
@@ -87,14 +110,19 @@ function GoKey({ page }: { page: PageLink }) {
   return null;
 }
 
-function listenForPalette(open: () => void): () => void {
-  const onKey = (event: KeyboardEvent) => {
-    if (event.key.toLowerCase() !== 'k' || !(event.metaKey || event.ctrlKey) || event.altKey || event.shiftKey) return;
-    event.preventDefault();
-    open();
-  };
-  document.addEventListener('keydown', onKey);
-  return () => document.removeEventListener('keydown', onKey);
+function usePalette(open: () => void): void {
+  const latest = useRef(open);
+  latest.current = open;
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const isOther = !(event.metaKey || event.ctrlKey) || event.altKey || event.shiftKey;
+      if (event.key.toLowerCase() !== 'k' || isOther) return;
+      event.preventDefault();
+      latest.current();
+    };
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
+  }, []);
 }
 
 function ConnectionLost() {
@@ -167,6 +195,10 @@ function BottomBar({ pages }: BarProps) {
   const [open, setOpen] = useState(false);
   const shown = pages.slice(0, ON_PHONES);
   const rest = pages.slice(ON_PHONES);
+  const show = () => {
+    void Drawer.load().catch(() => undefined);
+    setOpen(true);
+  };
   return (
     <nav aria-label="Pages" className="flex shrink-0 border-t bg-sunken pb-[env(safe-area-inset-bottom)] md:hidden">
       {shown.map(({ to, label, icon: Icon }) => (
@@ -176,20 +208,22 @@ function BottomBar({ pages }: BarProps) {
         </Link>
       ))}
       {rest.length > 0 && (
-        <button type="button" className={TILE} onClick={() => setOpen(true)}>
+        <button type="button" className={TILE} onClick={show}>
           <Ellipsis aria-hidden />
           More
         </button>
       )}
-      <Suspense>
-        {open && (
-          <Drawer open onOpenChange={setOpen} title="More pages">
-            {rest.map((page) => (
-              <Entry key={page.to} page={page} onClick={() => setOpen(false)} />
-            ))}
-          </Drawer>
-        )}
-      </Suspense>
+      {open && (
+        <Optional onLost={() => setOpen(false)}>
+          <Suspense>
+            <Drawer open onOpenChange={setOpen} title="More pages">
+              {rest.map((page) => (
+                <Entry key={page.to} page={page} onClick={() => setOpen(false)} />
+              ))}
+            </Drawer>
+          </Suspense>
+        </Optional>
+      )}
     </nav>
   );
 }

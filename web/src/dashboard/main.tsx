@@ -4,7 +4,9 @@ import { createRouter, RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { isFinal, told } from '../api/problem';
+import { fetchAhead } from '../app/ahead';
 import { leaveFor } from '../app/leave';
+import { noticeLost } from '../app/lost';
 import { startTheme } from '../app/theme';
 import { Broken, Missing, Waiting } from './fallbacks';
 import { routeTree } from './route-tree.gen';
@@ -48,7 +50,18 @@ declare module '@tanstack/react-router' {
   }
 }
 
+/** Once the first page is seen, what the others take. */
+function fetchPages(): void {
+  const stop = router.subscribe('onRendered', () => {
+    stop();
+    const pages = Object.values(router.routesById).filter(({ id }) => id.startsWith('/_in/'));
+    fetchAhead(pages.map((page) => () => router.loadRouteChunk(page)));
+  });
+}
+
 startTheme();
+noticeLost();
+fetchPages();
 const root = document.getElementById('dashboard');
 if (!root) throw new Error('the page has no #dashboard');
 createRoot(root).render(

@@ -1,7 +1,9 @@
 import { type ClassValue, clsx } from 'clsx';
-import { twMerge } from 'tailwind-merge';
 
-/** Class names put together; of two that say the same, the later one counts. */
+/**
+ * Class names put together. No two of them may say the same: which one counts is for the style sheet, and not for their
+ * order, to say. The tests of components refuse such names (`testing/setup.ts`).
+ */
 export function cn(...classes: ClassValue[]): string {
-  return twMerge(clsx(classes));
+  return clsx(classes);
 }

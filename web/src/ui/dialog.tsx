@@ -6,24 +6,25 @@ import { cn } from './cn';
 
 const SHADE = 'fixed inset-0 z-40 bg-black/55';
 const BOX =
-  'fixed top-1/2 left-1/2 z-50 grid max-h-[calc(100dvh-2rem)] w-[calc(100vw-2rem)] max-w-lg -translate-x-1/2 -translate-y-1/2 grid-cols-1 gap-4 overflow-y-auto rounded-xl border bg-card p-5 shadow-2xl [overflow-wrap:anywhere]';
+  'fixed top-1/2 left-1/2 z-50 grid max-h-[calc(100dvh-2rem)] w-[calc(100vw-2rem)] -translate-x-1/2 -translate-y-1/2 grid-cols-1 gap-4 overflow-y-auto rounded-xl border bg-card p-5 shadow-2xl [overflow-wrap:anywhere]';
 
 interface DialogProps {
   open: boolean;
   onOpenChange: (open: boolean) => void;
   title: ReactNode;
   description?: ReactNode;
-  className?: string;
+  /** How wide it is at most. */
+  width?: `max-w-${string}`;
   children: ReactNode;
 }
 
-export function Dialog({ open, onOpenChange, title, description, className, children }: DialogProps) {
+export function Dialog({ open, onOpenChange, title, description, width = 'max-w-lg', children }: DialogProps) {
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
         <Radix.Overlay className={SHADE} />
         <Radix.Content
-          className={cn(BOX, className)}
+          className={cn(BOX, width)}
           onOpenAutoFocus={beginWhereOneTypes}
           {...(description ? {} : { 'aria-describedby': undefined })}
         >

@@ -2,22 +2,26 @@ import { type ComponentProps, type ReactNode, useId } from 'react';
 import { cn } from './cn';
 
 const BOX =
-  'w-full rounded-lg border border-input bg-background px-3 text-foreground placeholder:text-muted-foreground disabled:opacity-60 aria-invalid:border-destructive';
+  'rounded-lg border border-input bg-background px-3 text-foreground placeholder:text-muted-foreground disabled:opacity-60 aria-invalid:border-destructive';
 
 export function Input({ className, ...props }: ComponentProps<'input'>) {
-  return <input className={cn(BOX, 'h-9', className)} {...props} />;
+  return <input className={cn(BOX, 'h-9 w-full', className)} {...props} />;
 }
 
 export function Textarea({ className, ...props }: ComponentProps<'textarea'>) {
-  return <textarea className={cn(BOX, 'min-h-20 py-2', className)} {...props} />;
+  return <textarea className={cn(BOX, 'min-h-20 w-full py-2', className)} {...props} />;
 }
 
-export function Select({ className, ...props }: ComponentProps<'select'>) {
-  return <select className={cn(BOX, 'h-9 w-auto max-w-full pr-8', className)} {...props} />;
+/** As wide as what can be chosen, or as there is room. */
+export function Select({ className, wide = false, ...props }: ComponentProps<'select'> & { wide?: boolean }) {
+  return <select className={cn(BOX, 'h-9 max-w-full pr-8', wide ? 'w-full' : 'w-auto', className)} {...props} />;
 }
 
-export function Checkbox({ className, ...props }: Omit<ComponentProps<'input'>, 'type'>) {
-  return <input type="checkbox" className={cn('size-4 shrink-0 accent-primary', className)} {...props} />;
+type CheckboxProps = Omit<ComponentProps<'input'>, 'type'> & { large?: boolean };
+
+export function Checkbox({ className, large = false, ...props }: CheckboxProps) {
+  const size = large ? 'size-5' : 'size-4';
+  return <input type="checkbox" className={cn('shrink-0 accent-primary', size, className)} {...props} />;
 }
 
 interface FieldProps {
@@ -60,7 +64,7 @@ export function Choice<T extends string>({ label, value, options, onChange, prob
   return (
     <Field label={label} problem={problem}>
       {(field) => (
-        <Select {...field} className="w-full" value={value} onChange={(event) => onChange(event.target.value as T)}>
+        <Select {...field} wide value={value} onChange={(event) => onChange(event.target.value as T)}>
           {Object.entries<string>(options).map(([name, text]) => (
             <option key={name} value={name}>
               {text}

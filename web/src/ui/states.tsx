@@ -8,13 +8,14 @@ interface NothingProps {
   icon?: ReactNode;
   title: string;
   children?: ReactNode;
-  className?: string;
+  /** Within a card, where a page has more room. */
+  small?: boolean;
 }
 
 /** There is nothing here, and what one can do about it. */
-export function Nothing({ icon, title, children, className }: NothingProps) {
+export function Nothing({ icon, title, children, small = false }: NothingProps) {
   return (
-    <div className={cn('grid justify-items-center gap-2 px-6 py-14 text-center', className)}>
+    <div className={cn('grid justify-items-center gap-2 px-6 text-center', small ? 'py-8' : 'py-14')}>
       {icon && (
         <div
           aria-hidden

@@ -104,13 +104,7 @@ function KeyLine({ apiKey, onMade }: { apiKey: Key; onMade: KeyTableProps['onMad
             <Button size="sm" variant="ghost" aria-label={`Replace ${apiKey.name}`} onClick={() => void rotate()}>
               Replace
             </Button>
-            <Button
-              size="sm"
-              variant="ghost"
-              className="text-destructive"
-              aria-label={`Revoke ${apiKey.name}`}
-              onClick={() => setAsked(true)}
-            >
+            <Button size="sm" variant="danger" aria-label={`Revoke ${apiKey.name}`} onClick={() => setAsked(true)}>
               Revoke
             </Button>
           </div>
@@ -164,7 +158,7 @@ function NewKey({ onClose, onMade }: { onClose: () => void; onMade: (key: Schema
     else setProblem(told(error).detail);
   };
   return (
-    <Dialog open onOpenChange={(open) => !open && onClose()} title="Make a key" className="max-w-xl">
+    <Dialog open onOpenChange={(open) => !open && onClose()} title="Make a key" width="max-w-xl">
       <form onSubmit={(event) => void make(event)} className="grid grid-cols-1 gap-4">
         <Field label="Name" hint="What it is for.">
           {(field) => (

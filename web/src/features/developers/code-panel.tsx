@@ -16,9 +16,9 @@ export default function CodePanel({ onClose }: { onClose: () => void }) {
       onOpenChange={(open) => !open && onClose()}
       title="As code"
       description="What this page has just done, for your own programs. Your key stands in VIDCOMPUTE_KEY."
-      className="max-w-2xl"
+      width="max-w-2xl"
     >
-      {made.length === 0 ? <Nothing className="py-8" title="Nothing was asked of the API yet" /> : <Code made={made} />}
+      {made.length === 0 ? <Nothing small title="Nothing was asked of the API yet" /> : <Code made={made} />}
     </Dialog>
   );
 }
@@ -42,7 +42,8 @@ function Code({ made }: { made: readonly Made[] }) {
         {(field) => (
           <Select
             {...field}
-            className="w-full font-mono text-[13px]"
+            wide
+            className="font-mono text-[13px]"
             value={chosen}
             onChange={(event) => setChosen(Number(event.target.value))}
           >

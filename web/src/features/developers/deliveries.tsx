@@ -34,7 +34,7 @@ export function Deliveries({ webhookId }: { webhookId: string }) {
       </div>
     );
   if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
-  if (found.data.items.length === 0) return <Nothing className="py-8" title="Nothing was sent yet" />;
+  if (found.data.items.length === 0) return <Nothing small title="Nothing was sent yet" />;
   return (
     <Table label="Deliveries" head={['Event', 'State', 'Attempts', 'Created', '']}>
       {found.data.items.map((delivery) => (
@@ -71,7 +71,7 @@ function Line({ delivery, isOpen, onToggle }: { delivery: Delivery; isOpen: bool
   return (
     <tr>
       <Cell>
-        <Button variant="ghost" size="none" className="gap-1 text-foreground" aria-expanded={isOpen} onClick={onToggle}>
+        <Button variant="plain" size="none" aria-expanded={isOpen} onClick={onToggle}>
           {isOpen ? <ChevronDown aria-hidden /> : <ChevronRight aria-hidden />}
           {delivery.type}
         </Button>

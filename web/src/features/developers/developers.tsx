@@ -1,5 +1,6 @@
-import { lazy, Suspense } from 'react';
+import { Suspense } from 'react';
 import type { Scope } from '../../api/client';
+import { part } from '../../app/part';
 import { useCaller } from '../../app/session';
 import { Button } from '../../ui/button';
 import { Page } from '../../ui/page';
@@ -9,8 +10,8 @@ import { ApiKeys } from './api-keys';
 import { DEVELOPER_TABS, type DeveloperTab } from './tabs';
 import { Webhooks } from './webhooks';
 
-const SigningKeys = lazy(() => import('./signing-keys'));
-const Events = lazy(() => import('./events'));
+const SigningKeys = part(() => import('./signing-keys'));
+const Events = part(() => import('./events'));
 
 const TABS: Record<DeveloperTab, { label: string; needs: Scope }> = {
   keys: { label: 'API keys', needs: 'keys:read' },

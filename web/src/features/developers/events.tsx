@@ -67,24 +67,21 @@ function State({ isPaused, waiting }: { isPaused: boolean; waiting: number }) {
 function TypeSelect({ value, onChange }: { value: string; onChange: (pattern: string) => void }) {
   const { data } = api.useQuery('get', '/api/v1/event-types');
   return (
-    <Select
-      aria-label="Only this type"
-      className="max-w-52"
-      value={value}
-      onChange={(event) => onChange(event.target.value)}
-    >
-      <option value="">Every type</option>
-      {[...bySubject(data?.items ?? [])].map(([subject, types]) => (
-        <optgroup key={subject} label={subject}>
-          <option value={`${subject}.*`}>{subject}.*</option>
-          {types.map(({ name, summary }) => (
-            <option key={name} value={name} title={summary}>
-              {name}
-            </option>
-          ))}
-        </optgroup>
-      ))}
-    </Select>
+    <div className="max-w-52">
+      <Select aria-label="Only this type" value={value} onChange={(event) => onChange(event.target.value)}>
+        <option value="">Every type</option>
+        {[...bySubject(data?.items ?? [])].map(([subject, types]) => (
+          <optgroup key={subject} label={subject}>
+            <option value={`${subject}.*`}>{subject}.*</option>
+            {types.map(({ name, summary }) => (
+              <option key={name} value={name} title={summary}>
+                {name}
+              </option>
+            ))}
+          </optgroup>
+        ))}
+      </Select>
+    </div>
   );
 }
 
@@ -132,7 +129,7 @@ function EventLine({ event, isOpen, onToggle }: { event: Told; isOpen: boolean; 
   return (
     <tr>
       <Cell>
-        <Button variant="ghost" size="none" className="gap-1 text-foreground" aria-expanded={isOpen} onClick={onToggle}>
+        <Button variant="plain" size="none" aria-expanded={isOpen} onClick={onToggle}>
           {isOpen ? <ChevronDown aria-hidden /> : <ChevronRight aria-hidden />}
           {event.type}
         </Button>

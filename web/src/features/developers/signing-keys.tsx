@@ -94,13 +94,7 @@ function KeyLine({ signingKey, mayChange }: { signingKey: SigningKey; mayChange:
           <Badge tone="danger">Revoked</Badge>
         ) : (
           mayChange && (
-            <Button
-              size="sm"
-              variant="ghost"
-              className="text-destructive"
-              aria-label={`Revoke ${signingKey.name}`}
-              onClick={() => setAsked(true)}
-            >
+            <Button size="sm" variant="danger" aria-label={`Revoke ${signingKey.name}`} onClick={() => setAsked(true)}>
               Revoke
             </Button>
           )
@@ -140,7 +134,7 @@ function NewSigningKey({ onClose, onMade }: { onClose: () => void; onMade: (made
     if (answer?.data) onMade(answer.data);
   };
   return (
-    <Dialog open onOpenChange={(open) => !open && onClose()} title="Make a signing key" className="max-w-xl">
+    <Dialog open onOpenChange={(open) => !open && onClose()} title="Make a signing key" width="max-w-xl">
       <form onSubmit={(event) => void make(event)} className="grid grid-cols-1 gap-4">
         <Field label="Name" hint="What signs with it.">
           {(field) => (
@@ -151,7 +145,7 @@ function NewSigningKey({ onClose, onMade }: { onClose: () => void; onMade: (made
           {(field) => (
             <Select
               {...field}
-              className="w-full"
+              wide
               value={algorithm}
               onChange={(event) => setAlgorithm(event.target.value as Schemas['Algorithm'])}
             >
@@ -197,7 +191,7 @@ function Shown({ made, privateKey, onClose }: { made: Made; privateKey: string; 
       onOpenChange={(open) => !open && onClose()}
       title="Your new signing key"
       description="Keep its private half now: it is stored nowhere here, and not shown again."
-      className="max-w-xl"
+      width="max-w-xl"
     >
       <CodeBlock label="Private key" text={privateKey} />
       <CodeBlock

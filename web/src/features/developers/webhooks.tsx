@@ -113,7 +113,7 @@ function Endpoint({ webhook, onSecret }: { webhook: Webhook; onSecret: (secret: 
             <Button size="sm" variant="ghost" onClick={() => void turn(!webhook.enabled)}>
               {webhook.enabled ? 'Switch off' : 'Switch on'}
             </Button>
-            <Button size="sm" variant="ghost" className="text-destructive" onClick={() => setAsked(true)}>
+            <Button size="sm" variant="danger" onClick={() => setAsked(true)}>
               Remove
             </Button>
           </div>

@@ -93,7 +93,7 @@ function Asking({ code, device, me, onAnswer }: AskingProps) {
           {(field) => (
             <Select
               {...field}
-              className="w-full"
+              wide
               value={organization ?? ''}
               onChange={(event) => setOrganization(event.target.value)}
             >

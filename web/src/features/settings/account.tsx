@@ -1,4 +1,5 @@
-import { lazy, Suspense } from 'react';
+import { Suspense } from 'react';
+import { part } from '../../app/part';
 import { Loading } from '../../ui/states';
 import { Credentials } from './credentials';
 import { Erase, Kept } from './kept';
@@ -6,7 +7,7 @@ import { Mails } from './mails';
 import { SecondFactor } from './second-factor';
 import { Sessions } from './sessions';
 
-const Passkeys = lazy(() => import('./passkeys'));
+const Passkeys = part(() => import('./passkeys'));
 
 /** One's own account: who one is, how one proves it, where one is logged in, the mails that one gets, the way out. */
 export default function Account() {

@@ -39,7 +39,7 @@ export default function Audit() {
             type="search"
             aria-label="Only this action"
             placeholder="asset.deleted"
-            className="w-44"
+            className="max-w-44"
             value={typed}
             onChange={(event) => setTyped(event.target.value)}
           />

@@ -108,7 +108,7 @@ function Logo({ organization }: { organization: Organization }) {
     <Card>
       <CardHead title="Logo" hint="A PNG, JPEG or WebP. Members see it where they choose among organizations." />
       <CardBody className="flex flex-wrap items-center gap-4">
-        <OrganizationMark organization={organization} className="size-16 rounded-xl text-3xl" />
+        <OrganizationMark organization={organization} large />
         {mayChange && (
           <div className="flex flex-wrap gap-2">
             <input

@@ -104,13 +104,7 @@ function PasskeyLine({ passkey }: { passkey: Passkey }) {
       <Button size="sm" variant="ghost" aria-label={`Rename ${passkey.name}`} onClick={() => setAsked('name')}>
         Rename
       </Button>
-      <Button
-        size="sm"
-        variant="ghost"
-        className="text-destructive"
-        aria-label={`Remove ${passkey.name}`}
-        onClick={() => setAsked('removal')}
-      >
+      <Button size="sm" variant="danger" aria-label={`Remove ${passkey.name}`} onClick={() => setAsked('removal')}>
         Remove
       </Button>
       <Dialog open={asked === 'name'} onOpenChange={(open) => !open && setAsked(null)} title="Rename the passkey">

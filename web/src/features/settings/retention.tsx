@@ -180,7 +180,7 @@ function WouldGo({ supposed }: { supposed: Supposed }) {
         ) : found.isError ? (
           <Failed error={found.error} />
         ) : items.length === 0 ? (
-          <Nothing title="Nothing" className="py-6" />
+          <Nothing title="Nothing" small />
         ) : (
           <ul aria-label="What would go" className="grid gap-1.5">
             {items.map((item) => (

@@ -1,4 +1,5 @@
-import { lazy, Suspense } from 'react';
+import { Suspense } from 'react';
+import { part } from '../../app/part';
 import { useCaller } from '../../app/session';
 import { Page } from '../../ui/page';
 import { Loading } from '../../ui/states';
@@ -9,8 +10,8 @@ import { Quotas } from './quotas';
 import { Retention } from './retention';
 import { SETTING_TABS, type SettingTab } from './tabs';
 
-const Audit = lazy(() => import('./audit'));
-const Account = lazy(() => import('./account'));
+const Audit = part(() => import('./audit'));
+const Account = part(() => import('./account'));
 
 const LABELS: Record<SettingTab, string> = {
   organization: 'Organization',

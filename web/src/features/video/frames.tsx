@@ -109,7 +109,7 @@ function Which({ wish, put, problems }: PartProps) {
         {(field) => (
           <Select
             {...field}
-            className="w-full"
+            wide
             value={wish.pick}
             onChange={(event) => put({ pick: event.target.value as Wish['pick'] })}
           >
@@ -146,7 +146,7 @@ function Pictures({ wish, put, problems }: PartProps) {
         {(field) => (
           <Select
             {...field}
-            className="w-full"
+            wide
             value={wish.format}
             onChange={(event) => put({ format: event.target.value as Wish['format'] })}
           >
@@ -214,7 +214,7 @@ function Archives({ asset }: { asset: Asset }) {
     <Card>
       <CardHead title="Archives" hint="Those of this video, newest first." />
       {ids.length === 0 ? (
-        <Nothing icon={<Icon />} title="No frames were taken yet" className="py-10" />
+        <Nothing icon={<Icon />} title="No frames were taken yet" small />
       ) : (
         <Table label="Archives" head={['Frames', 'State', '']}>
           {ids.map((id) => (

@@ -49,7 +49,7 @@ export function Logs({ job }: { job: Schemas['Job'] }) {
             type="search"
             aria-label="Search the log"
             placeholder="Search"
-            className="w-44"
+            className="max-w-44"
             value={text}
             onChange={(event) => setText(event.target.value)}
           />

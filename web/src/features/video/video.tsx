@@ -1,8 +1,9 @@
 import { Link, useNavigate } from '@tanstack/react-router';
 import { ArrowLeft, ExternalLink, Trash2 } from 'lucide-react';
-import { lazy, Suspense, useCallback, useRef } from 'react';
+import { Suspense, useCallback, useRef } from 'react';
 import { api } from '../../api/client';
 import { useEvents } from '../../app/live-context';
+import { part } from '../../app/part';
 import { useMay } from '../../app/session';
 import { clock } from '../../app/words';
 import { Button } from '../../ui/button';
@@ -22,8 +23,8 @@ import { Sharing } from './sharing';
 import { VIDEO_TABS, type VideoTab } from './tabs';
 import { Tracks } from './tracks';
 
-const VideoPlayer = lazy(() => import('./player'));
-const Processing = lazy(() => import('./processing'));
+const VideoPlayer = part(() => import('./player'), { ahead: false });
+const Processing = part(() => import('./processing'));
 
 const LABELS: Record<VideoTab, string> = {
   details: 'Details',
@@ -171,7 +172,9 @@ function Stage({ asset, handle, onTime }: StageProps) {
       className="mx-auto w-full overflow-hidden rounded-xl bg-black"
       style={{ aspectRatio: ratio, maxWidth: `calc(62dvh * ${ratio})` }}
     >
-      <Suspense>{handle && <VideoPlayer key={asset.job_id} handle={handle} onTime={onTime} />}</Suspense>
+      <Suspense>
+        {handle && <VideoPlayer key={asset.job_id} handle={handle} posterMs={asset.poster_time_ms} onTime={onTime} />}
+      </Suspense>
     </div>
   );
 }

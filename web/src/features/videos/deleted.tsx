@@ -57,8 +57,7 @@ export default function DeletedVideos({ rows, label, onMore }: DeletedVideosProp
                     </Button>
                     <Button
                       size="sm"
-                      variant="ghost"
-                      className="text-destructive"
+                      variant="danger"
                       aria-label={`Delete ${titleOf(asset)} for good`}
                       onClick={() => setLeaving([asset])}
                     >

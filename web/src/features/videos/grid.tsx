@@ -1,4 +1,3 @@
-import { Link } from '@tanstack/react-router';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { clock } from '../../app/words';
@@ -7,6 +6,7 @@ import { Checkbox } from '../../ui/field';
 import { Ago } from '../../ui/time';
 import { ActionsMenu } from './actions-menu';
 import { type Asset, titleOf } from './asset';
+import { useVideoLinks } from './links';
 import { Picture } from './picture';
 import type { Selection } from './selection';
 import { Status } from './status';
@@ -35,6 +35,7 @@ export function VideoGrid({ rows, label, selection, onEnd }: RowsProps) {
   useEffect(() => {
     if (linePx > 0) virtual.measure();
   }, [linePx, virtual]);
+  const linkTo = useVideoLinks();
   const shown = virtual.getVirtualItems();
   const end = shown.at(-1)?.index ?? 0;
   useEffect(() => {
@@ -49,10 +50,10 @@ export function VideoGrid({ rows, label, selection, onEnd }: RowsProps) {
         {cards.map(({ asset, column, start }) => (
           <li
             key={asset.id}
-            className="absolute top-0 left-0"
+            className="absolute top-0 left-0 contain-layout contain-style"
             style={{ width: cardPx, transform: `translate(${column * (cardPx + GAP_PX)}px, ${start}px)` }}
           >
-            <VideoCard asset={asset} isChosen={selection.has(asset.id)} onToggle={selection.toggle} />
+            <VideoCard asset={asset} linkTo={linkTo} isChosen={selection.has(asset.id)} onToggle={selection.toggle} />
           </li>
         ))}
       </ul>
@@ -75,23 +76,20 @@ function useWidth(element: React.RefObject<HTMLElement | null>): number {
 
 interface CardProps {
   asset: Asset;
+  linkTo: ReturnType<typeof useVideoLinks>;
   isChosen: boolean;
   onToggle: Selection['toggle'];
 }
 
-const VideoCard = memo(function VideoCard({ asset, isChosen, onToggle }: CardProps) {
+const VideoCard = memo(function VideoCard({ asset, linkTo, isChosen, onToggle }: CardProps) {
   const title = titleOf(asset);
   return (
     <article
       className={cn('group relative grid gap-2 rounded-lg', isChosen && 'outline-2 outline-primary outline-offset-4')}
     >
-      <Link
-        to="/videos/$assetId"
-        params={{ assetId: asset.id }}
-        className="grid gap-2 rounded-lg font-medium no-underline"
-      >
-        <span className="relative">
-          <Picture asset={asset} className="rounded-lg" />
+      <a {...linkTo(asset.id)} className="grid gap-2 rounded-lg font-medium no-underline">
+        <span className="relative overflow-hidden rounded-lg">
+          <Picture asset={asset} />
           {asset.duration_ms !== null && (
             <span className="absolute right-2 bottom-2 rounded bg-black/75 px-1.5 py-0.5 font-normal text-[12px] text-white tabular-nums">
               {clock(asset.duration_ms)}
@@ -101,20 +99,18 @@ const VideoCard = memo(function VideoCard({ asset, isChosen, onToggle }: CardPro
         <span className="truncate pr-8" dir="auto">
           {title}
         </span>
-      </Link>
+      </a>
       <div className="flex items-center gap-2 text-[13px] text-muted-foreground">
         <Status asset={asset} />
         <Ago time={asset.created_at} />
       </div>
       <Checkbox
+        large
         aria-label={`Choose ${title}`}
         checked={isChosen}
         onChange={() => undefined}
         onClick={(event) => onToggle(asset.id, event.shiftKey)}
-        className={cn(
-          'absolute top-2 left-2 size-5',
-          !isChosen && 'opacity-0 focus:opacity-100 group-hover:opacity-100',
-        )}
+        className={cn('absolute top-2 left-2', !isChosen && 'opacity-0 focus:opacity-100 group-hover:opacity-100')}
       />
       <ActionsMenu asset={asset} className="absolute right-0 bottom-5" />
     </article>

@@ -27,6 +27,8 @@ const STATUSES: Record<Tab, AssetStatus[]> = {
 };
 
 const PAGE_SIZE = 100;
+// More than a window shows, and few enough to be there soon. `dashboard/early.ts` asks for as many.
+const FIRST_SIZE = 50;
 // With more pages than these nothing is asked for anew because of one event: what is shown is patched instead.
 const FEW_PAGES = 3;
 
@@ -41,7 +43,7 @@ export function listQuery(wanted: Wanted) {
     initialPageParam: null as string | null,
     queryFn: async ({ pageParam, signal }): Promise<Page> => {
       const query = {
-        limit: PAGE_SIZE,
+        limit: pageParam ? PAGE_SIZE : FIRST_SIZE,
         ...(wanted.tab === 'deleted' ? { deleted: true } : { sort: wanted.sort }),
         ...(STATUSES[wanted.tab].length > 0 ? { status: STATUSES[wanted.tab] } : {}),
         ...(wanted.q && wanted.tab !== 'deleted' ? { q: wanted.q } : {}),

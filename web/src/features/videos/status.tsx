@@ -1,5 +1,7 @@
-import { lazy, Suspense } from 'react';
+import { Suspense } from 'react';
 import { api } from '../../api/client';
+import { Optional } from '../../app/optional';
+import { part } from '../../app/part';
 import { percent } from '../../app/words';
 import { Badge } from '../../ui/badge';
 import { Progress } from '../../ui/progress';
@@ -8,7 +10,7 @@ import { type Asset, isUnderWay, STATUS } from './asset';
 const LOOK_MS = 1_500;
 
 // Few videos fail: what says why comes with the first that did.
-const Tooltip = lazy(() => import('../../ui/tooltip'));
+const Tooltip = part(() => import('../../ui/tooltip'));
 
 export const jobQuery = (jobId: string) =>
   api.queryOptions('get', '/api/v1/jobs/{job_id}', { params: { path: { job_id: jobId } } });
@@ -38,11 +40,13 @@ export function Status({ asset }: { asset: Asset }) {
   );
   if (asset.error) {
     return (
-      <Suspense fallback={badge}>
-        <Tooltip text={asset.error.detail}>
-          <span>{badge}</span>
-        </Tooltip>
-      </Suspense>
+      <Optional instead={badge}>
+        <Suspense fallback={badge}>
+          <Tooltip text={asset.error.detail}>
+            <span>{badge}</span>
+          </Tooltip>
+        </Suspense>
+      </Optional>
     );
   }
   return isUnderWay(asset) ? <UnderWay asset={asset} badge={badge} /> : badge;
@@ -52,7 +56,7 @@ function UnderWay({ asset, badge }: { asset: Asset; badge: React.ReactNode }) {
   const { data: job } = useJob(asset.job_id, true);
   const fraction = job?.progress.fraction ?? null;
   return (
-    <span className="grid w-full max-w-40 gap-1">
+    <span className="grid w-40 max-w-full gap-1">
       <span className="flex items-center justify-between gap-2">
         {badge}
         <span className="whitespace-nowrap text-[12px] text-muted-foreground tabular-nums">

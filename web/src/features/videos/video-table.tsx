@@ -1,4 +1,4 @@
-import { Link, useNavigate } from '@tanstack/react-router';
+import { useNavigate } from '@tanstack/react-router';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, ArrowUp } from 'lucide-react';
 import { memo, useCallback, useEffect, useRef, useState } from 'react';
@@ -9,6 +9,7 @@ import { Checkbox } from '../../ui/field';
 import { Ago } from '../../ui/time';
 import { ActionsMenu } from './actions-menu';
 import { type Asset, titleOf } from './asset';
+import { useVideoLinks } from './links';
 import type { Sort } from './list';
 import { Picture } from './picture';
 import type { Selection } from './selection';
@@ -47,6 +48,7 @@ export function VideoTable({ rows, label, selection, onEnd, sort, onSort }: Rows
     setAt(next);
     virtual.scrollToIndex(next, { align: 'auto' });
   };
+  const linkTo = useVideoLinks();
   const navigate = useNavigate();
   const current = rows[at];
   useShortcut('j', 'Next video', 'Videos', () => go(at + 1));
@@ -77,6 +79,7 @@ export function VideoTable({ rows, label, selection, onEnd, sort, onSort }: Rows
                 <Row
                   key={key}
                   asset={asset}
+                  linkTo={linkTo}
                   place={index}
                   isCurrent={index === at}
                   isChosen={selection.has(asset.id)}
@@ -176,21 +179,22 @@ function SortHead({ label, up, down, sort, onSort, className }: SortHeadProps) {
 
 interface RowProps {
   asset: Asset;
+  linkTo: ReturnType<typeof useVideoLinks>;
   place: number;
   isCurrent: boolean;
   isChosen: boolean;
   onToggle: Selection['toggle'];
 }
 
-const Row = memo(function Row({ asset, place, isCurrent, isChosen, onToggle }: RowProps) {
+const Row = memo(function Row({ asset, linkTo, place, isCurrent, isChosen, onToggle }: RowProps) {
   const title = titleOf(asset);
   return (
     <tr
       aria-rowindex={place + 2}
       data-current={isCurrent || undefined}
       className={cn(
-        'hover:bg-sunken data-current:bg-sunken data-current:shadow-[inset_3px_0_var(--vc-accent)] [&>td]:border-b',
-        isChosen && 'bg-primary-soft hover:bg-primary-soft',
+        'data-current:shadow-[inset_3px_0_var(--vc-accent)] [&>td]:border-b',
+        isChosen ? 'bg-primary-soft' : 'hover:bg-sunken data-current:bg-sunken',
       )}
       style={{ height: ROW_PX }}
     >
@@ -204,21 +208,20 @@ const Row = memo(function Row({ asset, place, isCurrent, isChosen, onToggle }: R
         />
       </td>
       <td className="pr-3 md:pr-6">
-        <Link
-          to="/videos/$assetId"
-          params={{ assetId: asset.id }}
-          className="flex min-w-0 items-center gap-3 rounded-md font-medium no-underline"
-        >
+        <a {...linkTo(asset.id)} className="flex min-w-0 items-center gap-3 rounded-md font-medium no-underline">
           <Picture asset={asset} className="w-20 shrink-0 max-md:w-16" />
           <span className="grid min-w-0">
-            <span className="truncate" dir="auto">
+            <span
+              className="truncate max-md:line-clamp-2 max-md:whitespace-normal max-md:[overflow-wrap:anywhere]"
+              dir="auto"
+            >
               {title}
             </span>
             <span className="truncate font-normal text-[13px] text-muted-foreground md:hidden">
               {clock(asset.duration_ms)} · <Ago time={asset.created_at} />
             </span>
           </span>
-        </Link>
+        </a>
       </td>
       <td className="pr-3">
         <Status asset={asset} />

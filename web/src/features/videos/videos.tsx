@@ -1,8 +1,9 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Clapperboard, LayoutGrid, RotateCcw, Rows3, Search, Trash2, Upload, X } from 'lucide-react';
-import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useEvents } from '../../app/live-context';
+import { part } from '../../app/part';
 import { useMay } from '../../app/session';
 import { useShortcut } from '../../app/shortcuts';
 import { count } from '../../app/words';
@@ -17,7 +18,7 @@ import { listQuery, rowsOf, type Sort, TABS, type Tab, takeEvent, type Wanted } 
 import { type Selection, useSelection } from './selection';
 import { VideoTable } from './video-table';
 
-const DeletedVideos = lazy(() => import('./deleted'));
+const DeletedVideos = part(() => import('./deleted'));
 
 export type View = 'table' | 'grid';
 
@@ -112,8 +113,10 @@ function Toolbar({ wanted, view, onChange }: VideosProps) {
               replace
               aria-current={tab === wanted.tab ? 'page' : undefined}
               className={cn(
-                'rounded-md px-2.5 py-1 font-medium text-muted-foreground no-underline hover:text-foreground',
-                tab === wanted.tab && 'bg-card text-foreground shadow-sm',
+                'rounded-md px-2.5 py-1 font-medium no-underline',
+                tab === wanted.tab
+                  ? 'bg-card text-foreground shadow-sm'
+                  : 'text-muted-foreground hover:text-foreground',
               )}
             >
               {TAB_LABELS[tab]}
