@@ -152,6 +152,10 @@ class Settings(BaseSettings):
     """Most streams in one source."""
     max_frame_rate: Annotated[int, Field(gt=0)] = 240
     """Most frames a second of a source."""
+    max_text_track_bytes: Annotated[int, Field(ge=1024, le=16 * 2**20)] = 2 * 2**20
+    """Largest file of captions or subtitles."""
+    max_text_tracks: Annotated[int, Field(ge=0, le=1000)] = 100
+    """Most captions and subtitles of one asset."""
     max_json_bytes: Annotated[int, Field(ge=1024)] = 4 * 2**20
     """Largest JSON request body."""
 

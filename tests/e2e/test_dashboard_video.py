@@ -139,6 +139,43 @@ def test_the_plan_is_followed_to_its_end_and_a_stage_opened_by_keyboard(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_captions_are_added_chosen_in_the_player_and_removed_by_keyboard(
+    server: Server, driver: Driver, page: Page, ready: Json, tmp_path: Path, scheme: str
+) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    (tmp_path / "clip.pt-BR.srt").write_text("1\n00:00:00,000 --> 00:00:05,000\nolá\n")
+    (tmp_path / "clip.txt").write_text("no captions")
+    tab(page, server, ready["asset_id"], "tracks")
+    heard = complaints(page)
+    expect(page.get_by_text("There are none.")).to_be_visible()
+    page.get_by_role("button", name="Add captions or subtitles").focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("File").set_input_files(tmp_path / "clip.txt")
+    dialog.get_by_label("Language").fill("pt-BR")
+    dialog.get_by_role("button", name="Add it").focus()
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("alert")).to_contain_text("neither WebVTT")
+    assert breaches(page) == []
+    dialog.get_by_label("File").set_input_files(tmp_path / "clip.pt-BR.srt")
+    dialog.get_by_label("Name").fill("Português")
+    page.keyboard.press("Enter")
+    row = page.get_by_role("region", name="Text").get_by_role("row").filter(has_text="Português")
+    expect(row).to_contain_text("Brazilian PortuguesePortuguêsSubtitles1")
+    expect(page.locator("media-captions-button")).to_be_visible()
+    assert breaches(page) == []
+    row.get_by_role("button", name="Remove Português").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Remove it").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("There are none.")).to_be_visible()
+    expect(page.locator("media-captions-button")).to_be_hidden()
+    assert driver.http.get(f"/api/v1/assets/{ready['asset_id']}/tracks").json() == {"items": []}
+    refused = [text for text in heard if "422" not in text]  # the browser tells of the file that was refused
+    assert refused == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_wrong_on_any_tab(server: Server, page: Page, ready: Json, scheme: str) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
     tab(page, server, ready["asset_id"], "details")

@@ -5,17 +5,23 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 
+from vidcompute.media import webvtt
 from vidcompute.media.cmaf import AudioCutter, InitSegment, Sample, Segment, SegmentCutter, SegmentPlan
 from vidcompute.media.cmaf.boxes import make
 from vidcompute.media.playlists import (
     AudioTrack,
+    Bandwidth,
+    TextRendition,
     Track,
     VideoTrack,
     iframe_playlist,
     media_playlist,
     multivariant_playlist,
     target_duration_s,
+    text_playlist,
+    with_texts,
 )
 
 AVCC = bytes.fromhex("0164001fffe1000467640a1f01000468ef8fcb")
@@ -145,6 +151,26 @@ def add_audio(stream: MadeStream, language: str = "en", seconds: int = 10, title
     )
     stream.audios.append(track)
     stream.add(track, init, segments)
+
+
+EDGES = (0, 120 * STEP, 240 * STEP, 300 * STEP)
+CUES = (webvtt.Cue(500, 1500, "one"), webvtt.Cue(3500, 4500, "two"), webvtt.Cue(3900, 9000, "<i>three</i>"))
+
+
+def add_texts(stream: MadeStream, *languages: str) -> None:
+    """Give a published stream of ten seconds subtitles, of which the last are captions and the first the default."""
+    rates = webvtt.rates(CUES)
+    texts = []
+    for number, language in enumerate(languages):
+        name = f"track_{number}"
+        flags = {"is_captions": number == len(languages) - 1, "default": number == 0, "autoselect": True}
+        bandwidth = Bandwidth(rates.peak_bps, rates.average_bps)
+        texts.append(TextRendition(name, language, f"In {language}", forced=False, rates=bandwidth, **flags))
+        stream.files[f"x/{name}/index.m3u8"] = text_playlist(EDGES, TIMESCALE, 4).encode()
+        for place, (start, end) in enumerate(pairwise(EDGES)):
+            segment = webvtt.segment(CUES, 1000 * start // TIMESCALE, 1000 * end // TIMESCALE)
+            stream.files[f"x/{name}/{place}.vtt"] = segment.encode()
+    stream.files[stream.master] = with_texts(stream.text(stream.master), texts, "x").encode()
 
 
 def made_stream(*, video: bool = True, audio: bool = True) -> MadeStream:

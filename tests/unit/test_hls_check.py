@@ -15,6 +15,7 @@ from tests.unit.made_stream import (
     TIMESCALE,
     MadeStream,
     add_audio,
+    add_texts,
     add_video,
     cut_pictures,
     made_stream,
@@ -28,6 +29,7 @@ from vidcompute.media.hls_check import RULES, Severity, check
 MAIN = MadeStream.master
 HIGH, LOW = "x/h264-720/index.m3u8", "x/h264-360/index.m3u8"
 HIGH_KEYS = "x/h264-720/iframes.m3u8"
+TEXT = "x/track_0/1.vtt"
 GERMAN = "x/audio-1/index.m3u8"
 LOW_RATES = "BANDWIDTH=244800,AVERAGE-BANDWIDTH=243099"
 TS = """#EXTM3U
@@ -80,6 +82,18 @@ def broken_file(url: str, change: Callable[[bytes], bytes]) -> Break:
     def make_it() -> Broken:
         stream = made_stream()
         stream.files[url] = change(stream.files[url])
+        return MAIN, stream.fetch
+
+    return make_it
+
+
+def with_texts(old: str, new: str, url: str = TEXT) -> Break:
+    """A stream with subtitles and captions, in which a piece of one file is replaced."""
+
+    def make_it() -> Broken:
+        stream = made_stream()
+        add_texts(stream, "en", "de")
+        stream.replace(url, old, new, 1)
         return MAIN, stream.fetch
 
     return make_it
@@ -262,6 +276,18 @@ CASES: list[tuple[str, Break, set[str]]] = [
     ("iframe-moof", broken_text("@28", "@0", HIGH_KEYS), {"iframe-key"}),
     ("iframe-key", broken_text("BYTERANGE:6588@28", "BYTERANGE:6500@28", HIGH_KEYS), set()),
     ("iframe-durations", broken_text("EXTINF:2.000000", "EXTINF:1.900000", HIGH_KEYS), set()),
+    ("subtitles-uri", with_texts(',URI="x/track_1/index.m3u8"', "", MAIN), set()),
+    ("forced-subtitles", with_texts("TYPE=AUDIO,", "TYPE=AUDIO,FORCED=YES,", MAIN), set()),
+    ("webvtt-header", with_texts("WEBVTT", "WEBTEXT"), set()),
+    ("webvtt-map", with_texts("X-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n", ""), set()),
+    ("webvtt-map-form", with_texts("LOCAL:00:00:00.000", "LOCAL:0"), set()),
+    ("webvtt-cues", with_texts("two", "too"), set()),
+    ("webvtt-cues", with_texts("00:00:03.900", "00:00:04.000"), set()),
+    ("webvtt-cues", with_texts("MPEGTS:0", "MPEGTS:90000"), set()),
+    ("readable", with_texts("00:00:03.900", "at four"), set()),
+    ("reachable", with_texts("0.vtt", "zero.vtt", "x/track_0/index.m3u8"), set()),
+    ("same-target-duration", with_texts("TARGETDURATION:4", "TARGETDURATION:5", "x/track_0/index.m3u8"), set()),
+    ("group-defined", with_texts('SUBTITLES="text"', 'SUBTITLES="texts"', MAIN), set()),
 ]
 
 
@@ -273,6 +299,15 @@ def test_a_right_stream_has_no_findings(parts: dict[str, bool]) -> None:
     assert report.ok
     assert report.notes == ()
     assert report.segments > 0
+
+
+def test_a_right_stream_with_texts_has_no_findings() -> None:
+    stream = made_stream()
+    before = check(MAIN, stream.fetch)
+    add_texts(stream, "en", "de", "fr")
+    report = check(MAIN, stream.fetch)
+    assert (report.findings, report.notes) == ((), ())
+    assert (report.playlists, report.segments) == (before.playlists + 3, before.segments + 9)
 
 
 def test_a_right_media_playlist_has_no_findings() -> None:

@@ -104,7 +104,7 @@ class AssetChanges(Taken):
 class Output(Sent):
     """Something that a job makes."""
 
-    type: Literal["hls", "dash", "mp4", "audio", "frames", "thumbnail", "storyboard", "preview", "manifest"]
+    type: Literal["hls", "dash", "mp4", "audio", "frames", "thumbnail", "storyboard", "preview", "manifest", "text"]
     url: str
     """Where it is, or will be."""
     ready: bool

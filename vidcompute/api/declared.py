@@ -9,6 +9,7 @@ from vidcompute.api.account_schemas import KEY_ID, ORGANIZATION_ID
 from vidcompute.api.people_schemas import INVITATION_ID, PERSON_ID, SESSION_ID
 from vidcompute.api.problems import Problem
 from vidcompute.api.security_schemas import PASSKEY_ID
+from vidcompute.api.track_schemas import TRACK_ID
 from vidcompute.api.upload_schemas import UPLOAD_ID
 from vidcompute.api.wire import ASSET_ID, JOB_ID
 
@@ -20,6 +21,7 @@ InvitationId = Annotated[str, Path(description="An invitation's identifier.", ex
 SessionId = Annotated[str, Path(description="A session's identifier.", examples=[SESSION_ID], max_length=100)]
 PasskeyId = Annotated[str, Path(description="A passkey's identifier.", examples=[PASSKEY_ID], max_length=100)]
 AssetId = Annotated[str, Path(description="An asset's identifier.", examples=[ASSET_ID], max_length=100)]
+TrackId = Annotated[str, Path(description="A text track's identifier.", examples=[TRACK_ID], max_length=100)]
 OrganizationId = Annotated[
     str, Path(description="An organization's identifier.", examples=[ORGANIZATION_ID], max_length=100)
 ]

@@ -34,6 +34,8 @@ class Limits:
     max_upload_bytes: int = 64 * 2**30
     max_json_bytes: int = 4 * 2**20
     max_logo_bytes: int = 2**20
+    max_text_track_bytes: int = 2 * 2**20
+    max_text_tracks: int = 100
     max_api_keys: int = 200
     max_signing_keys: int = 100
     max_webhooks: int = 20

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from vidcompute.api import asset_schemas, job_schemas, told, upload_schemas
+from vidcompute.api import asset_schemas, job_schemas, told, track_schemas, upload_schemas
 from vidcompute.api.body import JsonBody
 from vidcompute.api.problems import MEDIA_TYPE, Problem
 from vidcompute.pipeline.spec import JobOptions, JobSpec
@@ -19,7 +19,7 @@ from vidcompute.services.accounts import OPERATIONS, Entry, Rule, Scope
 
 # Bodies of routes that take others as well, and tell of them themselves.
 _TOLD_BY_ROUTES: tuple[type[BaseModel], ...] = (JobSpec, JobOptions, Problem, upload_schemas.UploadRequest)
-_EXAMPLES = asset_schemas.EXAMPLES | job_schemas.EXAMPLES | upload_schemas.EXAMPLES
+_EXAMPLES = asset_schemas.EXAMPLES | job_schemas.EXAMPLES | track_schemas.EXAMPLES | upload_schemas.EXAMPLES
 TITLE = "VidCompute"
 SUMMARY = "Self-hosted video infrastructure: a video goes in, adaptive streams, images and frames come out."
 DESCRIPTION = """\

@@ -7,13 +7,15 @@ from starlette.responses import Response
 
 from vidcompute.api.declared import Responses, problems
 from vidcompute.api.delivery import FILE
-from vidcompute.api.deps import Given
+from vidcompute.api.deps import Deps, Given
 from vidcompute.api.files import CORS_HEADERS, IMMUTABLE, NO_STORE, body_response
 from vidcompute.api.viewing import Seen, TrackName, Viewing, Visit, Visiting, public
 from vidcompute.errors import not_found
+from vidcompute.media import webvtt
+from vidcompute.media.playlists import TEXT_NAME
 from vidcompute.media.tracks import INIT_NAME
 from vidcompute.pipeline.stages import audio_file, mp4
-from vidcompute.services.playback import Presentation
+from vidcompute.services.playback import Presentation, is_text
 
 router = APIRouter(tags=["playback"])
 
@@ -22,6 +24,8 @@ DASH_TYPE = "application/dash+xml"
 _TEXT: Responses = {304: FILE[304]}
 # A playlist may change until all is complete; then only with a deletion.
 _GROWING, _SETTLED = "no-cache", "public, max-age=30"
+# The text of a track never changes; but it may be taken away, and should not be found for a year then.
+_TEXT_KEPT = "public, max-age=86400"
 
 
 async def _settled(seen: Viewing, visit: Visit) -> str:
@@ -139,7 +143,7 @@ async def iframe_playlist(request: Request, visit: Visiting, track: TrackName, s
 @public(
     router,
     "/stream/{playback_id}/{track}/{file_name}",
-    sends=("video/iso.segment", "audio/iso.segment", "video/mp4", "audio/mp4"),
+    sends=("video/iso.segment", "audio/iso.segment", "video/mp4", "audio/mp4", "text/vtt"),
     operation_id="get_segment",
     summary="Media segment, or the track's init segment",
     responses=problems(404, 416, 503, own=FILE),
@@ -147,7 +151,12 @@ async def iframe_playlist(request: Request, visit: Visiting, track: TrackName, s
 async def segment(
     request: Request, visit: Visiting, track: TrackName, file_name: str, *, seen: Seen, given: Given
 ) -> Response:
-    """`init.mp4`, or `0.m4s` and so on. A request for what isn't made yet waits until it is."""
+    """`init.mp4`, or `0.m4s` and so on; of a text track `0.vtt` and so on, or all of it as `track.vtt`.
+
+    A request for what isn't made yet waits until it is.
+    """
+    if is_text(track):
+        return await _text(request, visit, track, file_name, seen=seen, given=given)
     media_type = "audio/mp4" if track.startswith("audio-") else "video/mp4"
     media_type = media_type if file_name == INIT_NAME else media_type.replace("mp4", "iso.segment")
     found = await seen.playback.file(visit.playback_id, track, file_name)
@@ -158,6 +167,15 @@ async def segment(
     # Bytes of the fast rung: the ladder's take their place under the same URL, so nobody may keep them.
     data = await run_in_threadpool(found.path.read_bytes)
     return Response(data, 200, {**CORS_HEADERS, "Cache-Control": NO_STORE}, media_type)
+
+
+async def _text(request: Request, visit: Visit, track: str, file_name: str, *, seen: Viewing, given: Deps) -> Response:
+    kept = visit.kept(_TEXT_KEPT)
+    if file_name == TEXT_NAME:
+        key = await seen.playback.text_key(visit.playback_id, track)
+        return await given.delivery.file(request, given.storage, key, webvtt.MEDIA_TYPE, kept)
+    text = await seen.playback.text_segment(visit.playback_id, track, file_name)
+    return await body_response(request, text, webvtt.MEDIA_TYPE, kept)
 
 
 def _artifact_file(view: Presentation, stage: str, file_name: str, node_id: str | None = None) -> str:

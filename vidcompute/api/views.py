@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 from vidcompute.api import asset_schemas, job_schemas
 from vidcompute.api.wire import Failure
 from vidcompute.db.outbox import now_ms
+from vidcompute.media.playlists import TEXT_NAME
 from vidcompute.pipeline.spec import JobSpec
 from vidcompute.ports.executor import Outcome
-from vidcompute.services import assets, jobs
+from vidcompute.services import assets, jobs, text_tracks
 from vidcompute.services.assets import Asset
 from vidcompute.services.jobs import Job, ListedJob, StageView
 from vidcompute.services.jobs.live import ProgressHub
@@ -188,12 +189,19 @@ def show_job(conn: Connection, job: Job, hub: ProgressHub, base_url: str) -> job
 
 
 def asset_outputs(conn: Connection, organization_id: str, asset_id: str, base_url: str) -> list[asset_schemas.Output]:
-    """What an asset has, by its newest job."""
+    """What an asset has: by its newest job, and the texts that it was given."""
     asset = assets.get(conn, organization_id, asset_id)
+    streams = f"{base_url}/stream/{asset.playback_id}"
+    texts = [
+        asset_schemas.Output(
+            type="text", url=f"{streams}/{track.id}/{TEXT_NAME}", ready=True, size_bytes=track.size_bytes
+        )
+        for track in text_tracks.list_tracks(conn, asset_id)
+    ]
     if asset.job_id is None:
-        return []
+        return texts
     job = jobs.get_job(conn, organization_id, asset.job_id)
-    return outputs(job, asset, jobs.artifacts_of(conn, organization_id, job.id), base_url)
+    return outputs(job, asset, jobs.artifacts_of(conn, organization_id, job.id), base_url) + texts
 
 
 def outputs(job: Job, asset: Asset, artifacts: Mapping[str, Artifact], base_url: str) -> list[asset_schemas.Output]:

@@ -1,9 +1,10 @@
 """The watch page: its HTML, the state that it follows, and oEmbed for sites that want to show it."""
 
+import hashlib
 import html
 import json
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -19,9 +20,11 @@ from vidcompute.api.deps import Deps, Given
 from vidcompute.api.files import CORS_HEADERS, IMMUTABLE
 from vidcompute.api.viewing import DOOR, Handle, Seen, Viewing, Visit, Visiting, let_in, public
 from vidcompute.errors import Kind, VidComputeError, invalid, not_found
+from vidcompute.media.playlists import TEXT_NAME
 from vidcompute.services import playback
 from vidcompute.services.admission import Audience
 from vidcompute.services.playback import Presentation
+from vidcompute.services.text_tracks import TextTrack
 
 router = APIRouter(tags=["watching"])
 
@@ -197,6 +200,7 @@ async def _state(seen: Viewing, given: Deps, visit: Visit) -> dict[str, Any]:
         eta_s = None if progress.eta_ms is None else round(progress.eta_ms / 1000)
         told = {"fraction": round(progress.fraction, 3), "eta_s": eta_s, "speed": progress.speed}
     video = view.facts.video if view.facts else None
+    texts = await seen.playback.texts.of(asset.id)
     return {
         "title": asset.title or "Video",
         "status": asset.status,
@@ -206,13 +210,34 @@ async def _state(seen: Viewing, given: Deps, visit: Visit) -> dict[str, Any]:
         "height": asset.height,
         "has_video": video is not None or view.facts is None,
         "has_audio": bool(view.facts and view.facts.audio),
-        "stream_url": f"/stream/{visit.handle}.m3u8?planned=1" if view.playable else None,
+        "stream_url": _stream(visit.handle, texts) if view.playable else None,
         "ready_tracks": view.ready_tracks,
         "complete": view.complete,
         "progress": told,
         "poster_url": _poster(view, images),
         "storyboard_url": f"{images}/storyboard.json" if "storyboard" in view.snapshot.artifacts else None,
-        "captions": [],
+        "captions": [_caption(track, visit.handle) for track in texts],
+    }
+
+
+def _stream(handle: str, texts: Sequence[TextTrack]) -> str:
+    """The stream's address, which is another one when other texts belong to it: no cache then has what was before."""
+    address = f"/stream/{handle}.m3u8?planned=1"
+    if not texts:
+        return address
+    told = repr([(t.id, t.kind, t.language, t.name, t.is_default, t.autoselect, t.forced) for t in texts])
+    return f"{address}&texts={hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+
+def _caption(track: TextTrack, handle: str) -> dict[str, Any]:
+    return {
+        "id": track.id,
+        "kind": track.kind.value,
+        "language": track.language,
+        "name": track.name,
+        "default": track.is_default,
+        "forced": track.forced,
+        "url": f"/stream/{handle}/{track.id}/{TEXT_NAME}",
     }
 
 

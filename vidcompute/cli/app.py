@@ -24,6 +24,7 @@ from vidcompute.cli import (
     run,
     signing,
     submit,
+    tracks,
     upload,
     usage,
     webhooks,
@@ -47,7 +48,7 @@ def create_app(local: Local) -> typer.Typer:
     def begin(context: typer.Context) -> None:
         context.obj = local
 
-    work = (submit, upload, frames, plan, checking, jobs, dead, assets, retention)
+    work = (submit, upload, frames, plan, checking, jobs, dead, assets, tracks, retention)
     access = (signing, login, orgs, keys, members, people, usage, audit)
     for part in (*work, *access, events, webhooks, mails, run, dashboard, cluster, machine):
         part.add_to(app)

@@ -1,7 +1,7 @@
 """What keeps the sum of each organization's stored bytes: triggers of the database, so that no way around them exists.
 
-Counted are artifacts, and the objects of sources that are no artifact's; an object that several sources share counts
-once. The statements are the same for a fresh database and for one that is migrated.
+Counted are artifacts, text tracks, and the objects of sources that are no artifact's; an object that several sources
+share counts once. The statements are the same for a fresh database and for one that is migrated.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,17 +41,28 @@ def _on_postgresql(table: str, deed: str) -> tuple[str, ...]:
 
 _PLACES = [(table, deed) for table in ("artifacts", "sources") for deed in _COUNTED]
 
-BEGIN: Mapping[str, Sequence[str]] = {
-    "sqlite": [statement for place in _PLACES for statement in _on_sqlite(*place)],
-    "postgresql": [statement for place in _PLACES for statement in _on_postgresql(*place)],
-}
-"""The statements that make the triggers, by dialect."""
+_LATER_PLACES = [("text_tracks", deed) for deed in _COUNTED]
 
-END: Mapping[str, Sequence[str]] = {
-    "sqlite": [f"DROP TRIGGER {table}_stored_{deed.lower()}" for table, deed in _PLACES],
-    "postgresql": [f"DROP FUNCTION {table}_stored_{deed.lower()}() CASCADE" for table, deed in _PLACES],
-}
-"""The statements that remove them."""
+
+def _begin(places: Sequence[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
+    return {
+        "sqlite": [statement for place in places for statement in _on_sqlite(*place)],
+        "postgresql": [statement for place in places for statement in _on_postgresql(*place)],
+    }
+
+
+def _end(places: Sequence[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
+    return {
+        "sqlite": [f"DROP TRIGGER {table}_stored_{deed.lower()}" for table, deed in places],
+        "postgresql": [f"DROP FUNCTION {table}_stored_{deed.lower()}() CASCADE" for table, deed in places],
+    }
+
+
+BEGIN, END = _begin(_PLACES), _end(_PLACES)
+"""The statements that make the triggers of the first tables, and those that remove them, by dialect."""
+
+BEGIN_TEXT_TRACKS, END_TEXT_TRACKS = _begin(_LATER_PLACES), _end(_LATER_PLACES)
+"""The same for text tracks, which came later."""
 
 FIRST_COUNT = """INSERT INTO stored (organization_id, size_bytes, metered_ms)
 SELECT organization_id, sum(size_bytes), :at_ms FROM (

@@ -212,6 +212,29 @@ assets = Table(
     Index("ix_assets_deleted", "organization_id", "id", sqlite_where=DELETED, postgresql_where=DELETED),
 )
 
+text_tracks = Table(
+    "text_tracks",
+    metadata,
+    _id(),
+    _organization(),
+    Column("asset_id", ForeignKey("assets.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("language", String(63), nullable=False),  # BCP 47
+    Column("name", String(200), nullable=False),  # what viewers choose it by
+    Column("is_default", Boolean, nullable=False),
+    Column("autoselect", Boolean, nullable=False),
+    Column("forced", Boolean, nullable=False),
+    Column("cues", Integer, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),  # of the stored WebVTT
+    Column("end_ms", BigInteger, nullable=False),  # when the last text ends
+    Column("peak_bps", BigInteger, nullable=False),
+    Column("average_bps", BigInteger, nullable=False),
+    Column("storage_key", String(500), nullable=False, unique=True),
+    _created(),
+    _one_of("kind", "subtitles", "captions"),
+    Index("ix_text_tracks_asset_id", "asset_id", "id"),
+)
+
 jobs = Table(
     "jobs",
     metadata,

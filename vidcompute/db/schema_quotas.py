@@ -46,7 +46,8 @@ usage = Table(
 
 
 def _begin_to_count(_made: MetaData, connection: Connection, **_how: Any) -> None:
-    for statement in counting.BEGIN[connection.dialect.name]:
+    dialect = connection.dialect.name
+    for statement in (*counting.BEGIN[dialect], *counting.BEGIN_TEXT_TRACKS[dialect]):
         connection.exec_driver_sql(statement)
 
 

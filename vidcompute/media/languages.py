@@ -2,6 +2,8 @@
 
 import re
 
+from vidcompute.errors import invalid
+
 # ISO 639-2 codes, terminological and bibliographic, that have a two-letter code in ISO 639-1, as RFC 5646, 2.2.1 wants.
 _PAIRS = """
 aar:aa abk:ab afr:af aka:ak alb:sq amh:am ara:ar arg:an arm:hy asm:as ava:av ave:ae aym:ay aze:az bak:ba
@@ -23,6 +25,14 @@ _TWO_LETTERS = {pair[:3]: pair[4:] for pair in _PAIRS.split()}
 
 UNDETERMINED = "und"
 _TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
+# RFC 5646, 2.1: language and its extensions, script, region, variants, extensions, private use; or that alone.
+_WELL_FORMED = re.compile(
+    r"(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?"
+    r"(?:-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*(?:-[0-9a-wy-z](?:-[a-z0-9]{2,8})+)*(?:-x(?:-[a-z0-9]{1,8})+)?"
+    r"|x(?:-[a-z0-9]{1,8})+",
+    re.IGNORECASE,
+)
+_LONGEST = 63
 _NOT_A_LANGUAGE = frozenset(("und", "mis", "mul", "zxx", "qaa", "xxx", "unk"))
 
 
@@ -40,6 +50,21 @@ def bcp47(written: str | None) -> str:
     if primary in _NOT_A_LANGUAGE:
         return UNDETERMINED
     return "-".join((_TWO_LETTERS.get(primary, primary), *(_cased(part) for part in rest)))
+
+
+def parse_tag(written: str) -> str:
+    """A BCP 47 tag as it is to be written, where it is a well-formed one; `language_invalid` otherwise.
+
+    >>> parse_tag("EN-us"), parse_tag("ger"), parse_tag("zh-hant-TW-x-Mine"), parse_tag("und")
+    ('en-US', 'de', 'zh-Hant-TW-x-mine', 'und')
+    """
+    if len(written) > _LONGEST or _WELL_FORMED.fullmatch(written) is None:
+        detail = f"{written[:80]!r} is no BCP 47 language tag such as en, pt-BR or zh-Hant."
+        raise invalid("language_invalid", detail)
+    primary, *rest = written.lower().split("-")
+    plain = next((place for place, part in enumerate((primary, *rest)) if len(part) == 1), len(rest) + 1)
+    own = [_cased(part) if place < plain else part for place, part in enumerate(rest, 1)]
+    return "-".join((_TWO_LETTERS.get(primary, primary), *own))
 
 
 def _cased(subtag: str) -> str:

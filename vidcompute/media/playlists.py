@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil, floor
 from urllib.parse import quote
 
@@ -20,7 +21,12 @@ IFRAMES_NAME = "iframes.m3u8"
 VERSION = 7
 CELLULAR_BPS = 192_000  # Apple's authoring specification, 9.21 (iOS)
 AUDIO_GROUP = "audio"
+TEXT_GROUP = "text"
+TEXT_NAME = "track.vtt"
 
+# What HLS calls a text that is for who does not hear (RFC 8216bis, 4.4.6.1, CHARACTERISTICS).
+_OF_CAPTIONS = "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound"
+_BANDWIDTH = re.compile(r"(?<=[:,])(AVERAGE-)?BANDWIDTH=([0-9]+)")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _FAMILY_ORDER = ("h264", "hevc", "av1")
 _FIRST_HEIGHT = 720  # the rung that a player starts with, where there is one (Apple 1.32: about 2 Mbit/s)
@@ -82,9 +88,31 @@ class AudioTrack(Track):
     sample_rate: int = 48000
 
 
+@dataclass(frozen=True)
+class TextRendition:
+    """A text track: captions (or subtitles), with the flags that HLS has for it and what it needs of the line.
+
+    `name` is both its folder and the name of its track; `title` is for people.
+    """
+
+    name: str
+    language: str
+    title: str
+    is_captions: bool
+    default: bool
+    autoselect: bool
+    forced: bool
+    rates: Bandwidth
+
+
 def segment_name(number: int) -> str:
     """The file name of a segment."""
     return f"{number}.m4s"
+
+
+def text_segment_name(number: int) -> str:
+    """The file name of a segment of a text track."""
+    return f"{number}.vtt"
 
 
 def target_duration_s(tracks: Iterable[Track]) -> int:
@@ -135,6 +163,41 @@ def media_playlist(track: Track, target_s: int, *, query: str = "") -> str:
     for segment in track.segments:
         lines += (clock.extinf(segment.start, segment.end), _uri("", segment_name(segment.number), query))
     return _text([*lines, "#EXT-X-ENDLIST"])
+
+
+def text_playlist(edges: Sequence[int], timescale: int, target_s: int) -> str:
+    """The media playlist of a text track, cut where the pictures (or the sound) are: at these ticks.
+
+    `target_s` is the asset's `target_duration_s`.
+    """
+    lines, clock = _head(target_s), _Clock(timescale)
+    for number, (start, end) in enumerate(pairwise(edges)):
+        lines += (clock.extinf(start, end), text_segment_name(number))
+    return _text([*lines, "#EXT-X-ENDLIST"])
+
+
+def with_texts(multivariant: str, texts: Sequence[TextRendition], folder: str) -> str:
+    """A multivariant playlist of ours with these text tracks, which lie below `folder`; as it was, without any.
+
+    Every variant gets the group, and the rates of the text that needs most beside its own (4.4.6.2).
+    """
+    if not texts:
+        return multivariant
+    peak_bps, average_bps = max(t.rates.peak_bps for t in texts), max(t.rates.average_bps for t in texts)
+
+    def raised(found: re.Match[str]) -> str:
+        more = average_bps if found[1] else peak_bps
+        return f"{found[1] or ''}BANDWIDTH={int(found[2]) + more}"
+
+    lines: list[str] = []
+    for line in multivariant.splitlines():
+        if not line.startswith("#EXT-X-STREAM-INF:"):
+            lines.append(line)
+            continue
+        if not any(before.startswith("#EXT-X-STREAM-INF:") for before in lines):
+            lines += _text_media(texts, folder)
+        lines.append(_BANDWIDTH.sub(raised, line) + f',SUBTITLES="{TEXT_GROUP}"')
+    return _text(lines)
 
 
 def iframe_playlist(track: VideoTrack, *, query: str = "") -> str:
@@ -274,6 +337,32 @@ def _audio_media(audios: Sequence[AudioTrack], query: str) -> list[str]:
             f'CHANNELS="{track.channels}",URI="{_uri(track.folder, PLAYLIST_NAME, query)}"'
         )
     return lines
+
+
+def _text_media(texts: Sequence[TextRendition], folder: str) -> list[str]:
+    chosen = _chosen_by_itself(texts)
+    lines, names = [], set[str]()
+    for number, text in enumerate(texts, 1):
+        wanted = text.title.strip() or text.language
+        name = wanted if _quoted(wanted) not in names else f"{wanted} ({number})"
+        names.add(_quoted(name))
+        forced = "FORCED=YES," if text.forced else ""
+        captions = f'CHARACTERISTICS="{_OF_CAPTIONS}",' if text.is_captions else ""
+        lines.append(
+            f'#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="{TEXT_GROUP}",LANGUAGE="{text.language}",NAME={_quoted(name)},'
+            f"DEFAULT={_yes(text.default)},AUTOSELECT={_yes(text.name in chosen)},{forced}{captions}"
+            f'URI="{_uri(f"{folder}/{text.name}", PLAYLIST_NAME, "")}"'
+        )
+    return lines
+
+
+def _chosen_by_itself(texts: Sequence[TextRendition]) -> set[str]:
+    """The names of those that a player may choose by itself: it could not tell two that are alike (4.4.6.1.1)."""
+    alike: dict[tuple[str, bool, bool], str] = {}
+    for text in sorted(texts, key=lambda text: not text.default):
+        if text.default or text.autoselect:
+            alike.setdefault((text.language, text.forced, text.is_captions), text.name)
+    return set(alike.values())
 
 
 def _yes(value: object) -> str:

@@ -20,6 +20,8 @@ def limits(settings: "Settings") -> Limits:
         max_upload_bytes=settings.max_upload_bytes,
         max_json_bytes=settings.max_json_bytes,
         max_logo_bytes=settings.max_logo_bytes,
+        max_text_track_bytes=settings.max_text_track_bytes,
+        max_text_tracks=settings.max_text_tracks,
         max_api_keys=settings.max_api_keys,
         max_signing_keys=settings.max_signing_keys,
         max_webhooks=settings.max_webhooks,

@@ -128,7 +128,7 @@ class _Move:
         there = {info.key: info.size_bytes async for info in _each(self._new)}
         left = {info.key: info.size_bytes async for info in _each(self._old)}
         wrong = [key for key, size_bytes in left.items() if there.get(key, size_bytes) != size_bytes]
-        missing = [key for key in await self._db.read(housekeeping.sources_named) if key not in there]
+        missing = [key for key in await self._db.read(housekeeping.objects_named) if key not in there]
         wrong += [key for key in missing if key in left]
         if wrong:
             detail = f"{len(wrong)} objects are not whole in the new place ({wrong[0]}, …); run the same command again."

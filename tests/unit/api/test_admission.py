@@ -25,6 +25,7 @@ SOON_S = 600
 EVERYWHERE = {
     Audience.VIDEO: (
         *("/stream/{}.m3u8", "/stream/{}.mpd", "/stream/{}/h264-720/index.m3u8", "/stream/{}/h264-720/0.m4s"),
+        *(f"/stream/{{}}/track_{'0' * 26}/{name}" for name in ("index.m3u8", "0.vtt", "track.vtt")),
         *("/stream/{}.mp4", "/stream/{}.m4a", "/stream/{}/manifest.json", "/watch/{}", "/watch/{}/state", "/embed/{}"),
     ),
     Audience.THUMBNAIL: ("/image/{}/thumbnail.jpg?time=1", "/image/{}/preview.webp"),

@@ -1,17 +1,22 @@
 """A checker of HLS streams: every rule of RFC 8216bis and Apple's authoring specification that a program can decide.
 
 RFC clauses are those of draft-pantos-hls-rfc8216bis-22; Apple's are those of "HTTP Live Streaming (HLS) authoring
-specification for Apple devices". Rules for live streams, subtitles, encryption, low latency and delivery headers are
-not part of it.
+specification for Apple devices". Rules for live streams, encryption, low latency and delivery headers are not part
+of it; of texts it reads WebVTT.
 """
 
 from collections.abc import Callable
 
-from vidcompute.media.hls_check import rules_master, rules_media, rules_text
+from vidcompute.media.hls_check import rules_master, rules_media, rules_subtitles, rules_text
 from vidcompute.media.hls_check.load import load
 from vidcompute.media.hls_check.model import Finding, Report, Rule, Severity
 
-RULES: tuple[Rule, ...] = (*rules_text.TABLE.rules, *rules_master.TABLE.rules, *rules_media.TABLE.rules)
+RULES: tuple[Rule, ...] = (
+    *rules_text.TABLE.rules,
+    *rules_master.TABLE.rules,
+    *rules_media.TABLE.rules,
+    *rules_subtitles.TABLE.rules,
+)
 
 __all__ = ["RULES", "Finding", "Report", "Rule", "Severity", "check"]
 

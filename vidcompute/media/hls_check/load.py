@@ -7,6 +7,7 @@ from itertools import pairwise
 from urllib.parse import urljoin
 
 from vidcompute.errors import VidComputeError
+from vidcompute.media import webvtt
 from vidcompute.media.cmaf import InitSegment, scan_segment
 from vidcompute.media.cmaf.boxes import boxes, container_invalid
 from vidcompute.media.hls_check.parse import ByteRange, Playlist, SegmentEntry, Variant, parse
@@ -48,6 +49,8 @@ class Media:
     inits: list[InitSegment | None] = field(default_factory=list)
     facts: list[SegmentFacts | None] = field(default_factory=list)
     sizes: list[int | None] = field(default_factory=list)
+    texts: list[webvtt.Segment | None] = field(default_factory=list)
+    is_text: bool = False
 
     @property
     def url(self) -> str:
@@ -126,6 +129,10 @@ class Stream:
         uris = [a["URI"] for a in tags if a.get("TYPE") == kind and a.get("GROUP-ID") == group_id and "URI" in a]
         return [m for uri in uris if (m := self.resolve(uri)) is not None]
 
+    def texts(self) -> list[Media]:
+        """The media playlists of subtitles in WebVTT."""
+        return [media for media in self.media.values() if media.is_text]
+
     def parts(self, variant: Variant, media: Media | None) -> tuple[list[Media], list[Media]]:
         """A variant's own playlist (if it is not one of the group's), and the sound that can go with it."""
         sound = self.group("AUDIO", variant.tag.attributes.get("AUDIO", ""))
@@ -158,15 +165,24 @@ def load(start: str, fetch: Fetch) -> Stream:
                 body = _fetched(stream, fetch, address)
                 if body is not None:
                     stream.media[address] = Media(parse(body, address))
+        _find_texts(stream, top)
     _load_media(stream, fetch)
     return stream
 
 
 def _playlist_uris(master: Playlist) -> list[str]:
     tags = master.all("EXT-X-MEDIA", "EXT-X-I-FRAME-STREAM-INF")
-    kinds = {"AUDIO", "VIDEO", None}
+    kinds = {"AUDIO", "VIDEO", "SUBTITLES", None}
     uris = [t.attributes["URI"] for t in tags if "URI" in t.attributes and t.attributes.get("TYPE") in kinds]
     return list(dict.fromkeys([v.uri for v in master.variants if v.uri] + uris))
+
+
+def _find_texts(stream: Stream, master: Playlist) -> None:
+    """Note which playlists are of subtitles, as far as those are no fMP4."""
+    for tag in master.all("EXT-X-MEDIA"):
+        media = stream.resolve(tag.attributes.get("URI", "")) if tag.attributes.get("TYPE") == "SUBTITLES" else None
+        if media is not None:
+            media.is_text = not any(entry.map_uri or entry.encrypted for entry in media.playlist.segments)
 
 
 def _fetched(stream: Stream, fetch: Fetch, url: str) -> bytes | None:
@@ -183,7 +199,7 @@ def _load_media(stream: Stream, fetch: Fetch) -> None:
     for media in stream.media.values():
         encrypted = any(e.encrypted for e in media.playlist.segments)
         plain = not any(e.map_uri for e in media.playlist.segments)
-        if encrypted or plain:
+        if encrypted or (plain and not media.is_text):
             stream.notes.append(f"{media.url}: {'encrypted' if encrypted else 'not fMP4'}, its media was not read.")
         for index, entry in enumerate(media.playlist.segments):
             init = None
@@ -196,6 +212,7 @@ def _load_media(stream: Stream, fetch: Fetch) -> None:
             wanted.setdefault(joined(media.url, entry.uri), []).append((media, index))
         media.facts = [None] * len(media.playlist.segments)
         media.sizes = [None] * len(media.playlist.segments)
+        media.texts = [None] * len(media.playlist.segments)
     for url, uses in wanted.items():
         if not all(media.playlist.segments[index].gap for media, index in uses):
             _load_segment(stream, fetch, url, uses)
@@ -234,10 +251,11 @@ def _load_segment(stream: Stream, fetch: Fetch, url: str, uses: list[tuple[Media
         offset = _offset(media, index) if part else 0
         piece = data[offset : offset + part.length] if part else data
         media.sizes[index] = len(piece)
-        if init is None:
-            continue
         try:
-            media.facts[index] = _facts(piece, init, whole=not media.is_iframes)
+            if media.is_text:
+                media.texts[index] = webvtt.read_segment(piece)
+            elif init is not None:
+                media.facts[index] = _facts(piece, init, whole=not media.is_iframes)
         except VidComputeError as error:
             stream.unreadable.append((f"{media.url} line {media.playlist.segments[index].line}", error.detail))
 

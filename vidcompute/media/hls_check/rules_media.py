@@ -244,7 +244,8 @@ def _rates(media: Media) -> Bandwidth | None:
 def _combined(stream: Stream, variant: Variant, media: Media | None) -> Bandwidth | None:
     """The largest sum of rates of any combination of renditions."""
     own, sound = stream.parts(variant, media)
-    rates = [_rates(m) for m in own], [_rates(m) for m in sound]
+    texts = stream.group("SUBTITLES", variant.tag.attributes.get("SUBTITLES", ""))
+    rates = [_rates(m) for m in own], [_rates(m) for m in sound], [_rates(m) for m in texts]
     known = [[r for r in group if r is not None] for group in rates]
     if media is None or [len(g) for g in known] != [len(g) for g in rates]:
         return None

@@ -110,6 +110,11 @@ OPERATIONS: Mapping[str, Rule] = {
     "update_asset": Scope.ASSETS_WRITE,
     "delete_asset": Scope.ASSETS_WRITE,
     "restore_asset": Scope.ASSETS_WRITE,
+    # captions and subtitles
+    "list_text_tracks": Scope.ASSETS_READ,
+    "add_text_track": Scope.ASSETS_WRITE,
+    "update_text_track": Scope.ASSETS_WRITE,
+    "delete_text_track": Scope.ASSETS_WRITE,
     # how long things are kept
     "get_retention": Scope.ORGANIZATION_READ,
     "update_retention": Scope.ORGANIZATION_WRITE,

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, false, func, or_, select, tuple_
 
-from vidcompute.db.schema import DELETED, artifacts, assets, attempts, interests, jobs, sources, tasks
+from vidcompute.db.schema import DELETED, artifacts, assets, attempts, interests, jobs, sources, tasks, text_tracks
 from vidcompute.errors import invalid, not_found
 from vidcompute.ids import is_playback_id
 from vidcompute.pipeline.stages.fetch import Fetch
@@ -188,10 +188,19 @@ def belongings(conn: Connection, asset: Asset, gone: Gone) -> Belongings:
     ]
     logs = _logs_keys(conn, task_ids)
     prefixes, size_bytes = [row.storage_prefix for row in made], sum(row.size_bytes for row in made)
+    for row in _texts(conn, asset.id):
+        prefixes.append(row.storage_key)
+        size_bytes += row.size_bytes
     if source is not None and not _is_held(conn, asset, source, prefixes, gone):
         prefixes.append(source.storage_key)
         size_bytes += source.size_bytes
     return Belongings(task_ids, keys, own_id or None, Removed((*prefixes, *logs), logs, size_bytes))
+
+
+def _texts(conn: Connection, asset_id: str) -> list[AnyRow]:
+    """Where an asset's text tracks lie, and how much they hold."""
+    query = select(text_tracks.c.storage_key, text_tracks.c.size_bytes).where(text_tracks.c.asset_id == asset_id)
+    return list(conn.execute(query))
 
 
 def _stays(asset: Asset, gone: Gone) -> ColumnElement[bool]:

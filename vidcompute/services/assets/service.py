@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 from sqlalchemy import Connection, delete, insert, update
 
 from vidcompute.db.outbox import crossed, emit, now_ms
-from vidcompute.db.schema import artifacts, assets, interests, jobs, sources, tasks
+from vidcompute.db.schema import artifacts, assets, interests, jobs, sources, tasks, text_tracks
 from vidcompute.errors import FieldProblem, invalid
 from vidcompute.ids import new_id, new_playback_id
 from vidcompute.media.facts import SourceFacts
@@ -222,6 +222,7 @@ def remove(conn: Connection, organization_id: str, asset_id: str) -> Removed:
     for batch in batches(job_ids):
         conn.execute(delete(interests).where(interests.c.job_id.in_(batch)))
         conn.execute(delete(jobs).where(jobs.c.id.in_(batch)))
+    conn.execute(delete(text_tracks).where(text_tracks.c.asset_id == asset_id))
     conn.execute(delete(assets).where(assets.c.id == asset_id))
     _remove_rows(conn, organization_id, found)
     data = {"asset_id": asset_id, "job_ids": job_ids}

@@ -97,12 +97,17 @@ class CleanupData(Data):
 
 
 class TrackData(Data):
-    """A rendition or a sound of an asset, of which every segment is made; `track` is its name in the playlists."""
+    """A rendition or a sound of which every segment is made, or a text; `track` is its name in the playlists."""
 
     asset_id: str
-    job_id: str
+    job_id: str | None
+    """The job that made it; none of a text that somebody brought."""
     track: str
-    kind: Literal["video", "audio"]
+    kind: Literal["video", "audio", "text"]
+    language: str | None = None
+    """Of a text, as BCP 47 has it."""
+    name: str | None = None
+    """Of a text: what viewers choose it by."""
 
 
 class JobStateData(Data):
@@ -315,7 +320,10 @@ _DECLARED = (
     EventType("asset.reduced", "An asset's source, or frames, were not kept any longer.", AssetReducedData),
     EventType("cleanup.done", "Everything that is not kept any longer was removed.", CleanupData),
     EventType("cleanup.failed", "A clean-up failed, and goes on with the next one.", CleanupData),
-    EventType("track.ready", "A rendition or a sound of an asset is made, all of it.", TrackData),
+    # The second version: the job may be none.
+    EventType("track.ready", "A rendition or a sound is made, all of it, or a text was brought.", TrackData, 2),
+    EventType("track.updated", "A text of an asset has another language, name or kind, or other flags.", TrackData),
+    EventType("track.deleted", "A text of an asset is gone.", TrackData),
     EventType("job.created", "There is a new job.", JobStateData),
     EventType("job.planned", "What a job does is decided.", JobPlannedData),
     EventType("job.replanned", "Hardware failed, and the job goes on in software.", JobReplannedData),

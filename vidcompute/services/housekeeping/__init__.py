@@ -1,7 +1,7 @@
 """Housekeeping: objects in storage that nothing refers to any more, and rows whose objects are gone."""
 
 from vidcompute.services.housekeeping.fsck import Examination, Fault, Found, examine
-from vidcompute.services.housekeeping.queries import at_work_since, sources_named
+from vidcompute.services.housekeeping.queries import at_work_since, objects_named
 from vidcompute.services.housekeeping.service import Collected, collect
 
 __all__ = [
@@ -12,5 +12,5 @@ __all__ = [
     "at_work_since",
     "collect",
     "examine",
-    "sources_named",
+    "objects_named",
 ]

@@ -12,6 +12,7 @@ from vidcompute.services.assets import Source
 from vidcompute.services.housekeeping import mending, queries
 from vidcompute.services.housekeeping.service import look
 from vidcompute.services.tasks import Artifact
+from vidcompute.services.text_tracks import queries as text_tracks
 
 _PAGE = 100
 _AT_ONCE = 16
@@ -22,6 +23,7 @@ class Fault(StrEnum):
 
     SOURCE = "source"  # a source whose bytes are gone
     ARTIFACT = "artifact"  # an output, or a part of one, that is gone
+    TRACK = "track"  # a text track whose file is gone
     ORPHAN = "orphan"  # bytes that no row names
 
 
@@ -46,8 +48,10 @@ class Examination:
 
 
 async def examine(work: Examination) -> AsyncGenerator[Found]:
-    """Go through all rows of sources and artifacts, then through all that is stored; every fault."""
+    """Go through all rows of sources, text tracks and artifacts, then through all that is stored; every fault."""
     async for found in _sources(work):
+        yield found
+    async for found in _tracks(work):
         yield found
     async for found in _artifacts(work):
         yield found
@@ -71,6 +75,18 @@ async def _sources(work: Examination) -> AsyncGenerator[Found]:
 
 async def _mend_source(work: Examination, source: Source) -> str | None:
     return await work.db.write(mending.lose_source, source) if work.mend else None
+
+
+async def _tracks(work: Examination) -> AsyncGenerator[Found]:
+    after = ""
+    while page := await work.db.read(text_tracks.tracks_after, after, _PAGE):
+        held = await _held(work, [track.storage_key for track in page], is_tree=False)
+        for track, size_bytes in zip(page, held, strict=True):
+            # A track may have been removed since: then its row is gone as well.
+            if size_bytes != track.size_bytes and await work.db.read(text_tracks.find, track.asset_id, track.id):
+                mended = await work.db.write(mending.lose_track, track) if work.mend else None
+                yield Found(Fault.TRACK, track.storage_key, track.size_bytes, mended)
+        after = page[-1].id
 
 
 async def _artifacts(work: Examination) -> AsyncGenerator[Found]:

@@ -6,13 +6,15 @@ from sqlalchemy import Connection, delete
 
 from vidcompute.db.schema import artifacts
 from vidcompute.pipeline.stages.fetch import Fetch
-from vidcompute.services import assets, jobs, retention
+from vidcompute.services import assets, jobs, retention, text_tracks
 from vidcompute.services.assets import Source
 from vidcompute.services.housekeeping import queries
 from vidcompute.services.states import LIVE_JOBS, JobStatus
 from vidcompute.services.tasks import Artifact
+from vidcompute.services.text_tracks import TextTrack
 
 _AGAIN, _SAID, _FORGOTTEN = "it is made again", "its assets say so", "it is forgotten"
+_TAKEN = "its asset goes on without it"
 
 
 def lose_source(conn: Connection, source: Source) -> str | None:
@@ -21,6 +23,12 @@ def lose_source(conn: Connection, source: Source) -> str | None:
         return None
     retention.lose_source(conn, source)
     return "its assets go on without it"
+
+
+def lose_track(conn: Connection, track: TextTrack) -> str:
+    """A text that nobody can make again is taken away from its asset."""
+    text_tracks.lose(conn, track)
+    return _TAKEN
 
 
 def lose_artifacts(conn: Connection, lost: Sequence[Artifact]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from vidcompute.services.assets import Source
 from vidcompute.services.assets.queries import object_in_use
 from vidcompute.services.tasks import Artifact
 from vidcompute.services.tasks.moves import batches
+from vidcompute.services.text_tracks import queries as text_tracks
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -30,9 +31,9 @@ def at_work_since(conn: Connection, before_ms: int) -> int:
     return int(conn.execute(query.where(attempts.c.outcome.is_(None), attempts.c.created_ms < before_ms)).scalar_one())
 
 
-def sources_named(conn: Connection) -> list[str]:
-    """Where the bytes of all sources lie."""
-    return list(conn.execute(select(sources.c.storage_key).distinct()).scalars())
+def objects_named(conn: Connection) -> list[str]:
+    """Where the bytes of all sources and text tracks lie."""
+    return [*conn.execute(select(sources.c.storage_key).distinct()).scalars(), *text_tracks.all_named(conn)]
 
 
 def named(conn: Connection, places: Sequence[str], attempt_ids: Sequence[str]) -> set[str]:
@@ -44,6 +45,7 @@ def named(conn: Connection, places: Sequence[str], attempt_ids: Sequence[str]) -
         )
         found.update(conn.execute(select(attempts.c.logs_key).where(attempts.c.logs_key.in_(batch))).scalars())
         found.update(conn.execute(select(sources.c.storage_key).where(sources.c.storage_key.in_(batch))).scalars())
+        found.update(text_tracks.named(conn, list(batch)))
     found.update(place for place in places if place not in found and object_in_use(conn, place))
     found.update(_of_uploads(conn))
     for batch in batches(list(attempt_ids)):

@@ -1,7 +1,7 @@
 """Removes from storage what no row names: outputs of lost attempts, what a redo has replaced, uploads cut short.
 
-What a place holds was written by one attempt, or one upload, whose identifier is in its key and says when it began. A
-place goes when it is old enough, no row names it, and its attempt is not under way: an attempt that has ended can't be
+What a place holds was written by one attempt, one upload, or as one text track, whose identifier is in its key and
+says when it began. A place goes when it is old enough, no row names it, and its attempt is not under way: an attempt that has ended can't be
 recorded any more, and a new one writes to a place of its own.
 """
 
@@ -54,6 +54,8 @@ def place_of(key: str) -> _Place | None:
             return _Place(key, object_id)
         case ["logs", name] if is_id("att", name.removesuffix(".log")):
             return _Place(key, name.removesuffix(".log"))
+        case ["tracks", name] if is_id("track", name.removesuffix(".vtt")):
+            return _Place(key, name.removesuffix(".vtt"))
         case _:
             return None
 

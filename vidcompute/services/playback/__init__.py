@@ -6,7 +6,7 @@ from vidcompute.services.playback.models import Progress, Snapshot
 from vidcompute.services.playback.opening import Opening
 from vidcompute.services.playback.presentation import Presentation
 from vidcompute.services.playback.queries import by_asset, by_playback_id, progress
-from vidcompute.services.playback.service import File, Playback
+from vidcompute.services.playback.service import File, Playback, is_text
 
 __all__ = [
     "File",
@@ -21,5 +21,6 @@ __all__ = [
     "Wanted",
     "by_asset",
     "by_playback_id",
+    "is_text",
     "progress",
 ]

@@ -7,13 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 from vidcompute.errors import Kind, VidComputeError, not_found
-from vidcompute.media import levels, playlists, remux
+from vidcompute.media import levels, playlists, remux, webvtt
 from vidcompute.media.audio import AudioCut
 from vidcompute.media.cmaf import SegmentInfo
 from vidcompute.media.facts import SourceFacts
 from vidcompute.media.ladder import Rung
 from vidcompute.media.playlists import AudioTrack, Bandwidth, VideoTrack
-from vidcompute.media.tracks import INIT_NAME, segment_name
+from vidcompute.media.tracks import INIT_NAME
 from vidcompute.pipeline.plan import PlanNode
 from vidcompute.pipeline.recipes.layout import Layout
 from vidcompute.pipeline.stages.package import Package
@@ -127,6 +127,26 @@ class Presentation:
                 return playlists.media_playlist(self._audio_track(cut, ""), self._target_s)
         raise not_found("track", track)
 
+    def text_playlist(self) -> str:
+        """The playlist of any text track: cut where the pictures are, or else the sound is."""
+        edges, timescale = self._text_edges()
+        return playlists.text_playlist(edges, timescale, self._target_s)
+
+    def text_segment(self, cues: Sequence[webvtt.Cue], file_name: str) -> str:
+        """A segment of a text track with these cues. Raises `segment_not_found`."""
+        edges, timescale = self._text_edges()
+        number = segment_number(file_name, ".vtt")
+        if number >= len(edges) - 1:
+            raise not_found("segment", file_name)
+        start, end = edges[number : number + 2]
+        return webvtt.segment(cues, 1000 * start // timescale, -(-1000 * end // timescale))
+
+    def _text_edges(self) -> tuple[tuple[int, ...], int]:
+        layout = self._promised()
+        if layout.timeline is not None:
+            return layout.timeline.boundaries(), layout.timeline.timescale
+        return layout.audio[0].edges(), layout.audio[0].sample_rate
+
     def _promised(self) -> Layout:
         if self.layout is None:
             detail = "The video is still being looked at; try again in a moment."
@@ -174,11 +194,11 @@ class Presentation:
         )
 
 
-def segment_number(file_name: str) -> int:
+def segment_number(file_name: str, suffix: str = ".m4s") -> int:
     """The number in a segment's file name. Raises `segment_not_found` for any other name."""
-    stem = file_name.removesuffix(".m4s")
-    if not stem.isdecimal() or len(stem) > 9 or segment_name(int(stem)) != file_name:
-        raise not_found("segment", file_name)
+    stem = file_name.removesuffix(suffix)
+    if not stem.isdecimal() or len(stem) > 9 or f"{int(stem)}{suffix}" != file_name:
+        raise not_found("segment", file_name[:80])
     return int(stem)
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from vidcompute.db.engine import Database
 from vidcompute.errors import Kind, VidComputeError, not_found
-from vidcompute.ids import is_playback_id
+from vidcompute.ids import is_id, is_playback_id
+from vidcompute.media import dash_texts, playlists
 from vidcompute.media import facts as source_facts
 from vidcompute.media.facts import SourceFacts
 from vidcompute.media.playlists import IFRAMES_NAME, PLAYLIST_NAME
@@ -27,6 +28,7 @@ from vidcompute.services.playback import queries
 from vidcompute.services.playback.makers import Makers
 from vidcompute.services.playback.models import Snapshot
 from vidcompute.services.playback.presentation import Presentation
+from vidcompute.services.playback.texts import Texts, described, renditions
 
 # How long a view is taken for true: an unfinished one changes with every chunk, a complete one with a deletion only.
 _FRESH_S, _FRESH_COMPLETE_S = 0.4, 5.0
@@ -53,6 +55,7 @@ class Playback:
     def __init__(self, db: Database, storage: Storage, makers: Makers) -> None:
         self._db = db
         self._storage = storage
+        self.texts = Texts(db, storage)
         self.makers = makers
         self._views: dict[str, _View] = {}
         self._asked_s: dict[str, float] = {}  # when somebody last waited for an asset to become playable
@@ -106,18 +109,23 @@ class Playback:
     async def multivariant(self, playback_id: str, handle: str, *, planned: bool) -> str:
         """The multivariant playlist as text; the addresses in it begin with `handle`."""
         view = await self.playable(playback_id)
-        return await self._packaged(view, MULTIVARIANT, handle) or view.multivariant(handle, planned=planned)
+        text = await self._packaged(view, MULTIVARIANT, handle) or view.multivariant(handle, planned=planned)
+        return playlists.with_texts(text, renditions(await self.texts.of(view.snapshot.asset.id)), handle)
 
     async def dash(self, playback_id: str, handle: str) -> str:
         """The DASH manifest as text; `dash_manifest_not_found` until every rendition is complete."""
-        text = await self._packaged(await self.view(playback_id), DASH, handle)
+        view = await self.view(playback_id)
+        text = await self._packaged(view, DASH, handle)
         if text is None:
             raise not_found("dash_manifest", playback_id)
-        return text
+        return dash_texts.with_texts(text, renditions(await self.texts.of(view.snapshot.asset.id)), handle)
 
     async def media_playlist(self, playback_id: str, track: str) -> str:
         """The playlist of one track as text."""
         view = await self.playable(playback_id)
+        if is_text(track):
+            await self.texts.get(view.snapshot.asset.id, track)
+            return view.text_playlist()
         if view.complete and track not in view.tracks:
             raise not_found("track", track)
         return await self._packaged(view, f"{track}/{PLAYLIST_NAME}") or view.media_playlist(track)
@@ -136,7 +144,21 @@ class Playback:
         text = await self._packaged(view, MANIFEST, handle)
         if text is None:
             raise not_found("manifest", playback_id)
-        return json.dumps({"playback_id": playback_id, **json.loads(text), "files": _files(view)}, indent=1)
+        packaged = json.loads(text)
+        texts = [described(track) for track in await self.texts.of(view.snapshot.asset.id)]
+        tracks = [*packaged.pop("tracks"), *texts]
+        return json.dumps({"playback_id": playback_id, "tracks": tracks, **packaged, "files": _files(view)}, indent=1)
+
+    async def text_segment(self, playback_id: str, track: str, file_name: str) -> str:
+        """A WebVTT segment of a text track. Raises `track_not_found`, `segment_not_found`."""
+        view = await self.playable(playback_id)
+        found = await self.texts.get(view.snapshot.asset.id, track)
+        return view.text_segment(await self.texts.cues(found), file_name)
+
+    async def text_key(self, playback_id: str, track: str) -> str:
+        """Where the whole WebVTT file of a text track lies in storage. Raises `track_not_found`."""
+        view = await self.view(playback_id)
+        return (await self.texts.get(view.snapshot.asset.id, track)).storage_key
 
     async def _packaged(self, view: Presentation, name: str, handle: str = "") -> str | None:
         """A text of the package, with `handle` in the addresses that it has beside those relative to itself."""
@@ -178,6 +200,11 @@ class Playback:
             detail = "The video is still on its way from the storage to this machine; ask again."
             extra = {"retry_after_s": 1}
             raise VidComputeError(Kind.UNAVAILABLE, "source_not_fetched", detail, extra=extra) from None
+
+
+def is_text(track: str) -> bool:
+    """Whether a track's name is one of text tracks: those are called by their identifiers."""
+    return is_id("track", track)
 
 
 _TRACK_STAGES = frozenset({Encode.name, Remux.name, EncodeAudio.name, Package.name, Probe.name})

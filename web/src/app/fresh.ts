@@ -8,6 +8,7 @@ const TOUCHED: readonly (readonly [string, readonly string[]])[] = [
   ['job.', ['/api/v1/jobs', '/api/v1/usage']],
   ['task.', ['/api/v1/jobs/', '/api/v1/nodes']],
   ['upload.', ['/api/v1/uploads']],
+  ['track.', ['/api/v1/assets/{asset_id}/tracks', '/api/v1/assets/{asset_id}/outputs']],
   ['asset.', ['/api/v1/quotas', '/api/v1/cleanup']],
   ['key.', ['/api/v1/keys', '/api/v1/caller']],
   ['webhook.', ['/api/v1/webhooks']],

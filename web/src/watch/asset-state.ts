@@ -2,6 +2,17 @@ import type { Cover } from '../player/cover';
 import type { ReadyTracks } from '../player/levels';
 import { approximately } from './words';
 
+/** Captions or subtitles that viewers may choose. */
+export interface Caption {
+  id: string;
+  kind: 'subtitles' | 'captions';
+  language: string;
+  name: string;
+  default: boolean;
+  forced: boolean;
+  url: string;
+}
+
 /** What `GET /watch/{playback_id}/state` says, and each `state` event after it. */
 export interface AssetState {
   title: string;
@@ -18,7 +29,7 @@ export interface AssetState {
   progress: { fraction: number | null; eta_s: number | null; speed: number | null } | null;
   poster_url: string | null;
   storyboard_url: string | null;
-  captions: unknown[];
+  captions: Caption[];
 }
 
 /** What is known of the asset: its state, that it doesn't exist or isn't for who asks, or nothing yet. */

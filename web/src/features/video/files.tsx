@@ -20,6 +20,7 @@ const NAMES: Record<Output['type'], string> = {
   storyboard: 'Storyboard',
   preview: 'Moving preview',
   manifest: 'Manifest',
+  text: 'Captions or subtitles',
 };
 
 /** Everything that was made of the video, with where it is. */

@@ -22,6 +22,12 @@ export function channels(number: number): string {
   return LAYOUTS[number] ?? `${number} channels`;
 }
 
+/** The language that a file's name ends in, such as `film.pt-BR.srt`; nothing where it names none. */
+export function languageOfFile(name: string): string {
+  const tag = /\.([a-z]{2,3}(?:-[a-z0-9]{2,8})*)\.(?:vtt|srt)$/i.exec(name)?.[1] ?? '';
+  return language(tag) === tag ? '' : tag;
+}
+
 /** A language's name; what is no language's tag, as it is. */
 export function language(tag: string): string {
   if (tag === 'und' || tag === '') return 'Not said';

@@ -7,6 +7,7 @@ import { Failed, Loading } from '../../ui/states';
 import { Cell, Table } from '../../ui/table';
 import { sizeInWords } from '../../watch/words';
 import type { Asset } from '../videos/asset';
+import { Texts } from './texts';
 import { bitrate, channels, codecName, language } from './track-words';
 
 interface Track {
@@ -37,6 +38,7 @@ export function Tracks({ asset, handle }: { asset: Asset; handle: string | null 
   return (
     <div className="grid grid-cols-1 gap-5">
       {asset.status === 'ready' ? <Made asset={asset} handle={handle} /> : <ToCome asset={asset} />}
+      <Texts asset={asset} handle={handle} />
       <Source asset={asset} />
     </div>
   );
@@ -73,7 +75,7 @@ function Made({ asset, handle }: { asset: Asset; handle: string | null }) {
   if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
   const videos = found.data.filter((track) => track.kind === 'video');
   const sounds = found.data.filter((track) => track.kind === 'audio');
-  if (found.data.length === 0) {
+  if (videos.length + sounds.length === 0) {
     return (
       <Card>
         <CardHead title="Renditions" />

@@ -1,7 +1,8 @@
 import { Link, useNavigate } from '@tanstack/react-router';
 import { ArrowLeft, ExternalLink, Trash2 } from 'lucide-react';
-import { Suspense, useCallback, useRef } from 'react';
+import { Suspense, useCallback, useRef, useState } from 'react';
 import { api } from '../../api/client';
+import type { LiveEvent } from '../../app/live';
 import { useEvents } from '../../app/live-context';
 import { part } from '../../app/part';
 import { useMay } from '../../app/session';
@@ -62,9 +63,10 @@ export function Video({ assetId, tab, onTab }: VideoProps) {
 function Found({ asset, tab, onTab }: { asset: Asset } & Omit<VideoProps, 'assetId'>) {
   const seconds = useRef(0);
   const handle = useHandle(asset);
+  const texts = useTextChanges(asset.id);
   return (
     <Page title={titleOf(asset)} heading={<Heading asset={asset} />} actions={<Actions asset={asset} />}>
-      <Stage asset={asset} handle={handle} onTime={(at) => (seconds.current = at)} />
+      <Stage asset={asset} handle={handle} texts={texts} onTime={(at) => (seconds.current = at)} />
       <Tabs
         label="About the video"
         value={tab}
@@ -97,6 +99,19 @@ function Found({ asset, tab, onTab }: { asset: Asset } & Omit<VideoProps, 'asset
       </Tabs>
     </Page>
   );
+}
+
+/** How often its captions and subtitles were changed while one looks: a player has them from its beginning on. */
+function useTextChanges(assetId: string): number {
+  const [changes, setChanges] = useState(0);
+  const count = useCallback(
+    ({ type, subjectId, data }: LiveEvent) => {
+      if (subjectId === assetId && type.startsWith('track.') && data.kind === 'text') setChanges((before) => before + 1);
+    },
+    [assetId],
+  );
+  useEvents(count);
+  return changes;
 }
 
 function Heading({ asset }: { asset: Asset }) {
@@ -160,11 +175,12 @@ function Actions({ asset }: { asset: Asset }) {
 interface StageProps {
   asset: Asset;
   handle: string | null;
+  texts: number;
   onTime: (seconds: number) => void;
 }
 
 /** The picture, in the video's shape; nothing where it failed before there was one. */
-function Stage({ asset, handle, onTime }: StageProps) {
+function Stage({ asset, handle, texts, onTime }: StageProps) {
   if (asset.status === 'errored') return null;
   const ratio = asset.width_px && asset.height_px ? asset.width_px / asset.height_px : 16 / 9;
   return (
@@ -173,7 +189,14 @@ function Stage({ asset, handle, onTime }: StageProps) {
       style={{ aspectRatio: ratio, maxWidth: `calc(62dvh * ${ratio})` }}
     >
       <Suspense>
-        {handle && <VideoPlayer key={asset.job_id} handle={handle} posterMs={asset.poster_time_ms} onTime={onTime} />}
+        {handle && (
+          <VideoPlayer
+            key={`${asset.job_id} ${texts}`}
+            handle={handle}
+            posterMs={asset.poster_time_ms}
+            onTime={onTime}
+          />
+        )}
       </Suspense>
     </div>
   );

@@ -1,0 +1,161 @@
+"""Text tracks are added, changed and removed here.
+
+A track's file is in storage before its row tells of it; what a kill leaves of it is named by no row, and collected.
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, update
+
+from vidcompute.db.engine import Database
+from vidcompute.db.outbox import emit, now_ms
+from vidcompute.db.schema import text_tracks
+from vidcompute.errors import Kind, VidComputeError, invalid
+from vidcompute.ids import new_id
+from vidcompute.media import languages, webvtt
+from vidcompute.ports.storage import Storage
+from vidcompute.services import assets, quotas
+from vidcompute.services.quotas import Quota
+from vidcompute.services.text_tracks import queries
+from vidcompute.services.text_tracks.models import Changes, TextKind, TextTrack, Wish
+
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class Work:
+    """Whose tracks they are, where they are stored, and the folder of files on their way there."""
+
+    db: Database
+    storage: Storage
+    incoming: Path
+    organization_id: str
+
+
+async def add(work: Work, asset_id: str, wish: Wish, data: bytes, *, most: int) -> TextTrack:
+    """Give an asset a text track, from the bytes of a WebVTT or SubRip file.
+
+    Raises `asset_not_found`, `language_invalid`, `track_flags` (invalid), what `webvtt.read` refuses,
+    `text_tracks_full` (conflict) where it has `most` of them, `quota_stored_bytes` (forbidden).
+    """
+    wish = _checked(wish)
+    await work.db.read(assets.get, work.organization_id, asset_id)
+    cues, text = await asyncio.to_thread(_normalized, data)
+    track_id = new_id("track")
+    rates = webvtt.rates(cues)
+    track = TextTrack(
+        id=track_id,
+        organization_id=work.organization_id,
+        asset_id=asset_id,
+        **vars(wish),
+        cues=len(cues),
+        size_bytes=len(text),
+        end_ms=max(cue.end_ms for cue in cues),
+        peak_bps=rates.peak_bps,
+        average_bps=rates.average_bps,
+        storage_key=f"orgs/{work.organization_id}/tracks/{track_id}.vtt",
+        created_ms=now_ms(),
+    )
+    await _store(work, track.storage_key, text)
+    try:
+        return await work.db.write(_record, track, most)
+    except BaseException:
+        await work.storage.delete_prefix(track.storage_key)
+        raise
+
+
+def _normalized(data: bytes) -> tuple[tuple[webvtt.Cue, ...], bytes]:
+    cues = webvtt.read(data)
+    return cues, webvtt.write(cues).encode()
+
+
+async def _store(work: Work, key: str, text: bytes) -> None:
+    path = work.incoming / f"track-{secrets.token_hex(12)}"
+
+    def write() -> None:
+        work.incoming.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text)
+
+    try:
+        await asyncio.to_thread(write)
+        await work.storage.put(key, path)
+    finally:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+
+
+def _record(conn: Connection, track: TextTrack, most: int) -> TextTrack:
+    assets.get(conn, track.organization_id, track.asset_id)
+    if queries.count(conn, track.asset_id) >= most:
+        detail = f"An asset may have {most} text tracks: remove one that is not needed any more."
+        raise VidComputeError(Kind.CONFLICT, "text_tracks_full", detail, extra={"limit": most})
+    quotas.take(conn, track.organization_id, {Quota.STORED_BYTES: track.size_bytes})
+    if track.is_default:
+        _no_other_default(conn, track.asset_id)
+    conn.execute(insert(text_tracks).values(vars(track)))
+    emit(conn, track.organization_id, "track.ready", track.asset_id, _told(track))
+    return track
+
+
+def change(conn: Connection, organization_id: str, asset_id: str, track_id: str, changes: Changes) -> TextTrack:
+    """Change what viewers choose a track by; its text stays. `track_not_found`, `language_invalid`, `track_flags`."""
+    assets.get(conn, organization_id, asset_id)
+    known = queries.get(conn, asset_id, track_id)
+    before = {name: value for name, value in vars(known).items() if name in Wish.__annotations__}
+    wanted: dict[str, Any] = {**before, **changes}
+    after = vars(_checked(Wish(**wanted)))
+    if after != before:
+        if after["is_default"]:
+            _no_other_default(conn, asset_id)
+        conn.execute(update(text_tracks).where(text_tracks.c.id == track_id).values(after))
+        changed = queries.get(conn, asset_id, track_id)
+        emit(conn, organization_id, "track.updated", asset_id, _told(changed))
+    return queries.get(conn, asset_id, track_id)
+
+
+async def remove(work: Work, asset_id: str, track_id: str) -> None:
+    """Take a track away from an asset, and its file from storage. `asset_not_found`, `track_not_found`."""
+    removed = await work.db.write(_remove, work.organization_id, asset_id, track_id)
+    await work.storage.delete_prefix(removed.storage_key)
+
+
+def _remove(conn: Connection, organization_id: str, asset_id: str, track_id: str) -> TextTrack:
+    assets.get(conn, organization_id, asset_id)
+    track = queries.get(conn, asset_id, track_id)
+    lose(conn, track)
+    return track
+
+
+def lose(conn: Connection, track: TextTrack) -> None:
+    """Do without a track."""
+    if conn.execute(delete(text_tracks).where(text_tracks.c.id == track.id)).rowcount:
+        emit(conn, track.organization_id, "track.deleted", track.asset_id, _told(track))
+
+
+def _no_other_default(conn: Connection, asset_id: str) -> None:
+    """Of a group of renditions one may be the default (RFC 8216bis, 4.4.6.1.1)."""
+    conn.execute(update(text_tracks).where(text_tracks.c.asset_id == asset_id).values(is_default=False))
+
+
+def _checked(wish: Wish) -> Wish:
+    language = languages.parse_tag(wish.language)
+    name = " ".join(wish.name.split())[:_LONGEST_NAME] or language
+    if wish.is_default and not wish.autoselect:
+        raise invalid("track_flags", "What is the default is chosen by itself: `autoselect` must be true as well.")
+    if wish.forced and wish.kind is TextKind.CAPTIONS:
+        raise invalid("track_flags", "Captions tell of everything, and are not forced: make it subtitles.")
+    return Wish(language, name, wish.kind, wish.is_default, wish.autoselect, wish.forced)
+
+
+def _told(track: TextTrack) -> dict[str, Any]:
+    return {
+        "asset_id": track.asset_id,
+        "job_id": None,
+        "track": track.id,
+        "kind": "text",
+        "language": track.language,
+        "name": track.name,
+    }
