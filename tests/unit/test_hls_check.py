@@ -310,6 +310,16 @@ def test_a_right_stream_with_texts_has_no_findings() -> None:
     assert (report.playlists, report.segments) == (before.playlists + 3, before.segments + 9)
 
 
+def test_subtitles_in_fmp4_are_noted_and_not_read() -> None:
+    stream = made_stream()
+    add_texts(stream, "en")
+    url = "x/track_0/index.m3u8"
+    stream.replace(url, "#EXTINF", '#EXT-X-MAP:URI="init.mp4"\n#EXTINF', 1)
+    report = check(MAIN, stream.fetch)
+    assert report.findings == ()
+    assert report.notes == (f"{url}: subtitles in fMP4, its media was not read.",)
+
+
 def test_a_right_media_playlist_has_no_findings() -> None:
     stream = made_stream()
     report = check(HIGH, stream.fetch)

@@ -50,7 +50,7 @@ class Media:
     facts: list[SegmentFacts | None] = field(default_factory=list)
     sizes: list[int | None] = field(default_factory=list)
     texts: list[webvtt.Segment | None] = field(default_factory=list)
-    is_text: bool = False
+    is_subtitles: bool = False
 
     @property
     def url(self) -> str:
@@ -61,6 +61,11 @@ class Media:
     def is_iframes(self) -> bool:
         """Whether it lists I-frames alone."""
         return self.playlist.first("EXT-X-I-FRAMES-ONLY") is not None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it lists subtitles in WebVTT that can be read."""
+        return self.is_subtitles and not any(e.map_uri or e.encrypted for e in self.playlist.segments)
 
     @property
     def init(self) -> InitSegment | None:
@@ -178,11 +183,11 @@ def _playlist_uris(master: Playlist) -> list[str]:
 
 
 def _find_texts(stream: Stream, master: Playlist) -> None:
-    """Note which playlists are of subtitles, as far as those are no fMP4."""
+    """Note which playlists are of subtitles."""
     for tag in master.all("EXT-X-MEDIA"):
         media = stream.resolve(tag.attributes.get("URI", "")) if tag.attributes.get("TYPE") == "SUBTITLES" else None
         if media is not None:
-            media.is_text = not any(entry.map_uri or entry.encrypted for entry in media.playlist.segments)
+            media.is_subtitles = True
 
 
 def _fetched(stream: Stream, fetch: Fetch, url: str) -> bytes | None:
@@ -199,11 +204,12 @@ def _load_media(stream: Stream, fetch: Fetch) -> None:
     for media in stream.media.values():
         encrypted = any(e.encrypted for e in media.playlist.segments)
         plain = not any(e.map_uri for e in media.playlist.segments)
-        if encrypted or (plain and not media.is_text):
-            stream.notes.append(f"{media.url}: {'encrypted' if encrypted else 'not fMP4'}, its media was not read.")
+        if encrypted or (not media.is_text and (plain or media.is_subtitles)):
+            why = "encrypted" if encrypted else "not fMP4" if plain else "subtitles in fMP4"
+            stream.notes.append(f"{media.url}: {why}, its media was not read.")
         for index, entry in enumerate(media.playlist.segments):
             init = None
-            if entry.map_uri and not encrypted:
+            if entry.map_uri and not (encrypted or media.is_subtitles):
                 key = (joined(media.url, entry.map_uri), entry.map_range)
                 if key not in inits:
                     inits[key] = _read_init(stream, fetch, *key)

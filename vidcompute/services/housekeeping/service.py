@@ -1,8 +1,8 @@
 """Removes from storage what no row names: outputs of lost attempts, what a redo has replaced, uploads cut short.
 
 What a place holds was written by one attempt, one upload, or as one text track, whose identifier is in its key and
-says when it began. A place goes when it is old enough, no row names it, and its attempt is not under way: an attempt that has ended can't be
-recorded any more, and a new one writes to a place of its own.
+says when it began. A place goes when it is old enough, no row names it, and its attempt is not under way: an attempt
+that has ended can't be recorded any more, and a new one writes to a place of its own.
 """
 
 from collections import defaultdict
