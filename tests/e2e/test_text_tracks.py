@@ -140,6 +140,25 @@ def test_a_viewer_turns_captions_on_and_sees_what_is_said(driver: Driver, captio
     wait_until(lambda: page.evaluate(_SHOWN) == [], what="nothing on screen")
 
 
+def test_texts_of_a_source_are_offered_with_their_languages(driver: Driver, clip: ClipMaker) -> None:
+    file = clip.folder / "erste-worte.srt"
+    file.write_text(GERMAN)
+    words = ["-i", str(file), "-map", "0", "-map", "1", "-map", "2", "-c:s", "srt"]
+    said = ["-metadata:s:s:0", "language=ger", "-disposition:s:0", "hearing_impaired"]
+    source = clip("numbered-words", [*picture("320x180", seconds="6"), *tone("6"), *words, *said, *X264], suffix=".mkv")
+    job = driver.done(driver.submit(source, outputs=["hls"], renditions=[{"height": 144}])["id"])
+    assert [stage["status"] for stage in job["stages"] if stage["name"] == "texts"] == ["done"]
+    handle = job["asset"]["playback_id"]
+    (tag,) = texts(driver, handle)
+    assert (tag.attributes["LANGUAGE"], tag.attributes["DEFAULT"]) == ("de", "NO")
+    assert "transcribes-spoken-dialog" in tag.attributes["CHARACTERISTICS"]
+    assert breaches(driver, handle) == []
+    (track,) = driver.http.get(f"/api/v1/assets/{job['asset_id']}/tracks").json()["items"]
+    assert "erste Worte" in driver.bytes(track["url"]).decode()
+    vidctl(driver, "tracks", "remove", job["asset_id"], track["id"])
+    assert texts(driver, handle) == []
+
+
 def test_a_text_that_is_taken_away_is_offered_no_more(driver: Driver, source: Path, tmp_path: Path) -> None:
     job = driver.done(driver.submit(source, renditions=[{"height": 180}])["id"])
     asset, handle = job["asset_id"], job["asset"]["playback_id"]

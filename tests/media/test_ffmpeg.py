@@ -64,6 +64,8 @@ def test_all_allowed_names_exist(ffmpeg: str) -> None:
         return {name for line in lines if line.strip() for name in line.split()[1].split(",")}
 
     assert set(ff.DECODERS) <= names("-decoders")
+    assert set(ff.TEXT_DECODERS) <= names("-decoders")
+    assert not set(ff.TEXT_DECODERS) & set(ff.DECODERS)
     assert set(ff.DEMUXERS) <= names("-demuxers")
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidcompute.media import facts
-from vidcompute.media.facts import AudioFacts, FramePoint, SourceFacts, VideoFacts
+from vidcompute.media.facts import AudioFacts, FramePoint, SourceFacts, TextFacts, VideoFacts
 from vidcompute.media.languages import bcp47
 
 _TEXTS = st.text(max_size=12)
@@ -18,6 +18,7 @@ _POINTS = st.lists(st.builds(FramePoint, index=_COUNTS, pts=_TIMES), max_size=4)
 _STATED = {int: _COUNTS, str: _TEXTS, bool: st.booleans(), Fraction: _FRACTIONS, tuple[FramePoint, ...]: _POINTS}
 _VIDEO = st.builds(VideoFacts, **{k: _STATED[t] for k, t in VideoFacts.__annotations__.items()})
 _AUDIO = st.builds(AudioFacts, **{k: _STATED[t] for k, t in AudioFacts.__annotations__.items()})
+_TEXT = st.builds(TextFacts, **{k: _STATED[t] for k, t in TextFacts.__annotations__.items()})
 _SOURCES = st.builds(
     SourceFacts,
     container=_TEXTS,
@@ -27,12 +28,19 @@ _SOURCES = st.builds(
     video=st.none() | _VIDEO,
     audio=st.lists(_AUDIO, max_size=3).map(tuple),
     warnings=st.lists(_TEXTS, max_size=3).map(tuple),
+    texts=st.lists(_TEXT, max_size=3).map(tuple),
 )
 
 
 @given(_SOURCES)
 def test_facts_survive_json(source: SourceFacts) -> None:
     assert facts.from_json(json.loads(json.dumps(facts.to_json(source)))) == source
+
+
+def test_facts_of_older_probes_name_no_texts() -> None:
+    older = facts.to_json(SourceFacts("mov", 1, 1, 1, None, ()))
+    del older["texts"]
+    assert facts.from_json(older).texts == ()
 
 
 @given(_VIDEO)

@@ -7,7 +7,7 @@ import pytest
 from tests.facts import audio_facts, source_facts, video_facts
 from vidcompute.errors import VidComputeError
 from vidcompute.media.encoders import HARDWARE
-from vidcompute.media.facts import AudioFacts, SourceFacts
+from vidcompute.media.facts import AudioFacts, SourceFacts, TextFacts
 from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode, content_keys, dependents
 from vidcompute.pipeline.recipes.encoding import Capacity
 from vidcompute.pipeline.recipes.layout import layout
@@ -38,6 +38,18 @@ def test_an_ordinary_source_is_copied_on_top_and_encoded_below() -> None:
     assert [r["name"] for r in result.node("encode/0").options["rungs"]] == ["h264-720", "h264-480"]
     encodes = ("encode/0", "encode/1")
     assert result.node("package").inputs == {"video": ("remux", *encodes), "audio": ("audio/0",)}
+
+
+def test_texts_in_the_source_are_taken_out_where_streams_are_wanted() -> None:
+    texts = (TextFacts(3, "subrip", "de", "Deutsch", forced=False, captions=True),)
+    facts = replace(source_facts(video_facts(start_pts=15360, keyframe_every=60), audio_facts()), texts=texts)
+    options = made(facts).node("texts").options
+    assert (options["container"], options["start_ms"]) == (facts.container, 1000)
+    assert options["streams"] == (
+        {"index": 3, "language": "de", "title": "Deutsch", "forced": False, "captions": True},
+    )
+    assert "texts" not in ids(made(facts, outputs=["thumbnail"]))
+    assert "texts" not in ids(made(replace(facts, texts=())))
 
 
 def test_a_source_with_far_key_frames_is_encoded_whole() -> None:

@@ -18,8 +18,12 @@ _REMOVE = "UPDATE stored SET size_bytes = size_bytes - OLD.size_bytes WHERE orga
 _COUNTED = {"INSERT": ("NEW", _ADD), "DELETE": ("OLD", _REMOVE)}
 
 
+# The file of a text that was taken out of a source lies in an artifact, and is counted there.
+_CONDITIONS = {"sources": f"{_OWN} AND NOT {_SHARED}", "text_tracks": "{row}.content_key IS NULL"}
+
+
 def _condition(table: str, row: str) -> str:
-    return f"{_OWN} AND NOT {_SHARED}".format(row=row) if table == "sources" else "1 = 1"
+    return _CONDITIONS.get(table, "1 = 1").format(row=row)
 
 
 def _on_sqlite(table: str, deed: str) -> tuple[str, ...]:

@@ -229,7 +229,9 @@ text_tracks = Table(
     Column("end_ms", BigInteger, nullable=False),  # when the last text ends
     Column("peak_bps", BigInteger, nullable=False),
     Column("average_bps", BigInteger, nullable=False),
-    Column("storage_key", String(500), nullable=False, unique=True),
+    Column("storage_key", String(500), nullable=False, unique=True),  # where its file lies, unless an artifact has it
+    Column("content_key", String(64)),  # of the artifact that has its file, where a job took it out of the source
+    Column("file", String(100)),  # its name there
     _created(),
     _one_of("kind", "subtitles", "captions"),
     Index("ix_text_tracks_asset_id", "asset_id", "id"),

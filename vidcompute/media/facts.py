@@ -108,6 +108,18 @@ class AudioFacts:
 
 
 @dataclass(frozen=True)
+class TextFacts:
+    """One stream of text: `captions` are for who does not hear, `forced` are shown even where no text is wanted."""
+
+    index: int
+    codec: str
+    language: str  # BCP 47, "und" where the source does not say
+    title: str
+    forced: bool
+    captions: bool
+
+
+@dataclass(frozen=True)
 class SourceFacts:
     """A source as probed: at least one of `video` and `audio` is there. `warnings` are in plain words, for people."""
 
@@ -118,6 +130,7 @@ class SourceFacts:
     video: VideoFacts | None
     audio: tuple[AudioFacts, ...]
     warnings: tuple[str, ...] = ()
+    texts: tuple[TextFacts, ...] = ()
 
     @property
     def start(self) -> Fraction:
@@ -135,7 +148,7 @@ def _plain(value: Any) -> Any:
         return f"{value.numerator}/{value.denominator}"
     if isinstance(value, FramePoint):
         return [value.index, value.pts]
-    if isinstance(value, VideoFacts | AudioFacts):
+    if isinstance(value, VideoFacts | AudioFacts | TextFacts):
         return {name: _plain(inner) for name, inner in vars(value).items()}
     if isinstance(value, tuple):
         return [_plain(inner) for inner in value]
@@ -151,6 +164,7 @@ def from_json(data: dict[str, Any]) -> SourceFacts:
             "video": None if video is None else _video(video),
             "audio": tuple(AudioFacts(**{**a, "time_base": Fraction(a["time_base"])}) for a in data["audio"]),
             "warnings": tuple(data["warnings"]),
+            "texts": tuple(TextFacts(**text) for text in data.get("texts", ())),  # older probes did not look for them
         }
     )
 

@@ -18,7 +18,8 @@ MAX_STREAMS = 100
 MAX_PIXELS = 36_000_000  # 8K: 7680 x 4320 upright or lying, and DCI's 8192 x 4320
 
 # Containers that hold media, and nothing that names other files or hosts: no hls, dash, imf, concat, sdp, rtsp, rtp,
-# lavfi, ffmetadata, image2, avisynth, no subtitles, and no raw formats that match anything. Names as ffmpeg lists them.
+# lavfi, ffmetadata, image2, avisynth, no files of subtitles, and no raw formats that match anything. Names as ffmpeg
+# lists them.
 DEMUXERS = (
     *("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "live_flv", "asf", "mxf", "gxf", "dv", "nut"),
     *("ogg", "wav", "w64", "mp3", "flac", "aac", "ac3", "eac3", "dts", "truehd", "caf", "aiff", "au", "amr", "ape"),
@@ -46,6 +47,9 @@ DECODERS = (
     *("pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be", "pcm_f16le", "pcm_f24le"),
     *("adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt", "adpcm_swf", "adpcm_yamaha", "g722", "g726", "g726le"),
 )
+
+# Texts within those containers, whose packets are text themselves. Bitmaps (DVD, Blu-ray, DVB) are none.
+TEXT_DECODERS = ("subrip", "mov_text", "webvtt", "ass")
 
 
 def locate(override: str | None = None) -> Path:
@@ -142,14 +146,14 @@ def short_name(container: str) -> str:
     raise refused("unsupported_container", f"Files of the kind {container!r} are not accepted.")
 
 
-def input_args(path: Path, container: str | None = None, *, decode: bool = True) -> list[str]:
+def input_args(path: Path, container: str | None = None, *, decode: bool = True, texts: bool = False) -> list[str]:
     """An untrusted local file as an input of ffmpeg, ending in `-i`: allow-lists and caps included.
 
     `container` is the demuxer as the probe found it; say it wherever it is known, so that nothing is guessed twice.
-    With `decode` False (stream copy) the decoders' caps are left out.
+    With `decode` False (stream copy) the decoders' caps are left out; with `texts` decoders of texts are allowed too.
     """
     args = ["-protocol_whitelist", "file", "-format_whitelist", ",".join(DEMUXERS), "-codec_whitelist"]
-    args += [",".join(DECODERS), "-max_streams", str(MAX_STREAMS)]
+    args += [",".join((*DECODERS, *TEXT_DECODERS) if texts else DECODERS), "-max_streams", str(MAX_STREAMS)]
     if decode:
         # LCEVC enhancement data is exported, not applied: applying it writes beyond the frame up to 9.0.2
         # (CVE-2026-125262).

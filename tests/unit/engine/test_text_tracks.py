@@ -1,21 +1,24 @@
 """Text tracks as rows and files: counted, examined, collected, moved with everything else."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from tests.unit.engine import toys
 from tests.unit.engine.test_housekeeping import LATER_MS, keys, put
 from tests.unit.engine.toys import ORG
 from vidcompute.adapters.storage_folder import FolderStorage
-from vidcompute.db import outbox
+from vidcompute.db import outbox, schema
 from vidcompute.db.engine import Database
 from vidcompute.db.schema_quotas import stored
 from vidcompute.errors import VidComputeError
 from vidcompute.ids import new_id
+from vidcompute.pipeline.plan import Plan
 from vidcompute.ports.storage import ObjectInfo
-from vidcompute.services import retention, text_tracks
+from vidcompute.services import assets, jobs, retention, text_tracks
 from vidcompute.services.housekeeping import Examination, Fault, Found, collect, examine, objects_named
 from vidcompute.services.text_tracks import TextTrack, Wish, Work
 
@@ -108,3 +111,98 @@ async def test_a_file_goes_again_where_its_row_is_refused(db: Database, storage:
     with pytest.raises(VidComputeError, match="text_tracks_full"):
         await text_tracks.add(work, asset_id, Wish("en"), VTT, most=0)
     assert await keys(storage) == set()
+
+
+TEXTS = [
+    {
+        "file": f"{number}.vtt",
+        "index": 2 + number,
+        "language": language,
+        "title": title,
+        "forced": forced,
+        "captions": captions,
+        "cues": 1,
+        "size_bytes": len(VTT),
+        "end_ms": 3000,
+        "peak_bps": 300,
+        "average_bps": 200,
+    }
+    for number, (language, title, forced, captions) in enumerate(
+        [("de", "Deutsch", False, True), ("und", "", True, True)]
+    )
+]
+
+
+def with_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs from now on take texts out of their source."""
+    usual = toys.recipe
+
+    def recipe(*given: Any) -> Plan:
+        return Plan((*usual(*given).nodes, toys.node("texts")))
+
+    monkeypatch.setattr(toys, "recipe", recipe)
+
+
+def run_all(conn: Connection) -> None:
+    """Carry everything to its end."""
+    while True:
+        moved = toys.advance(conn)
+        specs = toys.place(conn, *(task.id for task in toys.ready(conn)))
+        for spec in specs:
+            told = toys.done(spec)
+            jobs.finish(conn, replace(told, facts={"texts": TEXTS}) if spec.stage == "texts" else told, toys.AT_ONCE)
+        if not moved and not specs:
+            return
+
+
+def ready_texts(conn: Connection) -> list[tuple[str | None, str]]:
+    events = outbox.events_since(conn, ORG, 0, types=["track.ready"])
+    return [(event.data["job_id"], event.data["language"]) for event in events]
+
+
+def test_texts_of_a_source_become_tracks_of_each_asset(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_texts(monkeypatch)
+    first, second = toys.submit(conn), toys.submit(conn)
+    run_all(conn)
+    third = toys.submit(conn)
+    run_all(conn)
+    for job in (first, second, third):
+        one, other = text_tracks.list_tracks(conn, job.asset_id)
+        assert (one.kind, one.language, one.name, one.forced) == ("captions", "de", "Deutsch", False)
+        assert not (one.is_default or other.is_default)
+        assert (other.kind, other.language, other.name, other.forced) == ("subtitles", "und", "und", True)
+        assert one.storage_key.endswith("/0.vtt")
+        assert one.storage_key.startswith(f"orgs/{ORG}/artifacts/{one.content_key}/att_")
+    assert ready_texts(conn) == [(job.id, name) for job in (first, second, third) for name in ("de", "und")]
+    toys.check_events(conn)
+
+
+def test_what_lies_in_an_artifact_is_counted_and_removed_with_it_alone(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_texts(monkeypatch)
+    job = toys.submit(conn)
+    run_all(conn)
+    made = conn.execute(select(func.sum(schema.artifacts.c.size_bytes))).scalar()
+    assert counted(conn) == made + 5  # and the source
+    one, other = text_tracks.list_tracks(conn, job.asset_id)
+    text_tracks.lose(conn, one)
+    assert text_tracks.list_tracks(conn, job.asset_id) == [other]
+    assert counted(conn) == made + 5
+    assert objects_named(conn) == [row.storage_key for row in conn.execute(select(schema.sources.c.storage_key))]
+    prefix = other.storage_key.removesuffix("/1.vtt")
+    removed = assets.remove(conn, ORG, job.asset_id)
+    assert [place for place in removed.prefixes if place.startswith(prefix)] == [prefix]
+    assert counted(conn) == 0
+
+
+def test_a_track_whose_artifact_is_made_again_is_there_again(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_texts(monkeypatch)
+    job = toys.submit(conn)
+    run_all(conn)
+    before = text_tracks.list_tracks(conn, job.asset_id)
+    jobs.retry(conn, ORG, job.id, "texts")
+    run_all(conn)
+    after = text_tracks.list_tracks(conn, job.asset_id)
+    assert [one.id for one in after] == [one.id for one in before]
+    assert {one.storage_key for one in after}.isdisjoint(one.storage_key for one in before)

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 from av.audio.stream import AudioStream
+from av.stream import Stream
 
 from vidcompute.media.facts import AudioFacts
 from vidcompute.media.languages import bcp47
@@ -11,7 +12,10 @@ from vidcompute.media.probe import names, table, timeline
 from vidcompute.media.probe.scan import NO_TIME, AudioReader
 from vidcompute.media.probe.table import AudioTable
 
-_STOCK_TITLES = ("soundhandler", "sound media handler", "apple sound media handler", "core media audio", "#mainconcept")
+_STOCK_TITLES = (
+    *("soundhandler", "sound media handler", "apple sound media handler", "core media audio", "#mainconcept"),
+    *("subtitlehandler", "subtitle media handler", "text media handler", "apple text media handler"),
+)
 _TITLE_CHARACTERS = 200
 
 
@@ -56,7 +60,7 @@ def facts(reader: AudioReader, end: AudioTable | None) -> AudioFacts:
         channels=frame.layout.nb_channels,
         layout=frame.layout.name,
         language=bcp47(stream.language),
-        title=_title(stream),
+        title=title(stream),
         default=bool(stream.disposition & 1),
         time_base=time_base,
         start_pts=start,
@@ -86,8 +90,8 @@ def _packets_end(pts: timeline.Ticks, durations: timeline.Ticks, start: int, rea
     return int(pts[at]) + length
 
 
-def _title(stream: AudioStream) -> str:
+def title(stream: Stream) -> str:
     """What the source calls the track, without what every encoder writes there, and without control characters."""
-    title = stream.metadata.get("title") or stream.metadata.get("handler_name") or ""
-    title = "".join(character for character in title if character.isprintable()).strip()[:_TITLE_CHARACTERS]
-    return "" if title.lower().startswith(_STOCK_TITLES) else title
+    said = stream.metadata.get("title") or stream.metadata.get("handler_name") or ""
+    said = "".join(character for character in said if character.isprintable()).strip()[:_TITLE_CHARACTERS]
+    return "" if said.lower().startswith(_STOCK_TITLES) else said

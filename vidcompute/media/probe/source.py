@@ -9,7 +9,7 @@ from av.stream import Disposition
 from vidcompute.errors import refused
 from vidcompute.media import sniff
 from vidcompute.media.facts import AudioFacts, SourceFacts, VideoFacts
-from vidcompute.media.probe import pictures, sounds, verdict
+from vidcompute.media.probe import pictures, sounds, texts, verdict
 from vidcompute.media.probe.blocks import BlockIndex, block_index
 from vidcompute.media.probe.limits import Budget, ProbeLimits, Report
 from vidcompute.media.probe.names import PCM_DEMUXERS
@@ -173,4 +173,5 @@ class _Reading:
             video=video,
             audio=tuple(tracks),
             warnings=tuple(self._warnings),
+            texts=texts.facts(self._container),
         )

@@ -22,6 +22,7 @@ from vidcompute.pipeline.stages.package import AudioTrackInfo, Package, VideoTra
 from vidcompute.pipeline.stages.poster import Poster
 from vidcompute.pipeline.stages.preview import Preview as PreviewStage
 from vidcompute.pipeline.stages.storyboard import Storyboard as StoryboardStage
+from vidcompute.pipeline.stages.texts import SourceText, Texts
 from vidcompute.pipeline.stages.vmaf import Vmaf
 
 PROBE = "probe"
@@ -50,6 +51,8 @@ def plan(facts: SourceFacts, spec: MediaSpec, capacity: Capacity, probe: PlanNod
         choice = _choice(facts, made, spec, capacity)
         nodes += _tracks(facts, made, spec, capacity, choice)
         makers = track_nodes.makers(nodes)
+    if facts.texts and any(isinstance(o, Hls) for o in spec.outputs):
+        nodes.append(_texts(facts))
     job = _Job(facts, made, makers)
     for number, output in enumerate(spec.outputs):
         nodes += _output(job, number, output)
@@ -111,6 +114,12 @@ def _frames(facts: SourceFacts, number: int, output: Frames) -> PlanNode:
     threads = 1 if price.cpu_s < cost.SHORT_S else 2
     stage = FramesStage(**output.model_dump(mode="json", exclude={"type"}), threads=threads)
     return PlanNode.of(f"frames/{number}", stage, _IMAGES, price)
+
+
+def _texts(facts: SourceFacts) -> PlanNode:
+    streams = tuple(SourceText(t.index, t.language, t.title, t.forced, t.captions) for t in facts.texts)
+    stage = Texts(facts.container, round(1000 * facts.start), streams)
+    return PlanNode.of("texts", stage, {"source": (SOURCE,)}, cost.copy(Fraction(facts.duration_ms, 1000)))
 
 
 def _package(job: _Job) -> PlanNode:
@@ -183,5 +192,7 @@ def _notes(facts: SourceFacts, made: Layout) -> Iterator[str]:
         yield f"Frames are resampled to a constant {float(made.timeline.frame_rate):.3f} a second."
     if facts.video and facts.video.hdr:
         yield "The picture's high dynamic range is mapped to standard range for H.264."
+    if facts.texts:
+        yield f"Texts in the source: {len(facts.texts)}; streams offer them as subtitles."
     for part in made.audio:
         yield f"{part.track} is {'copied' if part.copy else 'encoded to AAC'}."

@@ -20,7 +20,7 @@ class Probe:
     """
 
     name: ClassVar[str] = "probe"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     timeout_s: ClassVar[float] = 1800.0  # hours of video take seconds
 
     max_duration_s: int = _DEFAULT.max_duration_s

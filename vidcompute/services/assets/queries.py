@@ -198,9 +198,9 @@ def belongings(conn: Connection, asset: Asset, gone: Gone) -> Belongings:
 
 
 def _texts(conn: Connection, asset_id: str) -> list[AnyRow]:
-    """Where an asset's text tracks lie, and how much they hold."""
+    """Where those text tracks of an asset lie that have files of their own, and how much they hold."""
     query = select(text_tracks.c.storage_key, text_tracks.c.size_bytes).where(text_tracks.c.asset_id == asset_id)
-    return list(conn.execute(query))
+    return list(conn.execute(query.where(text_tracks.c.content_key.is_(None))))
 
 
 def _stays(asset: Asset, gone: Gone) -> ColumnElement[bool]:

@@ -176,7 +176,7 @@ def _want(conn: Connection, job: Wanting, found: _Attached, first_position: int)
 def _follow(conn: Connection, job_id: str, nodes: Sequence[PlanNode], found: _Attached) -> None:
     """See how far the job is with what others have begun, or done, of its tasks."""
     made = {node_id for node_id, task_id in found.tasks.items() if found.status[task_id] == TaskStatus.DONE}
-    tracks.tell_of_plan(conn, job_id, nodes, made)
+    tracks.tell_of_plan(conn, job_id, nodes, made, found.tasks)
     for task_id, status in found.status.items():
         if status in OWNED_TASKS:
             moves.begin_wanting(conn, task_id)

@@ -23,6 +23,7 @@ from vidcompute.pipeline.stages.encode import Encode
 from vidcompute.pipeline.stages.package import DASH, FOLDER, MANIFEST, MULTIVARIANT, Package
 from vidcompute.pipeline.stages.probe import Probe
 from vidcompute.pipeline.stages.remux import Remux
+from vidcompute.pipeline.stages.texts import Texts as SourceTexts
 from vidcompute.ports.storage import Storage
 from vidcompute.services.playback import queries
 from vidcompute.services.playback.makers import Makers
@@ -207,7 +208,7 @@ def is_text(track: str) -> bool:
     return is_id("track", track)
 
 
-_TRACK_STAGES = frozenset({Encode.name, Remux.name, EncodeAudio.name, Package.name, Probe.name})
+_TRACK_STAGES = frozenset(stage.name for stage in (Encode, Remux, EncodeAudio, SourceTexts, Package, Probe))
 
 
 def _files(view: Presentation) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ class TextTrack:
 
     `language` is a BCP 47 tag, `name` what viewers choose it by. `is_default`, `autoselect` and `forced` are those of
     HLS: shown unless a viewer chooses, chosen by a player for its language, and shown even where no text is wanted.
+    One that a job took out of the source has its `file` in the artifact `content_key`.
     """
 
     id: str
@@ -36,6 +37,8 @@ class TextTrack:
     average_bps: int
     storage_key: str
     created_ms: int
+    content_key: str | None = None
+    file: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,33 @@
 """What is read about text tracks."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, and_, case, func, or_, select
 
-from vidcompute.db.schema import text_tracks
+from vidcompute.db.schema import artifacts, tasks, text_tracks
 from vidcompute.errors import not_found
 from vidcompute.services.text_tracks.models import TextKind, TextTrack
 
-_TRACK = [text_tracks.c[name] for name in TextTrack.__annotations__]
+_OWN = text_tracks.c.content_key.is_(None)  # its file is its own
+_MADE = and_(
+    artifacts.c.organization_id == text_tracks.c.organization_id,
+    artifacts.c.content_key == text_tracks.c.content_key,
+)
+_PLACE = case((_OWN, text_tracks.c.storage_key), else_=artifacts.c.storage_prefix + "/" + text_tracks.c.file)
+_COLUMNS = [text_tracks.c[name] for name in TextTrack.__annotations__ if name != "storage_key"]
+# One whose artifact is lost is not there until it is made again.
+_TRACKS = (
+    select(*_COLUMNS, _PLACE.label("storage_key"))
+    .select_from(text_tracks.outerjoin(artifacts, _MADE))
+    .where(or_(_OWN, artifacts.c.storage_prefix.is_not(None)))
+    .order_by(text_tracks.c.id)
+)
 
 
 def list_tracks(conn: Connection, asset_id: str) -> list[TextTrack]:
     """An asset's text tracks, oldest first."""
-    rows = conn.execute(select(*_TRACK).where(text_tracks.c.asset_id == asset_id).order_by(text_tracks.c.id))
-    return [_track(row) for row in rows]
+    return [_track(row) for row in conn.execute(_TRACKS.where(text_tracks.c.asset_id == asset_id))]
 
 
 def _track(row: Row[*tuple[Any, ...]]) -> TextTrack:
@@ -40,18 +53,32 @@ def count(conn: Connection, asset_id: str) -> int:
     return int(conn.execute(query).scalar_one())
 
 
+def made(conn: Connection, task_id: str) -> tuple[str, Mapping[str, Any]] | None:
+    """The content key and the facts of what a task has made; None where there is nothing."""
+    mine = (artifacts.c.organization_id == tasks.c.organization_id) & (artifacts.c.content_key == tasks.c.content_key)
+    query = select(artifacts.c.content_key, artifacts.c.facts).join_from(tasks, artifacts, mine)
+    row = conn.execute(query.where(tasks.c.id == task_id)).one_or_none()
+    return None if row is None else (row.content_key, row.facts)
+
+
+def taken(conn: Connection, asset_id: str, content_key: str) -> set[str]:
+    """The files of an artifact that are text tracks of an asset already."""
+    mine = text_tracks.c.asset_id == asset_id, text_tracks.c.content_key == content_key
+    return set(conn.execute(select(text_tracks.c.file).where(*mine)).scalars())
+
+
 def tracks_after(conn: Connection, track_id: str, limit: int) -> list[TextTrack]:
-    """The next text tracks by identifier, of whatever organization."""
-    rows = conn.execute(select(*_TRACK).where(text_tracks.c.id > track_id).order_by(text_tracks.c.id).limit(limit))
+    """The next text tracks with files of their own by identifier, of whatever organization."""
+    rows = conn.execute(_TRACKS.where(_OWN, text_tracks.c.id > track_id).limit(limit))
     return [_track(row) for row in rows]
 
 
 def named(conn: Connection, storage_keys: list[str]) -> set[str]:
     """Those of these places where text tracks lie."""
-    query = select(text_tracks.c.storage_key).where(text_tracks.c.storage_key.in_(storage_keys))
+    query = select(text_tracks.c.storage_key).where(_OWN, text_tracks.c.storage_key.in_(storage_keys))
     return set(conn.execute(query).scalars())
 
 
 def all_named(conn: Connection) -> list[str]:
-    """Where all text tracks lie."""
-    return list(conn.execute(select(text_tracks.c.storage_key)).scalars())
+    """Where all text tracks lie that have files of their own."""
+    return list(conn.execute(select(text_tracks.c.storage_key).where(_OWN)).scalars())

@@ -5,6 +5,7 @@ A track's file is in storage before its row tells of it; what a kill leaves of i
 
 import asyncio
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ async def add(work: Work, asset_id: str, wish: Wish, data: bytes, *, most: int) 
         end_ms=max(cue.end_ms for cue in cues),
         peak_bps=rates.peak_bps,
         average_bps=rates.average_bps,
-        storage_key=f"orgs/{work.organization_id}/tracks/{track_id}.vtt",
+        storage_key=_key(work.organization_id, track_id),
         created_ms=now_ms(),
     )
     await _store(work, track.storage_key, text)
@@ -100,6 +101,47 @@ def _record(conn: Connection, track: TextTrack, most: int) -> TextTrack:
     return track
 
 
+def bring(conn: Connection, organization_id: str, asset_id: str, job_id: str, task_id: str) -> None:
+    """Give an asset the texts that a task of its job took out of the source; those that it has stay as they are.
+
+    None is the default: files say so of texts that nobody has chosen.
+    """
+    made = queries.made(conn, task_id)
+    if made is None:
+        return
+    content_key, facts = made
+    known = queries.taken(conn, asset_id, content_key)
+    for text in facts.get("texts", ()):
+        if text["file"] not in known:
+            track = _taken_out(organization_id, asset_id, content_key, text)
+            conn.execute(insert(text_tracks).values(vars(track)))
+            emit(conn, organization_id, "track.ready", asset_id, {**_told(track), "job_id": job_id})
+
+
+def _taken_out(organization_id: str, asset_id: str, content_key: str, text: Mapping[str, Any]) -> TextTrack:
+    track_id = new_id("track")
+    captions = text["captions"] and not text["forced"]
+    return TextTrack(
+        id=track_id,
+        organization_id=organization_id,
+        asset_id=asset_id,
+        kind=TextKind.CAPTIONS if captions else TextKind.SUBTITLES,
+        language=text["language"],
+        name=text["title"] or text["language"],
+        is_default=False,
+        autoselect=True,
+        forced=text["forced"],
+        **{name: text[name] for name in ("cues", "size_bytes", "end_ms", "peak_bps", "average_bps", "file")},
+        storage_key=_key(organization_id, track_id),
+        created_ms=now_ms(),
+        content_key=content_key,
+    )
+
+
+def _key(organization_id: str, track_id: str) -> str:
+    return f"orgs/{organization_id}/tracks/{track_id}.vtt"
+
+
 def change(conn: Connection, organization_id: str, asset_id: str, track_id: str, changes: Changes) -> TextTrack:
     """Change what viewers choose a track by; its text stays. `track_not_found`, `language_invalid`, `track_flags`."""
     assets.get(conn, organization_id, asset_id)
@@ -117,9 +159,10 @@ def change(conn: Connection, organization_id: str, asset_id: str, track_id: str,
 
 
 async def remove(work: Work, asset_id: str, track_id: str) -> None:
-    """Take a track away from an asset, and its file from storage. `asset_not_found`, `track_not_found`."""
+    """Take a track away from an asset, and a file of its own from storage. `asset_not_found`, `track_not_found`."""
     removed = await work.db.write(_remove, work.organization_id, asset_id, track_id)
-    await work.storage.delete_prefix(removed.storage_key)
+    if removed.content_key is None:
+        await work.storage.delete_prefix(removed.storage_key)
 
 
 def _remove(conn: Connection, organization_id: str, asset_id: str, track_id: str) -> TextTrack:

@@ -33,6 +33,8 @@ def upgrade() -> None:
         sa.Column("peak_bps", sa.BigInteger(), nullable=False),
         sa.Column("average_bps", sa.BigInteger(), nullable=False),
         sa.Column("storage_key", sa.String(500), nullable=False),
+        sa.Column("content_key", sa.String(64)),
+        sa.Column("file", sa.String(100)),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("kind IN ('subtitles', 'captions')", name="ck_text_tracks_kind"),
         sa.ForeignKeyConstraint(
