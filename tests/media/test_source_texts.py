@@ -91,7 +91,8 @@ def test_texts_of_every_kind_are_taken_out(make: Maker, suffix: str, codec: str,
     assert (told["file"], told["language"], told["cues"], made["warnings"]) == ("0.vtt", "de", 2, [])
     assert told["size_bytes"] == (work.output / "0.vtt").stat().st_size
     first, second = cues(work)
-    assert (first.start_ms, first.end_ms, second.start_ms, second.end_ms) == (500, 1000, 1200, 1900)
+    times = [first.start_ms, first.end_ms, second.start_ms, second.end_ms]
+    assert times == pytest.approx([500, 1000, 1200, 1900], abs=2)
     assert "there" in first.text
     assert second.text == "1 &lt; 2"
 

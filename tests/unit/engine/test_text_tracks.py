@@ -169,7 +169,7 @@ def test_texts_of_a_source_become_tracks_of_each_asset(conn: Connection, monkeyp
     for job in (first, second, third):
         one, other = text_tracks.list_tracks(conn, job.asset_id)
         assert (one.kind, one.language, one.name, one.forced) == ("captions", "de", "Deutsch", False)
-        assert not (one.is_default or other.is_default)
+        assert [track.is_default for track in (one, other)] == [False, False]
         assert (other.kind, other.language, other.name, other.forced) == ("subtitles", "und", "und", True)
         assert one.storage_key.endswith("/0.vtt")
         assert one.storage_key.startswith(f"orgs/{ORG}/artifacts/{one.content_key}/att_")
