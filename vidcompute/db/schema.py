@@ -232,6 +232,8 @@ text_tracks = Table(
     Column("storage_key", String(500), nullable=False, unique=True),  # where its file lies, unless an artifact has it
     Column("content_key", String(64)),  # of the artifact that has its file, where a job took it out of the source
     Column("file", String(100)),  # its name there
+    Column("stream", Integer),  # which of the source's streams it is
+    Column("removed_ms", Milliseconds),  # since when somebody does without it, so that no job brings it again
     _created(),
     _one_of("kind", "subtitles", "captions"),
     Index("ix_text_tracks_asset_id", "asset_id", "id"),

@@ -196,6 +196,23 @@ def test_what_lies_in_an_artifact_is_counted_and_removed_with_it_alone(
     assert counted(conn) == 0
 
 
+def test_a_text_of_the_source_that_was_removed_is_not_brought_again(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_texts(monkeypatch)
+    job = toys.submit(conn)
+    run_all(conn)
+    one, other = text_tracks.list_tracks(conn, job.asset_id)
+    text_tracks.change(conn, ORG, job.asset_id, other.id, {"name": "Signs", "language": "en"})
+    text_tracks.lose(conn, one)
+    for stage in ("texts", "package"):
+        jobs.retry(conn, ORG, job.id, stage)
+        run_all(conn)
+    (left,) = text_tracks.list_tracks(conn, job.asset_id)
+    assert (left.id, left.name, left.language) == (other.id, "Signs", "en")
+    assert assets.remove(conn, ORG, job.asset_id).size_bytes > 0
+
+
 def test_a_track_whose_artifact_is_made_again_is_there_again(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     with_texts(monkeypatch)
     job = toys.submit(conn)
@@ -204,5 +221,6 @@ def test_a_track_whose_artifact_is_made_again_is_there_again(conn: Connection, m
     jobs.retry(conn, ORG, job.id, "texts")
     run_all(conn)
     after = text_tracks.list_tracks(conn, job.asset_id)
-    assert [one.id for one in after] == [one.id for one in before]
+    assert [(one.id, one.name) for one in after] == [(one.id, one.name) for one in before]
+    assert len(ready_texts(conn)) == 2
     assert {one.storage_key for one in after}.isdisjoint(one.storage_key for one in before)

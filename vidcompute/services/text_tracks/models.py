@@ -18,7 +18,7 @@ class TextTrack:
 
     `language` is a BCP 47 tag, `name` what viewers choose it by. `is_default`, `autoselect` and `forced` are those of
     HLS: shown unless a viewer chooses, chosen by a player for its language, and shown even where no text is wanted.
-    One that a job took out of the source has its `file` in the artifact `content_key`.
+    One that a job took out of a `stream` of the source has its `file` in the artifact `content_key`.
     """
 
     id: str
@@ -39,6 +39,7 @@ class TextTrack:
     created_ms: int
     content_key: str | None = None
     file: str | None = None
+    stream: int | None = None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ _COLUMNS = [text_tracks.c[name] for name in TextTrack.__annotations__ if name !=
 _TRACKS = (
     select(*_COLUMNS, _PLACE.label("storage_key"))
     .select_from(text_tracks.outerjoin(artifacts, _MADE))
-    .where(or_(_OWN, artifacts.c.storage_prefix.is_not(None)))
+    .where(text_tracks.c.removed_ms.is_(None), or_(_OWN, artifacts.c.storage_prefix.is_not(None)))
     .order_by(text_tracks.c.id)
 )
 
@@ -49,7 +49,8 @@ def get(conn: Connection, asset_id: str, track_id: str) -> TextTrack:
 
 def count(conn: Connection, asset_id: str) -> int:
     """How many text tracks an asset has."""
-    query = select(func.count()).select_from(text_tracks).where(text_tracks.c.asset_id == asset_id)
+    mine = text_tracks.c.asset_id == asset_id, text_tracks.c.removed_ms.is_(None)
+    query = select(func.count()).select_from(text_tracks).where(*mine)
     return int(conn.execute(query).scalar_one())
 
 
@@ -61,10 +62,10 @@ def made(conn: Connection, task_id: str) -> tuple[str, Mapping[str, Any]] | None
     return None if row is None else (row.content_key, row.facts)
 
 
-def taken(conn: Connection, asset_id: str, content_key: str) -> set[str]:
-    """The files of an artifact that are text tracks of an asset already."""
-    mine = text_tracks.c.asset_id == asset_id, text_tracks.c.content_key == content_key
-    return set(conn.execute(select(text_tracks.c.file).where(*mine)).scalars())
+def taken_out(conn: Connection, asset_id: str) -> dict[int, str]:
+    """The identifiers of an asset's tracks by the streams that they were taken out of, removed ones among them."""
+    query = select(text_tracks.c.stream, text_tracks.c.id).where(text_tracks.c.asset_id == asset_id, ~_OWN)
+    return {row.stream: row.id for row in conn.execute(query)}
 
 
 def tracks_after(conn: Connection, track_id: str, limit: int) -> list[TextTrack]:

@@ -25,6 +25,7 @@ from vidcompute.services.text_tracks import queries
 from vidcompute.services.text_tracks.models import Changes, TextKind, TextTrack, Wish
 
 _LONGEST_NAME = 200
+_OF_FILES = ("file", "cues", "size_bytes", "end_ms", "peak_bps", "average_bps")
 
 
 @dataclass(frozen=True)
@@ -102,23 +103,27 @@ def _record(conn: Connection, track: TextTrack, most: int) -> TextTrack:
 
 
 def bring(conn: Connection, organization_id: str, asset_id: str, job_id: str, task_id: str) -> None:
-    """Give an asset the texts that a task of its job took out of the source; those that it has stay as they are.
+    """Give an asset the texts that a task of its job took out of the source.
 
-    None is the default: files say so of texts that nobody has chosen.
+    One that it has already stays as people have made it, or removed, and only its file is the newest. None is the
+    default: files say so of texts that nobody has chosen.
     """
     made = queries.made(conn, task_id)
     if made is None:
         return
     content_key, facts = made
-    known = queries.taken(conn, asset_id, content_key)
+    known = queries.taken_out(conn, asset_id)
     for text in facts.get("texts", ()):
-        if text["file"] not in known:
-            track = _taken_out(organization_id, asset_id, content_key, text)
-            conn.execute(insert(text_tracks).values(vars(track)))
-            emit(conn, organization_id, "track.ready", asset_id, {**_told(track), "job_id": job_id})
+        fresh = {name: text[name] for name in _OF_FILES} | {"content_key": content_key}
+        if text["index"] in known:
+            conn.execute(update(text_tracks).where(text_tracks.c.id == known[text["index"]]).values(fresh))
+            continue
+        track = _taken_out(organization_id, asset_id, text, fresh)
+        conn.execute(insert(text_tracks).values(vars(track)))
+        emit(conn, organization_id, "track.ready", asset_id, {**_told(track), "job_id": job_id})
 
 
-def _taken_out(organization_id: str, asset_id: str, content_key: str, text: Mapping[str, Any]) -> TextTrack:
+def _taken_out(organization_id: str, asset_id: str, text: Mapping[str, Any], fresh: Mapping[str, Any]) -> TextTrack:
     track_id = new_id("track")
     captions = text["captions"] and not text["forced"]
     return TextTrack(
@@ -131,10 +136,10 @@ def _taken_out(organization_id: str, asset_id: str, content_key: str, text: Mapp
         is_default=False,
         autoselect=True,
         forced=text["forced"],
-        **{name: text[name] for name in ("cues", "size_bytes", "end_ms", "peak_bps", "average_bps", "file")},
         storage_key=_key(organization_id, track_id),
         created_ms=now_ms(),
-        content_key=content_key,
+        stream=text["index"],
+        **fresh,
     )
 
 
@@ -173,8 +178,13 @@ def _remove(conn: Connection, organization_id: str, asset_id: str, track_id: str
 
 
 def lose(conn: Connection, track: TextTrack) -> None:
-    """Do without a track."""
-    if conn.execute(delete(text_tracks).where(text_tracks.c.id == track.id)).rowcount:
+    """Do without a track; one that was taken out of the source is not brought again."""
+    mine = text_tracks.c.id == track.id
+    if track.content_key is None:
+        gone = conn.execute(delete(text_tracks).where(mine))
+    else:
+        gone = conn.execute(update(text_tracks).where(mine).values(removed_ms=now_ms(), is_default=False))
+    if gone.rowcount:
         emit(conn, track.organization_id, "track.deleted", track.asset_id, _told(track))
 
 

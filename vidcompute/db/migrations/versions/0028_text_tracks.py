@@ -35,6 +35,8 @@ def upgrade() -> None:
         sa.Column("storage_key", sa.String(500), nullable=False),
         sa.Column("content_key", sa.String(64)),
         sa.Column("file", sa.String(100)),
+        sa.Column("stream", sa.Integer()),
+        sa.Column("removed_ms", sa.BigInteger()),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("kind IN ('subtitles', 'captions')", name="ck_text_tracks_kind"),
         sa.ForeignKeyConstraint(
