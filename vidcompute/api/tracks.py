@@ -1,11 +1,14 @@
 """Text tracks of assets: captions and subtitles are added, listed, changed and removed."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy import Connection
 from starlette.requests import Request
+from starlette.responses import Response
 
+from vidcompute.api import idempotency
 from vidcompute.api import track_schemas as schemas
 from vidcompute.api.auth import Caller
 from vidcompute.api.body import Json, read_limited
@@ -14,6 +17,7 @@ from vidcompute.api.deps import Deps, Given
 from vidcompute.api.views import when
 from vidcompute.media.playlists import TEXT_NAME
 from vidcompute.services import assets, text_tracks
+from vidcompute.services.idempotency import Answer, recall
 from vidcompute.services.text_tracks import TextKind, TextTrack, Wish, Work
 
 router = APIRouter(prefix="/api/v1/assets/{asset_id}", tags=["assets"])
@@ -86,20 +90,43 @@ async def list_text_tracks(asset_id: AssetId, caller: Caller, deps: Given) -> sc
     "/tracks",
     operation_id="add_text_track",
     summary="Add captions or subtitles",
+    response_class=Response,
     status_code=201,
-    responses=problems(401, 404, 409, 413, 422),
+    responses=problems(
+        *(401, 404, 409, 413, 422),
+        own={201: {"model": schemas.TextTrack, "description": "Players are offered it from now on."}},
+    ),
     openapi_extra={
         "requestBody": {"required": True, "content": {"text/vtt": _FILE, "application/x-subrip": _FILE, _BYTES: _FILE}}
     },
 )
 async def add_text_track(
-    request: Request, asset_id: AssetId, wish: Annotated[Wish, Depends(_wish)], caller: Caller, deps: Given
-) -> schemas.TextTrack:
+    request: Request,
+    asset_id: AssetId,
+    wish: Annotated[Wish, Depends(_wish)],
+    caller: Caller,
+    deps: Given,
+    *,
+    idempotency_key: idempotency.Key = None,
+) -> Response:
     """Send a WebVTT or SubRip file; what it is its content says. Players are offered it at once."""
     data = await read_limited(request, deps.limits.max_text_track_bytes)
-    work = _work(deps, caller.organization_id)
-    track = await text_tracks.add(work, asset_id, wish, data, most=deps.limits.max_text_tracks)
-    return await _one(deps, caller.organization_id, track)
+    mine, path = caller.organization_id, f"/api/v1/assets/{asset_id}/tracks"
+    once = idempotency.request_of(caller, idempotency_key, "POST", path, repr(wish), data)
+    kept = None if once is None else await deps.db.read(recall, once)
+    if kept is not None:
+        return idempotency.response_of(kept)
+
+    def use(conn: Connection, record: Callable[[Connection], TextTrack]) -> Answer:
+        def answer(within: Connection) -> Answer:
+            track, playback_id = record(within), assets.get(within, mine, asset_id).playback_id
+            return Answer(201, _view(track, playback_id, deps.base_url).model_dump(mode="json"))
+
+        return idempotency.carry_out(conn, once, answer)
+
+    work = _work(deps, mine)
+    added = await text_tracks.add_once(work, asset_id, wish, data, use, most=deps.limits.max_text_tracks)
+    return idempotency.response_of(added)
 
 
 @router.patch(

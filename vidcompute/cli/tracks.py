@@ -1,5 +1,6 @@
 """The commands about captions and subtitles: list, add, update, remove."""
 
+import secrets
 from typing import Annotated, Any
 
 import typer
@@ -60,7 +61,8 @@ def add(
     wanted |= {"default": default, "forced": forced}
     query = {key: str(value).lower() if isinstance(value, bool) else value for key, value in wanted.items()}
     query = {key: value for key, value in query.items() if value is not None}
-    made = session.api.answer("POST", f"{path_of(asset_id)}/tracks", params=query, content=data).json()
+    once = {"Idempotency-Key": secrets.token_hex(16)}
+    made = session.api.answer("POST", f"{path_of(asset_id)}/tracks", params=query, content=data, headers=once).json()
     session.output.json(made)
     session.output.say(f"{made['name']} ({made['language']}) is {made['id']}, with {made['cues']} texts")
     return None

@@ -212,6 +212,21 @@ async def test_the_watch_page_is_told_of_texts_at_another_address(
     assert (await state())["stream_url"] == plain["stream_url"]
 
 
+async def test_what_is_sent_twice_under_one_key_is_added_once(
+    client: httpx2.AsyncClient, platform: Platform, path: str
+) -> None:
+    async def send(text: str) -> httpx2.Response:
+        headers = {"Idempotency-Key": "once"}
+        return await client.post(path, params={"language": "en"}, content=text.encode(), headers=headers)
+
+    first, second = await send(VTT), await send(VTT)
+    assert (second.status_code, second.headers["Idempotent-Replayed"]) == (201, "true")
+    assert second.json() == first.json()
+    assert (await client.get(path)).json() == {"items": [first.json()]}
+    assert code(await send(SRT)) == (409, "idempotency_key_reused")
+    assert len(files(platform)) == 1
+
+
 async def test_what_viewers_choose_by_is_changed_and_one_is_the_default(
     client: httpx2.AsyncClient, viewer: httpx2.AsyncClient, path: str
 ) -> None:

@@ -5,10 +5,10 @@ A track's file is in storage before its row tells of it; what a kill leaves of i
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, insert, update
 
@@ -28,6 +28,10 @@ _LONGEST_NAME = 200
 _OF_FILES = ("file", "cues", "size_bytes", "end_ms", "peak_bps", "average_bps")
 
 
+T = TypeVar("T")
+Use = Callable[[Connection, Callable[[Connection], TextTrack]], T]
+
+
 @dataclass(frozen=True)
 class Work:
     """Whose tracks they are, where they are stored, and the folder of files on their way there."""
@@ -39,8 +43,14 @@ class Work:
 
 
 async def add(work: Work, asset_id: str, wish: Wish, data: bytes, *, most: int) -> TextTrack:
-    """Give an asset a text track, from the bytes of a WebVTT or SubRip file.
+    """As `add_once`, as often as it is asked for."""
+    return await add_once(work, asset_id, wish, data, lambda conn, record: record(conn), most=most)
 
+
+async def add_once(work: Work, asset_id: str, wish: Wish, data: bytes, use: Use[T], *, most: int) -> T:
+    """Give an asset a text track, from the bytes of a WebVTT or SubRip file; what `use` makes of that.
+
+    `use` is given what records the track: it calls that within the transaction, or not at all where it was done before.
     Raises `asset_not_found`, `language_invalid`, `track_flags` (invalid), what `webvtt.read` refuses,
     `text_tracks_full` (conflict) where it has `most` of them, `quota_stored_bytes` (forbidden).
     """
@@ -64,7 +74,7 @@ async def add(work: Work, asset_id: str, wish: Wish, data: bytes, *, most: int) 
     )
     await _store(work, track.storage_key, text)
     try:
-        return await work.db.write(_record, track, most)
+        return await work.db.write(lambda conn: use(conn, lambda within: _record(within, track, most)))
     except BaseException:
         await work.storage.delete_prefix(track.storage_key)
         raise
