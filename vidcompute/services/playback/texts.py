@@ -43,11 +43,11 @@ class Texts:
 
     async def cues(self, track: TextTrack) -> tuple[webvtt.Cue, ...]:
         """The cues of a track: its file is read once, as long as others don't take its place."""
-        found = self._cues.pop(track.id, None)
+        found = self._cues.pop(track.storage_key, None)
         if found is None:
             data = b"".join([piece async for piece in self._storage.read(track.storage_key)])
             found = await asyncio.to_thread(webvtt.read, data), track.size_bytes
-        self._cues[track.id] = found
+        self._cues[track.storage_key] = found
         while len(self._cues) > 1 and sum(size for _, size in self._cues.values()) > _KEPT_BYTES:
             self._cues.pop(next(iter(self._cues)))
         return found[0]

@@ -75,7 +75,7 @@ async def add_once(work: Work, asset_id: str, wish: Wish, data: bytes, use: Use[
     await _store(work, track.storage_key, text)
     try:
         return await work.db.write(lambda conn: use(conn, lambda within: _record(within, track, most)))
-    except BaseException:
+    except Exception:  # one that is cancelled may be recorded all the same
         await work.storage.delete_prefix(track.storage_key)
         raise
 
