@@ -1059,7 +1059,7 @@ Outcome: TypeAlias = "Literal['ok', 'failed', 'lost', 'cancelled']"
 class Output(TypedDict):
     """Something that a job makes."""
 
-    type: Literal["hls", "dash", "mp4", "audio", "frames", "thumbnail", "storyboard", "preview", "manifest"]
+    type: Literal["hls", "dash", "mp4", "audio", "frames", "thumbnail", "storyboard", "preview", "manifest", "text"]
     url: str
     ready: bool
     size_bytes: int | None
@@ -1540,6 +1540,42 @@ class TaskStateData(TypedDict):
 
 TaskStatus: TypeAlias = "Literal['waiting', 'ready', 'placed', 'running', 'done', 'dead', 'cancelled']"
 
+TextKind: TypeAlias = "Literal['subtitles', 'captions']"
+
+
+class TextTrack(TypedDict):
+    """Captions or subtitles of an asset."""
+
+    id: str
+    kind: TextKind
+    language: str
+    name: str
+    default: bool
+    autoselect: bool
+    forced: bool
+    cues: int
+    end_ms: int
+    size_bytes: int
+    url: str
+    created_at: str
+
+
+class TextTrackChanges(TypedDict):
+    """What to change of a text track. What is left out stays."""
+
+    language: NotRequired[str]
+    name: NotRequired[str]
+    kind: NotRequired[TextKind]
+    default: NotRequired[bool]
+    autoselect: NotRequired[bool]
+    forced: NotRequired[bool]
+
+
+class TextTrackList(TypedDict):
+    """The text tracks of an asset, oldest first."""
+
+    items: list[TextTrack]
+
 
 class Thumbnail(TypedDict):
     """A poster image."""
@@ -1557,12 +1593,14 @@ class TokenPair(TypedDict):
 
 
 class TrackData(TypedDict):
-    """A rendition or a sound of an asset, of which every segment is made; `track` is its name in the playlists."""
+    """A rendition or a sound of which every segment is made, or a text; `track` is its name in the playlists."""
 
     asset_id: str
-    job_id: str
+    job_id: str | None
     track: str
-    kind: Literal["video", "audio"]
+    kind: Literal["video", "audio", "text"]
+    language: NotRequired[str | None]
+    name: NotRequired[str | None]
 
 
 class Transfer(TypedDict):
@@ -2108,6 +2146,59 @@ class Client:
     def list_outputs(self, asset_id: str) -> OutputList:
         """List outputs"""
         return cast("OutputList", self._send("GET", f"/api/v1/assets/{_quote(str(asset_id), safe='')}/outputs").json())
+
+    def list_text_tracks(self, asset_id: str) -> TextTrackList:
+        """List text tracks"""
+        return cast(
+            "TextTrackList", self._send("GET", f"/api/v1/assets/{_quote(str(asset_id), safe='')}/tracks").json()
+        )
+
+    def add_text_track(
+        self,
+        asset_id: str,
+        content: bytes | Iterator[bytes],
+        *,
+        language: str,
+        name: str | None = None,
+        kind: TextKind | None = None,
+        default: bool | None = None,
+        autoselect: bool | None = None,
+        forced: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> TextTrack:
+        """Add captions or subtitles"""
+        return cast(
+            "TextTrack",
+            self._send(
+                "POST",
+                f"/api/v1/assets/{_quote(str(asset_id), safe='')}/tracks",
+                params={
+                    "language": language,
+                    "name": name,
+                    "kind": kind,
+                    "default": default,
+                    "autoselect": autoselect,
+                    "forced": forced,
+                },
+                headers={"Idempotency-Key": idempotency_key},
+                content=content,
+            ).json(),
+        )
+
+    def update_text_track(self, asset_id: str, track_id: str, body: TextTrackChanges) -> TextTrack:
+        """Change a text track"""
+        return cast(
+            "TextTrack",
+            self._send(
+                "PATCH",
+                f"/api/v1/assets/{_quote(str(asset_id), safe='')}/tracks/{_quote(str(track_id), safe='')}",
+                json=body,
+            ).json(),
+        )
+
+    def delete_text_track(self, asset_id: str, track_id: str) -> None:
+        """Remove a text track"""
+        self._send("DELETE", f"/api/v1/assets/{_quote(str(asset_id), safe='')}/tracks/{_quote(str(track_id), safe='')}")
 
     def list_signing_keys(self) -> SigningKeyList:
         """List signing keys"""

@@ -35,7 +35,7 @@ async def asset_of(db: Database) -> str:
 
 
 async def brought(db: Database, storage: FolderStorage, asset_id: str, language: str = "en") -> TextTrack:
-    work = Work(db, storage, storage.root.parent / "incoming", ORG)
+    work = Work(db, storage, storage.root.parent / "on-their-way", ORG)
     return await text_tracks.add(work, asset_id, Wish(language), VTT, most=10)
 
 
@@ -102,12 +102,12 @@ async def test_nothing_is_told_of_a_track_that_could_not_be_stored(db: Database,
     with pytest.raises(OSError, match="No space"):
         await brought(db, Full(tmp_path / "storage"), asset_id)
     assert await db.read(text_tracks.list_tracks, asset_id) == []
-    assert list((tmp_path / "incoming").iterdir()) == []
+    assert list((tmp_path / "on-their-way").iterdir()) == []
 
 
 async def test_a_file_goes_again_where_its_row_is_refused(db: Database, storage: FolderStorage) -> None:
     asset_id = await asset_of(db)
-    work = Work(db, storage, storage.root.parent / "incoming", ORG)
+    work = Work(db, storage, storage.root.parent / "on-their-way", ORG)
     with pytest.raises(VidComputeError, match="text_tracks_full"):
         await text_tracks.add(work, asset_id, Wish("en"), VTT, most=0)
     assert await keys(storage) == set()

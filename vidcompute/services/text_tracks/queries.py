@@ -21,13 +21,14 @@ _TRACKS = (
     select(*_COLUMNS, _PLACE.label("storage_key"))
     .select_from(text_tracks.outerjoin(artifacts, _MADE))
     .where(text_tracks.c.removed_ms.is_(None), or_(_OWN, artifacts.c.storage_prefix.is_not(None)))
-    .order_by(text_tracks.c.id)
 )
 
 
 def list_tracks(conn: Connection, asset_id: str) -> list[TextTrack]:
-    """An asset's text tracks, oldest first."""
-    return [_track(row) for row in conn.execute(_TRACKS.where(text_tracks.c.asset_id == asset_id))]
+    """An asset's text tracks, oldest first; those of a source as it has them."""
+    oldest_first = text_tracks.c.created_ms, text_tracks.c.stream, text_tracks.c.id
+    query = _TRACKS.where(text_tracks.c.asset_id == asset_id).order_by(*oldest_first)
+    return [_track(row) for row in conn.execute(query)]
 
 
 def _track(row: Row[*tuple[Any, ...]]) -> TextTrack:
@@ -70,7 +71,7 @@ def taken_out(conn: Connection, asset_id: str) -> dict[int, str]:
 
 def tracks_after(conn: Connection, track_id: str, limit: int) -> list[TextTrack]:
     """The next text tracks with files of their own by identifier, of whatever organization."""
-    rows = conn.execute(_TRACKS.where(_OWN, text_tracks.c.id > track_id).limit(limit))
+    rows = conn.execute(_TRACKS.where(_OWN, text_tracks.c.id > track_id).order_by(text_tracks.c.id).limit(limit))
     return [_track(row) for row in rows]
 
 

@@ -395,6 +395,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/assets/{asset_id}/tracks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List text tracks
+         * @description The captions and subtitles of an asset, oldest first.
+         */
+        get: operations["list_text_tracks"];
+        put?: never;
+        /**
+         * Add captions or subtitles
+         * @description Send a WebVTT or SubRip file; what it is its content says. Players are offered it at once.
+         */
+        post: operations["add_text_track"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/assets/{asset_id}/tracks/{track_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a text track
+         * @description Take a text track away, for good. Caches may have its text for a day.
+         */
+        delete: operations["delete_text_track"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a text track
+         * @description Change what viewers choose it by. Its text stays: another one is another track.
+         */
+        patch: operations["update_text_track"];
+        trace?: never;
+    };
     "/api/v1/signing-keys": {
         parameters: {
             query?: never;
@@ -2187,7 +2235,9 @@ export interface paths {
         };
         /**
          * Media segment, or the track's init segment
-         * @description `init.mp4`, or `0.m4s` and so on. A request for what isn't made yet waits until it is.
+         * @description `init.mp4`, or `0.m4s` and so on; of a text track `0.vtt` and so on, or all of it as `track.vtt`.
+         *
+         *     A request for what isn't made yet waits until it is.
          */
         get: operations["get_segment"];
         put?: never;
@@ -3117,6 +3167,23 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    "track.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A text of an asset is gone. */
+        post: operations["on_track_deleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "track.ready": {
         parameters: {
             query?: never;
@@ -3126,8 +3193,25 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A rendition or a sound of an asset is made, all of it. */
+        /** A rendition or a sound is made, all of it, or a text was brought. */
         post: operations["on_track_ready"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "track.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A text of an asset has another language, name or kind, or other flags. */
+        post: operations["on_track_updated"];
         delete?: never;
         options?: never;
         head?: never;
@@ -5947,7 +6031,7 @@ export interface components {
              * Type
              * @enum {string}
              */
-            type: "hls" | "dash" | "mp4" | "audio" | "frames" | "thumbnail" | "storyboard" | "preview" | "manifest";
+            type: "hls" | "dash" | "mp4" | "audio" | "frames" | "thumbnail" | "storyboard" | "preview" | "manifest" | "text";
             /**
              * Url
              * @description Where it is, or will be.
@@ -7134,6 +7218,125 @@ export interface components {
          */
         TaskStatus: "waiting" | "ready" | "placed" | "running" | "done" | "dead" | "cancelled";
         /**
+         * TextKind
+         * @description What a text track is for.
+         * @enum {string}
+         */
+        TextKind: "subtitles" | "captions";
+        /**
+         * TextTrack
+         * @description Captions or subtitles of an asset.
+         * @example {
+         *       "id": "track_01kq3v8a4rj0t5w6x7y8z9abct",
+         *       "kind": "subtitles",
+         *       "language": "pt-BR",
+         *       "name": "Português (Brasil)",
+         *       "default": false,
+         *       "autoselect": true,
+         *       "forced": false,
+         *       "cues": 412,
+         *       "end_ms": 598000,
+         *       "size_bytes": 24816,
+         *       "url": "http://127.0.0.1:8550/stream/4rj0t5w6x7y8z9abcd0123ef/track_01kq3v8a4rj0t5w6x7y8z9abct/track.vtt",
+         *       "created_at": "2026-11-21T10:00:00.000Z"
+         *     }
+         */
+        TextTrack: {
+            /**
+             * Id
+             * @description Stands in its addresses. Another text is another track, at another address.
+             */
+            id: string;
+            /** @description `captions` are for who does not hear, `subtitles` for who does not know the language. */
+            kind: components["schemas"]["TextKind"];
+            /**
+             * Language
+             * @description A BCP 47 tag.
+             */
+            language: string;
+            /**
+             * Name
+             * @description What viewers choose it by.
+             */
+            name: string;
+            /**
+             * Default
+             * @description Shown unless a viewer chooses; one of an asset's tracks at most.
+             */
+            default: boolean;
+            /**
+             * Autoselect
+             * @description Whether players may choose it by themselves, for its language.
+             */
+            autoselect: boolean;
+            /**
+             * Forced
+             * @description Shown even where no text is wanted: it translates what is in another language than the rest.
+             */
+            forced: boolean;
+            /**
+             * Cues
+             * @description How many texts it has.
+             */
+            cues: number;
+            /**
+             * End Ms
+             * @description When the last of them ends.
+             */
+            end_ms: number;
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * Url
+             * @description All of it, as WebVTT.
+             */
+            url: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
+         * TextTrackChanges
+         * @description What to change of a text track. What is left out stays.
+         * @example {
+         *       "default": true,
+         *       "name": "Português (Brasil)"
+         *     }
+         */
+        TextTrackChanges: {
+            /**
+             * Language
+             * @description A BCP 47 tag.
+             * @example pt-BR
+             */
+            language?: string;
+            /**
+             * Name
+             * @description What viewers choose it by; an empty text: its language.
+             */
+            name?: string;
+            kind?: components["schemas"]["TextKind"];
+            /**
+             * Default
+             * @description True takes it from the track that has it.
+             */
+            default?: boolean;
+            /** Autoselect */
+            autoselect?: boolean;
+            /** Forced */
+            forced?: boolean;
+        };
+        /**
+         * TextTrackList
+         * @description The text tracks of an asset, oldest first.
+         */
+        TextTrackList: {
+            /** Items */
+            items: components["schemas"]["TextTrack"][];
+        };
+        /**
          * Thumbnail
          * @description A poster image.
          */
@@ -7173,20 +7376,35 @@ export interface components {
         };
         /**
          * TrackData
-         * @description A rendition or a sound of an asset, of which every segment is made; `track` is its name in the playlists.
+         * @description A rendition or a sound of which every segment is made, or a text; `track` is its name in the playlists.
          */
         TrackData: {
             /** Asset Id */
             asset_id: string;
-            /** Job Id */
-            job_id: string;
+            /**
+             * Job Id
+             * @description The job that made it; none of a text that somebody brought.
+             */
+            job_id: string | null;
             /** Track */
             track: string;
             /**
              * Kind
              * @enum {string}
              */
-            kind: "video" | "audio";
+            kind: "video" | "audio" | "text";
+            /**
+             * Language
+             * @description Of a text, as BCP 47 has it.
+             * @default null
+             */
+            language: string | null;
+            /**
+             * Name
+             * @description Of a text: what viewers choose it by.
+             * @default null
+             */
+            name: string | null;
         };
         /**
          * Transfer
@@ -10797,6 +11015,414 @@ export interface operations {
                 };
             };
             /** @description Parameters are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_text_tracks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An asset's identifier. */
+                asset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TextTrackList"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `assets:read`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Parameters are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_text_track: {
+        parameters: {
+            query: {
+                /** @description A BCP 47 tag. */
+                language: string;
+                /** @description What viewers choose it by; its language where it is left out. */
+                name?: string;
+                /** @description For who does not know the language, or does not hear. */
+                kind?: components["schemas"]["TextKind"];
+                /** @description Shown unless a viewer chooses; taken from the track that has it. */
+                default?: boolean;
+                /** @description Whether players may choose it by themselves, for its language. */
+                autoselect?: boolean;
+                /** @description Shown even where no text is wanted: it translates what is in another language than the rest. */
+                forced?: boolean;
+            };
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description An asset's identifier. */
+                asset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/vtt": string;
+                "application/x-subrip": string;
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Players are offered it from now on. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TextTrack"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `assets:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large; `max_bytes` says what may be sent. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_text_track: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An asset's identifier. */
+                asset_id: string;
+                /** @description A text track's identifier. */
+                track_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `assets:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Parameters are wrong; `problems` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than the organization may make in a minute. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something broke on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database, or the store, can't be reached now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_text_track: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An asset's identifier. */
+                asset_id: string;
+                /** @description A text track's identifier. */
+                track_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TextTrackChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TextTrack"];
+                };
+            };
+            /** @description The request can't be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API key is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key, or the role, does not have the scope `assets:write`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing with this identifier, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large; `max_bytes` says what may be sent. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; `problems` names each. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -20480,6 +21106,7 @@ export interface operations {
                     "audio/iso.segment": string;
                     "video/mp4": string;
                     "audio/mp4": string;
+                    "text/vtt": string;
                 };
             };
             /** @description The range that was asked for. */
@@ -23292,6 +23919,41 @@ export interface operations {
             };
         };
     };
+    on_track_deleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "track.deleted";
+                    /** @constant */
+                    version?: 1;
+                    data?: components["schemas"]["TrackData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     on_track_ready: {
         parameters: {
             query?: never;
@@ -23311,6 +23973,41 @@ export interface operations {
                 "application/json": components["schemas"]["Event"] & {
                     /** @constant */
                     type?: "track.ready";
+                    /** @constant */
+                    version?: 2;
+                    data?: components["schemas"]["TrackData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, and it is sent again later. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_track_updated: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Names the message: the same in every attempt. */
+                "webhook-id": string;
+                /** @description When the attempt was made, in Unix seconds. */
+                "webhook-timestamp": number;
+                /** @description Signatures (`v1,` and base64), separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "track.updated";
                     /** @constant */
                     version?: 1;
                     data?: components["schemas"]["TrackData"];

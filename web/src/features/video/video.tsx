@@ -106,7 +106,8 @@ function useTextChanges(assetId: string): number {
   const [changes, setChanges] = useState(0);
   const count = useCallback(
     ({ type, subjectId, data }: LiveEvent) => {
-      if (subjectId === assetId && type.startsWith('track.') && data.kind === 'text') setChanges((before) => before + 1);
+      if (subjectId === assetId && type.startsWith('track.') && data.kind === 'text')
+        setChanges((before) => before + 1);
     },
     [assetId],
   );
