@@ -15,7 +15,7 @@ from vidcompute.media.probe import probe
 from vidcompute.media.webvtt import Cue
 from vidcompute.pipeline.stages.texts import SourceText, Texts
 
-SRT = "1\n00:00:00,500 --> 00:00:01,000\nHello <b>there</b>\n\n2\n00:00:01,200 --> 00:00:01,900\n1 < 2\n"
+SRT = "1\n00:00:00,500 --> 00:00:01,000\nHello <b>there</b>\n\n2\n00:00:01,200 --> 00:00:01,900\n2 > 1\n"
 ASS = """[Script Info]
 ScriptType: v4.00+
 
@@ -94,7 +94,7 @@ def test_texts_of_every_kind_are_taken_out(make: Maker, suffix: str, codec: str,
     times = [first.start_ms, first.end_ms, second.start_ms, second.end_ms]
     assert times == pytest.approx([500, 1000, 1200, 1900], abs=2)
     assert "there" in first.text
-    assert second.text == "1 &lt; 2"
+    assert second.text == "2 &gt; 1"
 
 
 def test_what_ass_has_beside_its_text_is_left_behind(make: Maker) -> None:

@@ -49,7 +49,7 @@ DECODERS = (
 )
 
 # Texts within those containers, whose packets are text themselves. Bitmaps (DVD, Blu-ray, DVB) are none.
-TEXT_DECODERS = ("subrip", "mov_text", "webvtt", "ass")
+TEXT_DECODERS = ("subrip", "srt", "mov_text", "webvtt", "ass", "ssa")
 
 
 def locate(override: str | None = None) -> Path:
