@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as Xml
@@ -66,6 +67,10 @@ def captioned(driver: Driver, source: Path, tmp_path_factory: pytest.TempPathFac
     wait_until(lambda: driver.get(f"/stream/{playback_id}.m3u8").status_code == 200, what="a playlist")
     assert {one.attributes["LANGUAGE"] for one in texts(driver, playback_id)} == {"en", "de"}
     return {**driver.done(job["id"])["asset"], "texts": [english, german]}
+
+
+def shows(page: "Page", text: str) -> bool:
+    return bool(page.evaluate(_SHOWN) == [text])
 
 
 def texts(driver: Driver, handle: str) -> list[Any]:
@@ -135,7 +140,7 @@ def test_a_viewer_turns_captions_on_and_sees_what_is_said(driver: Driver, captio
     page.evaluate("document.querySelector('video').pause()")
     for second, said in ((1, "first <b>words</b>"), (5, "last &lt;script&gt;words&lt;/script&gt;")):
         page.evaluate("(at) => { document.querySelector('video').currentTime = at }", second)
-        wait_until(lambda said=said: page.evaluate(_SHOWN) == [f"en: {said}"], what=said)
+        wait_until(partial(shows, page, f"en: {said}"), what=said)
     page.keyboard.press("c")
     wait_until(lambda: page.evaluate(_SHOWN) == [], what="nothing on screen")
 

@@ -183,7 +183,7 @@ def test_what_lies_in_an_artifact_is_counted_and_removed_with_it_alone(
     with_texts(monkeypatch)
     job = toys.submit(conn)
     run_all(conn)
-    made = conn.execute(select(func.sum(schema.artifacts.c.size_bytes))).scalar()
+    made = conn.execute(select(func.sum(schema.artifacts.c.size_bytes))).scalar_one()
     assert counted(conn) == made + 5  # and the source
     one, other = text_tracks.list_tracks(conn, job.asset_id)
     text_tracks.lose(conn, one)

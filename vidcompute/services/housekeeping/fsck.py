@@ -82,8 +82,10 @@ async def _tracks(work: Examination) -> AsyncGenerator[Found]:
     while page := await work.db.read(text_tracks.tracks_after, after, _PAGE):
         held = await _held(work, [track.storage_key for track in page], is_tree=False)
         for track, size_bytes in zip(page, held, strict=True):
+            if size_bytes == track.size_bytes:
+                continue
             # A track may have been removed since: then its row is gone as well.
-            if size_bytes != track.size_bytes and await work.db.read(text_tracks.find, track.asset_id, track.id):
+            if await work.db.read(text_tracks.find, track.asset_id, track.id) is not None:
                 mended = await work.db.write(mending.lose_track, track) if work.mend else None
                 yield Found(Fault.TRACK, track.storage_key, track.size_bytes, mended)
         after = page[-1].id
