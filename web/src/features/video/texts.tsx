@@ -106,13 +106,7 @@ function TextLine({ asset, handle, track, mayChange }: TextLineProps) {
             name={`${track.language}.vtt`}
           />
           {mayChange && (
-            <Button
-              size="sm"
-              variant="ghost"
-              className="text-destructive"
-              aria-label={`Remove ${track.name}`}
-              onClick={() => setAsked(true)}
-            >
+            <Button size="sm" variant="danger" aria-label={`Remove ${track.name}`} onClick={() => setAsked(true)}>
               Remove
             </Button>
           )}
