@@ -6,7 +6,7 @@ All parts run, whatever failed before.
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,10 @@ _OPENAPI = ROOT / "docs" / "openapi.yaml"
 _E2E = ("serve", "jobs", "outputs", "cli", "corpus", "first_play", "watching", "delivery")
 _MAIN_JOB = (*(f"tests/e2e/test_{name}.py" for name in _E2E), "tests/faults/test_kill.py")
 _LEAN_MAIN_JOB = ("tests/e2e/test_jobs.py",)
-_PARALLEL = ("-n", "2", "--dist", "worksteal")
+_TOLD = ("--durations=25", "--durations-min=1")
+_PARALLEL = ("-n", "2", "--dist", "worksteal", *_TOLD)
+# The tests of a file share a platform, so they stay together; those that take longest come first.
+_BY_FILE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *_TOLD)
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,7 @@ def quick() -> int:
     """Lint, types, imports and the tests that need nothing: under a minute when warm. The exit code."""
     tests = Part("tests", _tool("pytest", "-q", *_PARALLEL, "tests/unit", "tests/house"))
     begun = time.monotonic()
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        results = list(pool.map(_run, [tests, *_rules()]))
+    results = _side_by_side([tests], _rules())
     for result in results:
         _report(result)
     say(f"{time.monotonic() - begun:.1f} s in all")
@@ -70,27 +72,26 @@ def quick() -> int:
 
 def everything() -> int:
     """The whole suite. Pytest's closing line is the last line of the output. The exit code."""
-    parts = [*_rules(), *_web()]
-    parts.append(
-        Part(
-            "unit, house, access, contract and media tests",
-            _tool("pytest", *_PARALLEL, "tests/unit", "tests/house", "tests/access", "tests/contract", "tests/media"),
-            env=_test_env(),
-            shown=True,
-        )
-    )
-    results = [_run(part) for part in parts]
+    web = _web()
+    pages.packages(TEST_CLIENTS)
+    results = _side_by_side([_on_cluster(_LEAN_MAIN_JOB), *_rules()], web)
     for result in results:
         _report(result)
-    # Alone on the machine: these watch processes, time and sound.
-    pages.packages(TEST_CLIENTS)
-    results.append(_run(_on_cluster(_LEAN_MAIN_JOB)))
-    last = Part("end-to-end tests", _tool("pytest", "tests/faults", "tests/e2e"), env=_test_env(), shown=True)
-    results.append(_run(last))
+    results += [_run(part) for part in _tests()]
     failed = [result.part.name for result in results if result.code]
     if failed:
         say(f"✗ failed: {', '.join(failed)}")
     return _worst(results)
+
+
+def _tests() -> list[Part]:
+    folders = [f"tests/{name}" for name in ("unit", "house", "access", "contract", "media")]
+    suites = {
+        "unit, house, access, contract and media tests": (*_PARALLEL, *folders),
+        "faults and end-to-end tests": (*_BY_FILE, "-m", "not long and not alone", "tests/faults", "tests/e2e"),
+        "what is played to its end, with the machine to itself": (*_TOLD, "-m", "alone and not long", "tests/e2e"),
+    }
+    return [Part(name, _tool("pytest", *given), env=_test_env(), shown=True) for name, given in suites.items()]
 
 
 def cluster() -> int:
@@ -100,7 +101,7 @@ def cluster() -> int:
 
 def _on_cluster(tests: tuple[str, ...]) -> Part:
     environment = {**_test_env(), "PROFILE": "cluster"}
-    return Part("the main job on PostgreSQL, S3 and Ray", _tool("pytest", *tests), env=environment, shown=True)
+    return Part("the main job on PostgreSQL, S3 and Ray", _tool("pytest", *_TOLD, *tests), env=environment, shown=True)
 
 
 def _web() -> list[Part]:
@@ -121,6 +122,13 @@ def _web() -> list[Part]:
 
 def _test_env() -> dict[str, str]:
     return {"PATH": os.pathsep.join((os.environ.get("PATH", os.defpath), str(system.UNPACKED)))}
+
+
+def _side_by_side(*lanes: Sequence[Part]) -> list[Result]:
+    """Run the parts of each lane one after the other, and all lanes at a time."""
+    with ThreadPoolExecutor(max_workers=len(lanes)) as pool:
+        results = pool.map(lambda lane: [_run(part) for part in lane], lanes)
+        return [result for lane in results for result in lane]
 
 
 def _run(part: Part) -> Result:

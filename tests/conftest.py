@@ -2,7 +2,8 @@
 
 - `ffmpeg`, `clip`: the ffmpeg that the platform uses, and small generated videos (`clip("h264_aac_1080p30_6s")`).
 - `server`, `start_server`: the running platform, shared by a module or started for one test.
-- `postgres_server`, `postgres_url`: a real PostgreSQL, and a fresh database in it.
+- `postgres_server`, `postgres_url`: a real PostgreSQL, and a fresh, empty database in it.
+- `sqlite_url`, `migrated_postgres_url`: a fresh database at the newest schema.
 - `redis_server`: a real Redis, empty.
 - `rabbit_server`: a real RabbitMQ.
 - `collector`: takes traces.
@@ -28,9 +29,10 @@ settings.load_profile("house")
 pytest_plugins = [
     "tests.fixtures.network",
     "tests.fixtures.clips",
+    "tests.fixtures.postgresql",
+    "tests.fixtures.databases",
     "tests.fixtures.platform",
     "tests.fixtures.chromium",
-    "tests.fixtures.postgresql",
     "tests.fixtures.redis",
     "tests.fixtures.rabbitmq",
     "tests.fixtures.collector",

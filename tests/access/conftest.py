@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import Connection, select
 
 from tests.unit.api.conftest import Platform, assembled, client, platform, quiet, stranger
-from tests.unit.conftest import _migrated, fresh_database
-from vidcompute.api.app import create_app
+from tests.unit.conftest import fresh_database
+from vidcompute.api.app import Application, create_app, furnish
+from vidcompute.api.deps import Deps
 from vidcompute.db.schema_outgoing import mails
 from vidcompute.ports.rates import Allowance
 from vidcompute.services.people import Policy
 
-__all__ = ["_migrated", "assembled", "client", "fresh_database", "platform", "quiet", "stranger"]
+__all__ = ["assembled", "client", "fresh_database", "platform", "quiet", "stranger"]
 
 PASSWORD = "correct horse battery"
 ANN, BOB, EVE = "ann@example.com", "bob@example.com", "eve@example.com"
@@ -84,14 +85,37 @@ class World:
         return made
 
 
+@pytest.fixture(scope="session")
+def applications() -> list[Application]:
+    """Those that tests had so far: making the routes takes longer than most tests."""
+    return []
+
+
 @pytest.fixture
-async def make_world(platform: Platform) -> AsyncIterator[Callable[..., World]]:
+def application(applications: list[Application]) -> Callable[[Deps], Application]:
+    """Makes applications over some parts: one that an earlier test had is given these, and no test has one twice."""
+    free = list(applications)
+
+    def over(parts: Deps) -> Application:
+        if not free:
+            applications.append(create_app(parts))
+            return applications[-1]
+        furnish(free[-1], parts)
+        return free.pop()
+
+    return over
+
+
+@pytest.fixture
+async def make_world(
+    platform: Platform, application: Callable[[Deps], Application]
+) -> AsyncIterator[Callable[..., World]]:
     """Worlds under other policies: `make_world(registration="open")`."""
     made: list[World] = []
 
     def make(**policy: Any) -> World:
         plenty = {"attempts": PLENTY, "attempts_from": PLENTY, "mails": PLENTY, "mails_from": PLENTY}
-        app = create_app(replace(platform.deps, policy=Policy(**{**plenty, **policy})))
+        app = application(replace(platform.deps, policy=Policy(**{**plenty, **policy})))
         made.append(World(platform, app))
         return made[-1]
 

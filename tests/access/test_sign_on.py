@@ -16,7 +16,8 @@ from tests.access.conftest import ANN, EVE, PASSWORD, SAME_SITE, World, code
 from tests.access.test_second_factor import FACTOR, FINISH, enrolled, shown, wrong
 from tests.fixtures.provider import CLIENT, SECRET, SUBJECT, Claims, Provider, key_of, providing
 from vidcompute.adapters.identity_oidc import OidcClient, OidcProvider
-from vidcompute.api.app import create_app
+from vidcompute.api.app import Application
+from vidcompute.api.deps import Deps
 from vidcompute.db.schema_people import identities, persons, provider_logins
 from vidcompute.ports.rates import Allowance
 from vidcompute.services import people
@@ -33,7 +34,9 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture
-async def signing_on(world: World, provider: Provider) -> AsyncIterator[Any]:
+async def signing_on(
+    world: World, provider: Provider, application: Callable[[Deps], Application]
+) -> AsyncIterator[Any]:
     """Worlds in which one can log in at that provider: `signing_on(registers=True)`."""
     made: list[World] = []
 
@@ -42,7 +45,7 @@ async def signing_on(world: World, provider: Provider) -> AsyncIterator[Any]:
         there = OidcProvider(agreed, allow_private_addresses=private, timeout_s=5)
         policy = Policy(attempts_from=Allowance(10_000, 1.0))
         sign_on = SignOn(there, "Example", **how)
-        app = create_app(replace(world.platform.deps, policy=policy, sign_on=sign_on))
+        app = application(replace(world.platform.deps, policy=policy, sign_on=sign_on))
         made.append(World(world.platform, app))
         return made[-1]
 

@@ -182,8 +182,8 @@ async def publishing_to(db: Database, broker: Broker) -> AsyncGenerator[Heard]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_every_event_since_the_broker_was_named_is_published(tmp_path: Path, side: Side) -> None:
-    db = Database.open(f"sqlite:///{tmp_path / 'test.db'}")
+async def test_every_event_since_the_broker_was_named_is_published(sqlite_url: str, tmp_path: Path, side: Side) -> None:
+    db = Database.open(sqlite_url)
     await db.write(accounts.ensure_local, tmp_path)
     await db.write(happen, 3)
     before = await db.read(outbox.last_seq)

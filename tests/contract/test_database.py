@@ -59,11 +59,10 @@ globals().update(_stories())
 
 
 @pytest.fixture
-def conn(postgres_url: str) -> Generator[Connection]:
+def conn(migrated_postgres_url: str) -> Generator[Connection]:
     """A connection to a fresh database with every table and the built-in organization."""
-    engine = create_engine(make_url(postgres_url).set(drivername="postgresql+psycopg"))
+    engine = create_engine(make_url(migrated_postgres_url).set(drivername="postgresql+psycopg"))
     with engine.connect() as connection:
-        schema.metadata.create_all(connection)
         connection.execute(insert(schema.organizations).values(id=ORG, name="local", created_ms=1))
         connection.commit()
         yield connection
@@ -71,9 +70,9 @@ def conn(postgres_url: str) -> Generator[Connection]:
 
 
 @pytest.fixture
-async def db(postgres_url: str) -> AsyncGenerator[Database]:
+async def db(migrated_postgres_url: str) -> AsyncGenerator[Database]:
     """A fresh database with the built-in organization."""
-    database = Database.open(postgres_url)
+    database = Database.open(migrated_postgres_url)
     await database.write(lambda c: c.execute(insert(schema.organizations).values(id=ORG, name="x", created_ms=1)))
     with database.subscribe() as subscription:
         await subscription.wait(10)  # from now on it listens
@@ -140,11 +139,13 @@ async def test_a_server_that_was_killed_is_told_of_and_found_again(postgres_serv
     await database.close()
 
 
-async def test_sessions_that_ended_while_nobody_used_them_are_made_anew_unseen(db: Database, postgres_url: str) -> None:
+async def test_sessions_that_ended_while_nobody_used_them_are_made_anew_unseen(
+    db: Database, migrated_postgres_url: str
+) -> None:
     """As when the server is started anew between two requests."""
     await db.read(outbox.last_seq)
     others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    with psycopg.connect(postgres_url) as administrator:
+    with psycopg.connect(migrated_postgres_url) as administrator:
         ended = administrator.execute(f"SELECT pg_terminate_backend(pid, 5000) {others}").fetchall()
     assert len(ended) >= 2
     assert await db.read(outbox.last_seq) == 0

@@ -268,9 +268,9 @@ def queue(conn: Connection, name: str = "Ann") -> str:
 
 
 async def test_what_is_queued_is_sent_and_what_was_queued_before_as_well(
-    tmp_path: Path, certificate: Certificate
+    sqlite_url: str, certificate: Certificate
 ) -> None:
-    db = Database.open(f"sqlite:///{tmp_path / 'test.db'}")
+    db = Database.open(sqlite_url)
     postbox = Postbox()
     async with serving(postbox, "tls", certificate) as server:
         await db.write(queue, "Before")
@@ -284,8 +284,8 @@ async def test_what_is_queued_is_sent_and_what_was_queued_before_as_well(
     await db.close()
 
 
-async def test_a_server_that_was_away_gets_it_when_it_is_back(tmp_path: Path, certificate: Certificate) -> None:
-    db = Database.open(f"sqlite:///{tmp_path / 'test.db'}")
+async def test_a_server_that_was_away_gets_it_when_it_is_back(sqlite_url: str, certificate: Certificate) -> None:
+    db = Database.open(sqlite_url)
     clock = [outbox.now_ms() + 60_000]  # what is queued is due by it
     postbox = Postbox(refuse="451 Later")
     async with (

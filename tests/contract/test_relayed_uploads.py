@@ -144,8 +144,8 @@ def s3(server: SwiftServer, bucket: str) -> ObjectStorage:
 
 
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database.open(f"sqlite:///{tmp_path / 'test.db'}")
+async def db(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Database]:
+    opened = Database.open(sqlite_url)
     await opened.write(accounts.ensure_local, tmp_path)
     yield opened
     await opened.close()

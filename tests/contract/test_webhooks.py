@@ -32,8 +32,7 @@ on_both = pytest.mark.parametrize("db", ["sqlite", "postgresql"], indirect=True)
 async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Database]:
     """A fresh database: SQLite, unless a test asks for another."""
     elsewhere = getattr(request, "param", "sqlite") == "postgresql"
-    url = request.getfixturevalue("postgres_url") if elsewhere else f"sqlite:///{tmp_path / 'test.db'}"
-    database = Database.open(url)
+    database = Database.open(request.getfixturevalue("migrated_postgres_url" if elsewhere else "sqlite_url"))
     await database.write(accounts.ensure_local, tmp_path)
     yield database
     await database.read(check_events)

@@ -126,8 +126,7 @@ def events_of(lines: Iterator[str]) -> Iterator[Json]:
 @contextlib.contextmanager
 def running(data_dir: Path, **environment: str) -> Generator[Driver]:
     """A server of one's own with a driver, ended with its block."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    server = Server(data_dir, environment).start(timeout_s=60)
+    server = Server(data_dir, environment).prepare().start(timeout_s=60)
     driver = Driver(server)
     try:
         yield driver

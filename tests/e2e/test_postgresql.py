@@ -65,10 +65,10 @@ def test_a_job_outlives_the_database(driver: Driver, clip: ClipMaker, postgres_s
 
 
 @pytest.fixture
-def pair(postgres_server: PostgresServer, tmp_path: Path) -> Generator[tuple[Driver, Driver]]:
+def pair(migrated_postgres_url: str, tmp_path: Path) -> Generator[tuple[Driver, Driver]]:
     """Two servers on one database and one storage: the first leads, the second stands by."""
     shared = {
-        "VIDCOMPUTE_DATABASE_URL": postgres_server.make_database(),
+        "VIDCOMPUTE_DATABASE_URL": migrated_postgres_url,
         "VIDCOMPUTE_STORAGE_DIR": str(tmp_path / "storage"),
     }
     with running(tmp_path / "first", **shared) as first, running(tmp_path / "second", **shared) as second:

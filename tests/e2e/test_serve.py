@@ -2,12 +2,15 @@
 
 import stat
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.fixtures.platform import Server
 
 
-def test_a_server_starts_with_a_key_of_its_own_and_ends_with_0(start_server: Callable[..., Server]) -> None:
-    server = start_server()
+def test_a_server_starts_with_a_key_of_its_own_and_ends_with_0(
+    start_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = start_server(data_dir=tmp_path / "nothing yet")
     assert stat.S_IMODE((server.data_dir / "api.key").stat().st_mode) == 0o600
     with server.client() as client:
         assert client.get("/health").status_code == 200

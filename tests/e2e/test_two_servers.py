@@ -15,7 +15,6 @@ from tests.e2e.streams import breaches
 from tests.e2e.viewer import Viewer
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.command import vidctl
-from tests.fixtures.postgresql import PostgresServer
 from tests.fixtures.redis import RedisServer
 from tests.fixtures.swift import SwiftServer
 from tests.fixtures.waiting import wait_until
@@ -29,12 +28,10 @@ SLOW: Json = {
 
 
 @pytest.fixture
-def pair(
-    postgres_server: PostgresServer, redis_server: RedisServer, tmp_path: Path
-) -> Generator[tuple[Driver, Driver]]:
+def pair(migrated_postgres_url: str, redis_server: RedisServer, tmp_path: Path) -> Generator[tuple[Driver, Driver]]:
     """The first leads, the second stands by."""
     shared = {
-        "VIDCOMPUTE_DATABASE_URL": postgres_server.make_database(),
+        "VIDCOMPUTE_DATABASE_URL": migrated_postgres_url,
         "VIDCOMPUTE_STORAGE_DIR": str(tmp_path / "storage"),
         "VIDCOMPUTE_REDIS_URL": redis_server.url,
         "VIDCOMPUTE_CPU_COUNT": "1",
@@ -145,10 +142,10 @@ def test_who_does_not_lead_makes_no_segments_ahead(pair: tuple[Driver, Driver], 
 
 
 def test_a_library_moves_under_two_servers_while_it_is_watched_on_both(
-    postgres_server: PostgresServer, swift_server: SwiftServer, swift_bucket: str, clip: ClipMaker, tmp_path: Path
+    migrated_postgres_url: str, swift_server: SwiftServer, swift_bucket: str, clip: ClipMaker, tmp_path: Path
 ) -> None:
     url, folder = f"s3://{swift_bucket}/library", tmp_path / "storage"
-    shared = {**swift_server.settings(url), "VIDCOMPUTE_DATABASE_URL": postgres_server.make_database()}
+    shared = {**swift_server.settings(url), "VIDCOMPUTE_DATABASE_URL": migrated_postgres_url}
     del shared["VIDCOMPUTE_STORAGE_URL"]  # the keys of a place to come are there already
     shared |= {"VIDCOMPUTE_STORAGE_DIR": str(folder), "VIDCOMPUTE_CPU_COUNT": "1"}
     short = clip("mpeg2_mp3_144p15_2s")

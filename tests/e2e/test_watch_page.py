@@ -48,6 +48,7 @@ def complaints(page: "Page") -> list[str]:
     return heard
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("first_rung", [BOTTOM, TOP])
 def test_plays_the_only_ready_rung_and_moves_up_without_a_stall(
     page: "Page", start: Start, complaints: list[str], first_rung: str
@@ -76,6 +77,7 @@ def test_plays_the_only_ready_rung_and_moves_up_without_a_stall(
     assert complaints == []
 
 
+@pytest.mark.alone
 def test_moves_up_after_segments_that_were_made_on_demand(page: "Page", start: Start) -> None:
     """Waiting for the maker must not count as the network's delay: hls.js alone moves up behind all it has."""
     fake = start(making_s=2.5, declared_times=4)

@@ -72,6 +72,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Generator[Driver]:
         yield made
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", list(SOURCES))
 def test_jumps_past_the_frontier_show_and_sound_what_belongs_there(
     driver: Driver, clip: ClipMaker, page: "Page", name: str

@@ -9,8 +9,8 @@ import pytest
 
 from tests.faults.incarnation import Place
 from tests.faults.schedules import POINTS, tell, tell_of_a_stop
+from tests.fixtures.databases import migrated_sqlite
 from tests.fixtures.postgresql import PostgresServer
-from vidcompute.db.engine import Database
 
 ROUNDS = 11  # of the long suite, on each database: every point is aimed at in each
 _MORE_TRIES = 9  # at a point that a history came by without reaching it
@@ -20,28 +20,11 @@ _TIMES = 20  # so often, for its requests and kills are the same each time, and 
 MakePlace = Callable[[Path], Place]
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated, empty database."""
-    path = tmp_path_factory.mktemp("template") / "vidcompute.db"
-    Database.open(f"sqlite:///{path}")._dialect.dispose()
-    return path
-
-
-@pytest.fixture(scope="session")
-def postgres_template(postgres_server: PostgresServer) -> str:
-    """The URL of a migrated, empty database."""
-    url = postgres_server.make_database()
-    Database.open(url)._dialect.dispose()
-    return url
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def make_place(request: pytest.FixtureRequest) -> Iterator[MakePlace]:
     """Makes places for histories, each with a database of its own."""
     if request.param == "sqlite":
-        template: Path = request.getfixturevalue("sqlite_template")
-        yield lambda folder: Place(f"sqlite:///{shutil.copy(template, folder / 'vidcompute.db')}", folder)
+        yield lambda folder: Place(f"sqlite:///{shutil.copy(migrated_sqlite(), folder / 'vidcompute.db')}", folder)
     else:
         server: PostgresServer = request.getfixturevalue("postgres_server")
         url: str = request.getfixturevalue("postgres_template")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
+from tests.fixtures.databases import migrated_sqlite
 from vidcompute.db.engine import Database
 
 
@@ -20,20 +21,12 @@ def _unhurried() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database of SQLite without a row: going through the migrations for each test would take longest."""
-    path = tmp_path_factory.mktemp("migrated") / "test.db"
-    Database.open(f"sqlite:///{path}")._dialect.dispose()
-    return path
-
-
 @pytest.fixture
-def fresh_database(_migrated: Path) -> Callable[[Path], Database]:
+def fresh_database() -> Callable[[Path], Database]:
     """Opens a fresh database below a folder."""
 
     def fresh(folder: Path) -> Database:
-        path = shutil.copyfile(_migrated, folder / "test.db")
+        path = shutil.copyfile(migrated_sqlite(), folder / "test.db")
         database = Database.open(f"sqlite:///{path}")
         event.listen(database._dialect.writer, "checkout", _unsynchronized)
         return database

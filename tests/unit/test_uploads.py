@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -137,8 +137,8 @@ def files(shelf: FolderStorage) -> list[Path]:
 
 
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database.open(f"sqlite:///{tmp_path / 'test.db'}")
+async def db(tmp_path: Path, fresh_database: Callable[[Path], Database]) -> AsyncIterator[Database]:
+    opened = fresh_database(tmp_path)
     await opened.write(accounts.ensure_local, tmp_path)
     yield opened
     await opened.close()

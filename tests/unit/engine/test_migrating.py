@@ -1,6 +1,7 @@
 """Moving a library between storages: all of it, each object once, never to or from where it can't be."""
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from tests.fixtures.databases import migrated_sqlite
 from tests.unit.engine import toys
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.adapters.storage_switched import SwitchedStorage
@@ -34,6 +36,7 @@ def settings(tmp_path: Path) -> Settings:
     """Those of a data folder with a database and five objects."""
     made = Settings(data_dir=tmp_path / "data")
     settle(made)
+    shutil.copyfile(migrated_sqlite(), made.data_dir / "vidcompute.db")
 
     async def fill() -> None:
         db = Database.open(made.effective_database_url)

@@ -3,8 +3,8 @@
 It is read as text, wherever it stands, and nothing becomes wider than the window, at a desk and on a phone.
 """
 
-from collections.abc import Generator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,8 +12,7 @@ from sqlalchemy import Connection, update
 
 from tests.e2e.accounts import PASSWORD, join
 from tests.e2e.dashboards import COMES_MS, DESK, PHONE, complaints, enter, wide
-from tests.e2e.driving import Driver, Json, running
-from tests.fixtures.clips import ClipMaker
+from tests.e2e.driving import Driver, Json
 from tests.fixtures.platform import Server
 from tests.fixtures.receiving import receiving
 from tests.fixtures.rows import written
@@ -43,24 +42,11 @@ class Library:
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Generator[Driver]:
-    data_dir = tmp_path_factory.mktemp("texts") / "data"
-    with running(data_dir, VIDCOMPUTE_ALLOW_PRIVATE_ADDRESSES="true") as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def server(driver: Driver) -> Server:
-    return driver.server
-
-
-@pytest.fixture(scope="module")
-def library(driver: Driver, clip: ClipMaker, tmp_path_factory: pytest.TempPathFactory) -> Library:
+def library(driver: Driver, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Library:
     """Everything that has a name or says something has one that tries what names can."""
-    film = clip("h264_aac_360p30_6s")
     broken = tmp_path_factory.mktemp("broken") / "broken.mp4"
-    broken.write_bytes(film.read_bytes()[:20_000])
-    ready = driver.done(driver.submit(film, title=hostile(500), metadata={"note": hostile(LONGEST)}, **SMALL)["id"])
+    broken.write_bytes(source.read_bytes()[:20_000])
+    ready = driver.done(driver.submit(source, title=hostile(500), metadata={"note": hostile(LONGEST)}, **SMALL)["id"])
     failed = driver.ended(driver.submit(broken, title=hostile(500))["id"])
     written(driver.server.database_url, lambda conn: complain(conn, failed))
     (log,) = [key for stage in ready["stages"] if stage["name"] == "package" for key in stage["logs_keys"]]

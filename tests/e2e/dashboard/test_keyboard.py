@@ -1,7 +1,6 @@
 """What people do in the dashboard, done in Chromium by keyboard alone: no test here has a mouse."""
 
 import re
-from collections.abc import Generator
 from pathlib import Path
 from typing import Literal
 
@@ -11,29 +10,11 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.accounts import EMAIL, PASSWORD, join
 from tests.e2e.dashboards import COMES_MS, by_keyboard, enter
-from tests.e2e.driving import Driver, Json, running
-from tests.fixtures.clips import ClipMaker
+from tests.e2e.driving import Driver, Json
 from tests.fixtures.platform import Server
 from tests.fixtures.receiving import receiving
 
 SMALL: Json = {"outputs": ["hls", "thumbnail"], "renditions": [{"height": 180}]}
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Generator[Driver]:
-    data_dir = tmp_path_factory.mktemp("keyboard") / "data"
-    with running(data_dir, VIDCOMPUTE_ALLOW_PRIVATE_ADDRESSES="true") as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def server(driver: Driver) -> Server:
-    return driver.server
-
-
-@pytest.fixture(scope="module")
-def source(clip: ClipMaker) -> Path:
-    return clip("h264_aac_360p30_6s")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Generator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from standardwebhooks import Webhook as Verifier
 
 from tests.contract.site import serving
 from tests.e2e.dashboards import COMES_MS, complaints, enter
-from tests.e2e.driving import Driver, Json, running
+from tests.e2e.driving import Driver, Json
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.platform import Server
 from tests.fixtures.receiving import receiving
@@ -37,25 +37,10 @@ new MutationObserver(() => {
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Generator[Driver]:
-    """A platform with one core, so that jobs wait for each other, and one that fails to fetch is given up at once."""
-    settings = {
-        "VIDCOMPUTE_CPU_COUNT": "1",
-        "VIDCOMPUTE_ALLOW_PRIVATE_ADDRESSES": "true",
-        "VIDCOMPUTE_STAGES": json.dumps({"fetch": {"max_attempts": 1}}),
-    }
-    with running(tmp_path_factory.mktemp("work") / "data", **settings) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def server(driver: Driver) -> Server:
-    return driver.server
-
-
-@pytest.fixture(scope="module")
-def source(clip: ClipMaker) -> Path:
-    return clip("h264_aac_360p30_6s")
+def settings(settings: Mapping[str, str]) -> Mapping[str, str]:
+    """One core, so that jobs wait for each other; what fails to be fetched is given up at once."""
+    once = json.dumps({"fetch": {"max_attempts": 1}})
+    return {**settings, "VIDCOMPUTE_CPU_COUNT": "1", "VIDCOMPUTE_STAGES": once}
 
 
 @pytest.fixture(scope="module")

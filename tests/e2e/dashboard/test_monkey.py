@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page
 
-from tests.e2e.driving import Driver, running
-from tests.e2e.monkey import SETTINGS, Monkey, fill, let_loose
+from tests.e2e.driving import Driver
+from tests.e2e.monkey import Monkey, fill, let_loose
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.receiving import receiving
 
@@ -25,10 +25,11 @@ def film(clip: ClipMaker, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def driver(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Driver]:
-    with receiving() as receiver, running(tmp_path_factory.mktemp("monkey") / "data", **SETTINGS) as made:
-        fill(made, film, receiver)
-        yield made
+def driver(driver: Driver, film: Path) -> Generator[Driver]:
+    """With something in its library, and an endpoint that answers."""
+    with receiving() as receiver:
+        fill(driver, film, receiver)
+        yield driver
 
 
 def test_a_monkey_finds_nothing_wrong(driver: Driver, browser: "Browser", film: Path) -> None:

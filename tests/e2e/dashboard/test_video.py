@@ -2,36 +2,18 @@
 
 import re
 import zipfile
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.dashboards import breaches, complaints, enter
-from tests.e2e.driving import Driver, Json, running
-from tests.fixtures.clips import ClipMaker
+from tests.e2e.driving import Driver, Json
 from tests.fixtures.platform import Server
 
 SMALL: Json = {"outputs": ["hls", "thumbnail", "storyboard", "preview"], "renditions": [{"height": 180}]}
 TABS = ("details", "sharing", "files", "tracks", "images", "frames", "processing")
 ENDS_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Generator[Driver]:
-    with running(tmp_path_factory.mktemp("dashboard-video") / "data") as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def server(driver: Driver) -> Server:
-    return driver.server
-
-
-@pytest.fixture(scope="module")
-def source(clip: ClipMaker) -> Path:
-    return clip("h264_aac_360p30_6s")
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """Who may what in the dashboard, and what it shows where there is nothing, no answer, or no right, in Chromium."""
 
 import re
-from collections.abc import Generator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.accounts import PASSWORD, is_in
 from tests.e2e.dashboards import COMES_MS, DESK, breaches, enter, mailed_link
-from tests.e2e.driving import Driver, Json, running
-from tests.fixtures.clips import ClipMaker
+from tests.e2e.driving import Driver, Json
 from tests.fixtures.faulty import faulty_way
 from tests.fixtures.platform import Server
 
@@ -42,19 +41,8 @@ _HAS_COME = """
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Generator[Driver]:
-    with running(tmp_path_factory.mktemp("roles") / "data") as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def server(driver: Driver) -> Server:
-    return driver.server
-
-
-@pytest.fixture(scope="module")
-def ready(driver: Driver, clip: ClipMaker) -> Json:
-    return driver.done(driver.submit(clip("h264_aac_360p30_6s"), title="For all to see", **SMALL)["id"])
+def ready(driver: Driver, source: Path) -> Json:
+    return driver.done(driver.submit(source, title="For all to see", **SMALL)["id"])
 
 
 def test_where_there_is_nothing_it_says_so(server: Server, page: Page) -> None:
@@ -127,9 +115,9 @@ def look_around_as_viewer(page: Page, server: Server, ready: Json) -> None:
 
 
 def test_a_line_that_breaks_is_seen_and_what_was_missed_comes(
-    driver: Driver, page: Page, clip: ClipMaker, ready: Json
+    driver: Driver, page: Page, source: Path, ready: Json
 ) -> None:
-    other = driver.done(driver.submit(clip("h264_aac_360p30_6s"), title="Goes meanwhile", **SMALL)["id"])
+    other = driver.done(driver.submit(source, title="Goes meanwhile", **SMALL)["id"])
     titles = page.get_by_role("row").get_by_role("link")
     with faulty_way(driver.server.url) as way:
         enter(page, replace(driver.server, url=way.endpoint), "jobs?tab=all")

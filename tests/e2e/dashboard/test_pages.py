@@ -2,7 +2,6 @@
 
 import gzip
 import re
-from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,8 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.accounts import EMAIL, PASSWORD, put
 from tests.e2e.dashboards import PAGES, TITLES, breaches, complaints, enter, link
-from tests.e2e.driving import Driver, Json, running
-from tests.fixtures.clips import ClipMaker
+from tests.e2e.driving import Driver, Json
 from tests.fixtures.platform import Server
 from tests.fixtures.receiving import receiving
 
@@ -22,23 +20,6 @@ FILLING = 3_000_000  # bytes of a box that says nothing: there is more to send t
 SLOW_BYTES_S = 200_000
 PLAYS_MS = 60_000
 MOST_JS_BYTES = 175_000
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Generator[Driver]:
-    data_dir = tmp_path_factory.mktemp("dashboard") / "data"
-    with running(data_dir, VIDCOMPUTE_ALLOW_PRIVATE_ADDRESSES="true") as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def server(driver: Driver) -> Server:
-    return driver.server
-
-
-@pytest.fixture(scope="module")
-def source(clip: ClipMaker) -> Path:
-    return clip("h264_aac_360p30_6s")
 
 
 @pytest.fixture(scope="module")
