@@ -211,6 +211,15 @@ async def test_puts_and_deletes_beside_each_other(storage: Storage, tmp_path: Pa
     assert await storage.list("shared") == []
 
 
+async def test_two_who_delete_the_same_are_not_in_each_others_way(tmp_path: Path) -> None:
+    storage = FolderStorage(tmp_path / "store")
+    for turn in range(30):
+        for number in range(40):
+            await put(storage, tmp_path, f"shared/{turn}/{number % 8}/{number}", b"x")
+        await asyncio.gather(*(storage.delete_prefix(f"shared/{turn}") for _ in range(4)))
+    assert await storage.list("shared") == []
+
+
 def test_a_folder_keeps_nothing_half_written(tmp_path: Path) -> None:
     storage = FolderStorage(tmp_path)
     left, fresh = tmp_path / ".tmp" / "left", tmp_path / ".tmp" / "fresh"

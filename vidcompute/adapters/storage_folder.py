@@ -198,13 +198,8 @@ class FolderStorage:
         return path if path.exists() else None
 
     def _list(self, prefix: str) -> builtins.list[ObjectInfo]:
-        top = self._path(prefix)
-        found = []
         with _explained(prefix):
-            for path in sorted(top.rglob("*")):
-                with suppress(FileNotFoundError):  # a folder, or deleted meanwhile
-                    found.append(self._info(path.relative_to(self.root).as_posix(), path))
-        return found
+            return sorted((info for page in self._pages(prefix) for info in page), key=lambda info: info.key)
 
     async def list(self, prefix: str) -> builtins.list[ObjectInfo]:
         """See `Storage.list`; sorted by key."""
