@@ -6,7 +6,7 @@ says was delivered. So each message arrives at least once, under one id.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -87,7 +87,8 @@ class WebhookDeliveries:
     async def _begin(self, lead: Leading, woken: Subscription) -> float:
         """Begin to send what is due, as far as there is room; in how many seconds to look again."""
         self._freed.clear()
-        found = await self._db.read(self._due, self._clock())
+        # As it is now: what ends while the database is read is waiting still in what is read.
+        found = await self._db.read(self._due, self._clock(), dict(self._under_way))
         for item in found.items:
             self._under_way[item.id] = item.webhook_id
             self._turn = item.webhook_id
@@ -97,8 +98,8 @@ class WebhookDeliveries:
         wait_s = _LOOK_S if found.next_ms is None else (found.next_ms - self._clock()) / 1000
         return max(0.001, min(_LOOK_S, wait_s))
 
-    def _due(self, conn: Connection, at_ms: int) -> Round:
-        return webhooks.due(conn, at_ms, self._under_way, self._policy, self._turn)
+    def _due(self, conn: Connection, at_ms: int, under_way: Mapping[str, str]) -> Round:
+        return webhooks.due(conn, at_ms, under_way, self._policy, self._turn)
 
     async def _send(self, lead: Leading, item: Outgoing, woken: Subscription) -> None:
         """One attempt, written down; one that can't be is made again after a while."""
