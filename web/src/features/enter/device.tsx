@@ -15,11 +15,18 @@ import { ANYTHING, useSecret } from './secret';
 const KEPT_AS = 'vidcompute-device';
 const CODE = { name: 'code', label: 'The code that the program shows' } as const;
 
-/** What was typed; else the code of the link, or of the one that one came by before one had to log in. */
+/**
+ * What was typed; else the code of the link, or of the one that one came by before one had to log in. It is kept at
+ * once: one logs in elsewhere, maybe at a provider, and the first answer to whoever is not logged in leads away from here.
+ */
 function useCode(): [string, (code: string) => void] {
   const linked = useSecret(ANYTHING);
   const [typed, setTyped] = useState('');
-  return [typed || linked || (sessionStorage.getItem(KEPT_AS) ?? ''), setTyped];
+  const code = typed || linked || (sessionStorage.getItem(KEPT_AS) ?? '');
+  useEffect(() => {
+    if (code) sessionStorage.setItem(KEPT_AS, code);
+  }, [code]);
+  return [code, setTyped];
 }
 
 /** A program waits with a code: who asks, and as whom it would be let in, is said before anything is allowed. */
@@ -34,7 +41,7 @@ export function Device() {
   });
   const [answer, setAnswer] = useState('');
   if (me.isError && (told(me.error).status === 401 || told(me.error).code === 'person_required')) {
-    return <LogInFirst code={code} />;
+    return <Navigate to="/enter" search={{ next: '/device' }} />;
   }
   return (
     <Entrance title="Let a program in">
@@ -54,12 +61,6 @@ export function Device() {
       )}
     </Entrance>
   );
-}
-
-/** One logs in elsewhere, and maybe at a provider: the code is kept until one comes back. */
-function LogInFirst({ code }: { code: string }) {
-  useEffect(() => sessionStorage.setItem(KEPT_AS, code), [code]);
-  return <Navigate to="/enter" search={{ next: '/device' }} />;
 }
 
 interface AskingProps {
