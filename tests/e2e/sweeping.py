@@ -23,6 +23,7 @@ KINDS = {
     "delivery_id": "msg",
     "organization_id": "org",
     "passkey_id": "pk",
+    "track_id": "track",
 }
 
 _ALIKE = ("title", "status", "code", "problems", "type")
@@ -30,13 +31,14 @@ _ALIKE = ("title", "status", "code", "problems", "type")
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of the API, with a body that it would take."""
+    """One operation of the API, with a body and the parameters that it would take."""
 
     name: str
     method: str
     path: str
     rule: Rule
     body: Any
+    query: Mapping[str, Any]
 
     @property
     def ids(self) -> list[str]:
@@ -63,7 +65,8 @@ def operations(document: Mapping[str, Any]) -> Iterator[Operation]:
         for method, operation in item.items():
             if path.startswith("/api/"):
                 name = operation["operationId"]
-                yield Operation(name, method.upper(), path, OPERATIONS[name], _body(document, operation))
+                takes = _body(document, operation), _query(operation)
+                yield Operation(name, method.upper(), path, OPERATIONS[name], *takes)
 
 
 def _body(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Any:
@@ -72,6 +75,12 @@ def _body(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Any:
     reference = media.get("schema", {}).get("$ref", "")
     schema = document["components"]["schemas"].get(reference.rpartition("/")[2], {})
     return schema.get("example", (schema.get("examples") or [None])[0])
+
+
+def _query(operation: Mapping[str, Any]) -> dict[str, Any]:
+    """The examples of the parameters that it can't do without."""
+    wanted = [given for given in operation.get("parameters", ()) if given["in"] == "query" and given.get("required")]
+    return {given["name"]: given["schema"]["examples"][0] for given in wanted}
 
 
 def unknown() -> dict[str, str]:
@@ -85,7 +94,7 @@ def ask(
     """Ask for it; its body is sent where `full`. Of a stream nothing is read but how it begins."""
     path = re.sub(r"{(\w+)}", lambda match: ids[match[1]], operation.path)
     body = {"json": operation.body} if full and operation.body is not None else {}
-    with client.stream(operation.method, path, headers=dict(headers), **body) as answer:
+    with client.stream(operation.method, path, headers=dict(headers), params=operation.query, **body) as answer:
         if answer.is_success:
             return Told(answer.status_code, {})
         return Told(answer.status_code, _without_ids(answer, ids))

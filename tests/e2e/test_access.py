@@ -104,10 +104,13 @@ def world(server: Server) -> Generator[World]:
         upload = mine.post("/api/v1/uploads", json={"size_bytes": 9}).json()
         hook = mine.post("/api/v1/webhooks", json={"url": "https://receiver.invalid/"}).json()
         ping = mine.post(f"/api/v1/webhooks/{hook['id']}/ping").json()
+        tracks = f"/api/v1/assets/{made['asset_id']}/tracks"
+        cue = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
+        text = mine.post(tracks, params={"language": "en"}, content=cue).json()
         document = mine.get("/openapi.json").json()
         invited = mine.post("/api/v1/invitations", json={"email": "invited@example.com"}).json()
         ids = {"job_id": made["id"], "asset_id": made["asset_id"], "key_id": key["id"], "invitation_id": invited["id"]}
-        ids |= {"upload_id": upload["id"], "webhook_id": hook["id"], "delivery_id": ping["id"]}
+        ids |= {"upload_id": upload["id"], "webhook_id": hook["id"], "delivery_id": ping["id"], "track_id": text["id"]}
         ids["organization_id"] = LOCAL_ORGANIZATION
         with httpx2.Client(base_url=server.url, timeout=30, trust_env=False) as client:
             made = World(server, client, list(sweeping.operations(document)), ids, secret, theirs)

@@ -314,7 +314,9 @@ class _Platform:
         await self._db.write(bound)
 
     async def _collect(self) -> int:
-        """As the housekeeping does, but for the time that it leaves to what is under way."""
+        """As the housekeeping does, but for the time that it leaves to what is under way: here it waits for that."""
+        while self._dispatcher.running_attempts:  # what an attempt publishes on its way out is to be found
+            await asyncio.sleep(0.01)
         later_ms = outbox.now_ms() + 24 * 3_600_000
         return (await housekeeping.collect(self._db, self._storage, before_ms=later_ms)).removed
 

@@ -333,7 +333,8 @@ def tell_of_a_stop(place: Place, seed: int) -> None:
                 pass
         assert not first.ask("leads")
         ledger.check(second, at_the_end=True)
-        second.ask("collect")
+        for incarnation in (first, second):
+            incarnation.ask("collect")
         first.stop()
         second.stop()
     assert_sound(place)

@@ -107,7 +107,7 @@ def test_the_plan_is_followed_to_its_end_and_a_stage_opened_by_keyboard(
     page.goto(f"{server.url}/dashboard/videos/{job['asset_id']}?tab=processing")
     stages = picture(page).get_by_role("button")
     expect(stages.filter(has_text="package")).to_contain_text("Done", timeout=ENDS_MS)
-    expect(stages).to_have_count(4)
+    expect(stages).to_have_count(3)
     encode = stages.filter(has_text="encode")
     expect(encode).to_contain_text("144p")
     encode.focus()
