@@ -260,17 +260,22 @@ async def test_of_many_senders_at_one_offset_one_is_taken(machines: Callable[[st
         await pair[0].storage.delete_prefix("orgs")
 
 
-async def test_what_was_given_up_or_took_too_long_leaves_nothing(machine: Machine) -> None:
-    given_up, late = await machine.begin(), await machine.begin()
-    for upload in (given_up, late):
-        await machine.take(upload, DATA[: PART_BYTES + 1])
-        assert await machine.parts(upload) == [(1, PART_BYTES)]
+async def assert_ends_leave_nothing(machine: Machine, given_up: Upload, late: Upload) -> None:
+    """One is given up by its sender, the time of the other is over."""
     await machine.intake.cancel(given_up)
     past = update(schema.uploads).where(schema.uploads.c.id == late.id).values(expires_ms=1)
     await machine.db.write(lambda conn: conn.execute(past) and None)
     swept = uploads.sweep(machine.db, machine.storage, machine.files, kept_ms=3_600_000, bucket=machine.bucket)
     assert await swept == 1
     await machine.assert_empty()
+
+
+async def test_what_was_given_up_or_took_too_long_leaves_nothing(machine: Machine) -> None:
+    given_up, late = await machine.begin(), await machine.begin()
+    for upload in (given_up, late):
+        await machine.take(upload, DATA[: PART_BYTES + 1])
+        assert await machine.parts(upload) == [(1, PART_BYTES)]
+    await assert_ends_leave_nothing(machine, given_up, late)
 
 
 async def test_bytes_of_another_checksum_and_no_media_leave_nothing(machine: Machine) -> None:
@@ -338,12 +343,7 @@ async def test_a_piece_that_nobody_joins_leaves_nothing(machine: Machine) -> Non
     for piece in (given_up, late):
         await machine.take(piece, DATA[:1000])
     assert len(await machine.storage.list("orgs")) == 2
-    await machine.intake.cancel(given_up)
-    past = update(schema.uploads).where(schema.uploads.c.id == late.id).values(expires_ms=1)
-    await machine.db.write(lambda conn: conn.execute(past) and None)
-    swept = uploads.sweep(machine.db, machine.storage, machine.files, kept_ms=3_600_000, bucket=machine.bucket)
-    assert await swept == 1
-    await machine.assert_empty()
+    await assert_ends_leave_nothing(machine, given_up, late)
 
 
 async def test_a_piece_whose_row_was_not_written_is_joined_all_the_same(machine: Machine) -> None:

@@ -125,7 +125,7 @@ async def add_text_track(
         return idempotency.carry_out(conn, once, answer)
 
     work = _work(deps, mine)
-    added = await text_tracks.add_once(work, asset_id, wish, data, use, most=deps.limits.max_text_tracks)
+    added = await text_tracks.add(work, asset_id, wish, data, use, most=deps.limits.max_text_tracks)
     return idempotency.response_of(added)
 
 

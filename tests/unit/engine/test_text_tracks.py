@@ -34,9 +34,11 @@ async def asset_of(db: Database) -> str:
     return (await db.write(toys.submit)).asset_id
 
 
-async def brought(db: Database, storage: FolderStorage, asset_id: str, language: str = "en") -> TextTrack:
+async def brought(
+    db: Database, storage: FolderStorage, asset_id: str, language: str = "en", *, most: int = 10
+) -> TextTrack:
     work = Work(db, storage, storage.root.parent / "on-their-way", ORG)
-    return await text_tracks.add(work, asset_id, Wish(language), VTT, most=10)
+    return await text_tracks.add(work, asset_id, Wish(language), VTT, lambda conn, record: record(conn), most=most)
 
 
 def counted(conn: Connection) -> int:
@@ -107,9 +109,8 @@ async def test_nothing_is_told_of_a_track_that_could_not_be_stored(db: Database,
 
 async def test_a_file_goes_again_where_its_row_is_refused(db: Database, storage: FolderStorage) -> None:
     asset_id = await asset_of(db)
-    work = Work(db, storage, storage.root.parent / "on-their-way", ORG)
     with pytest.raises(VidComputeError, match="text_tracks_full"):
-        await text_tracks.add(work, asset_id, Wish("en"), VTT, most=0)
+        await brought(db, storage, asset_id, most=0)
     assert await keys(storage) == set()
 
 

@@ -2,7 +2,7 @@
 
 from vidcompute.services.text_tracks.models import Changes, TextKind, TextTrack, Wish
 from vidcompute.services.text_tracks.queries import find, get, list_tracks
-from vidcompute.services.text_tracks.service import Work, add, add_once, bring, change, lose, remove
+from vidcompute.services.text_tracks.service import Work, add, bring, change, lose, remove
 
 __all__ = [
     "Changes",
@@ -11,7 +11,6 @@ __all__ = [
     "Wish",
     "Work",
     "add",
-    "add_once",
     "bring",
     "change",
     "find",

@@ -37,7 +37,8 @@ def _track(row: Row[*tuple[Any, ...]]) -> TextTrack:
 
 def find(conn: Connection, asset_id: str, track_id: str) -> TextTrack | None:
     """One of an asset's text tracks, where it has it."""
-    return next((track for track in list_tracks(conn, asset_id) if track.id == track_id), None)
+    row = conn.execute(_TRACKS.where(text_tracks.c.asset_id == asset_id, text_tracks.c.id == track_id)).one_or_none()
+    return None if row is None else _track(row)
 
 
 def get(conn: Connection, asset_id: str, track_id: str) -> TextTrack:

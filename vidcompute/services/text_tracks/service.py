@@ -42,12 +42,7 @@ class Work:
     organization_id: str
 
 
-async def add(work: Work, asset_id: str, wish: Wish, data: bytes, *, most: int) -> TextTrack:
-    """As `add_once`, as often as it is asked for."""
-    return await add_once(work, asset_id, wish, data, lambda conn, record: record(conn), most=most)
-
-
-async def add_once(work: Work, asset_id: str, wish: Wish, data: bytes, use: Use[T], *, most: int) -> T:
+async def add(work: Work, asset_id: str, wish: Wish, data: bytes, use: Use[T], *, most: int) -> T:
     """Give an asset a text track, from the bytes of a WebVTT or SubRip file; what `use` makes of that.
 
     `use` is given what records the track: it calls that within the transaction, or not at all where it was done before.
