@@ -17,6 +17,7 @@
 - sockets: none in tests/unit and tests/house, loopback alone elsewhere.
 """
 
+import gc
 import os
 from pathlib import Path
 
@@ -25,6 +26,13 @@ from hypothesis import settings
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays to the end, so the collector of garbage need not look at it again and again."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
 
 pytest_plugins = [
     "tests.fixtures.network",

@@ -8,8 +8,8 @@ import httpx2
 import pytest
 from sqlalchemy import Connection, select
 
-from tests.unit.api.conftest import Platform, assembled, client, platform, quiet, stranger
-from tests.unit.conftest import fresh_database
+from tests.unit.api.conftest import Platform, assembled, client, platform, stranger
+from tests.unit.conftest import fresh_database, quiet
 from vidcompute.api.app import Application, create_app, furnish
 from vidcompute.api.deps import Deps
 from vidcompute.db.schema_outgoing import mails

@@ -1,10 +1,12 @@
-"""The rules that no linter knows: each takes a syntax tree or a text, and gives what breaks the rule, by line."""
+"""The rules that no linter knows: each takes a syntax tree's nodes or a text, and gives what breaks it, by line."""
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests.house.tree import dotted
+
+Nodes = Sequence[ast.AST]
 
 LONGEST_FUNCTION = 59  # lines
 LONGEST_FILE = 499
@@ -29,9 +31,9 @@ _STARTING_NAMES = frozenset(
 )
 
 
-def long_functions(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def long_functions(nodes: Nodes) -> Iterator[tuple[int, str]]:
     """Functions of 60 lines and more, counted from `def` to the last line."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > LONGEST_FUNCTION:
@@ -45,9 +47,9 @@ def waivers(text: str) -> Iterator[tuple[int, str]]:
             yield number, line.strip()
 
 
-def process_starts(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def process_starts(nodes: Nodes) -> Iterator[tuple[int, str]]:
     """Calls and imports that start processes."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and _STARTERS.fullmatch(dotted(node)):
             yield node.lineno, dotted(node)
         elif isinstance(node, ast.Import):
@@ -59,13 +61,12 @@ def process_starts(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"from {node.module} import {', '.join(sorted(names))}"
 
 
-def selects(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def selects(nodes: Nodes) -> Iterator[tuple[int, str]]:
     """Places where a query is built: SQLAlchemy's `select`, by import, as an attribute, or of a table."""
     uses_sql = any(
-        isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sqlalchemy"
-        for node in ast.walk(tree)
+        isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sqlalchemy" for node in nodes
     )
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sqlalchemy":
             yield from ((node.lineno, "select") for alias in node.names if alias.name == "select")
         elif isinstance(node, ast.Attribute) and re.fullmatch(r"(?:sa|sqlalchemy)\.select", dotted(node)):
@@ -74,12 +75,12 @@ def selects(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, f"{dotted(node.func)}()"
 
 
-def sleeps(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def sleeps(nodes: Nodes) -> Iterator[tuple[int, str]]:
     """Waiting for a time instead of a condition. A loop that asks again and again may give way for 0.05 s at most."""
-    loops = [node for node in ast.walk(tree) if isinstance(node, ast.While)]
+    loops = [node for node in nodes if isinstance(node, ast.While)]
     asking = {id(node) for loop in loops for node in ast.walk(loop) if _gives_way(node)}
-    giving_way = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call) and id(node) in asking}
-    for node in ast.walk(tree):
+    giving_way = {id(node.func) for node in nodes if isinstance(node, ast.Call) and id(node) in asking}
+    for node in nodes:
         if isinstance(node, ast.Attribute) and id(node) not in giving_way:
             if dotted(node) in {"time.sleep", "asyncio.sleep", "anyio.sleep"}:
                 yield node.lineno, dotted(node)
@@ -94,10 +95,10 @@ def _gives_way(node: ast.AST) -> bool:
     return isinstance(pause, ast.Constant) and isinstance(pause.value, int | float) and pause.value <= 0.05
 
 
-def skipped_tests(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def skipped_tests(nodes: Nodes) -> Iterator[tuple[int, str]]:
     """Tests that are switched off, or allowed to fail."""
     names = {"skip", "skipif", "xfail", "importorskip", "SkipTest", "skipTest"}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and node.attr in names and dotted(node).startswith(("pytest", "unittest")):
             yield node.lineno, dotted(node)
 

@@ -1,7 +1,7 @@
 """Every event that the code emits is declared in the catalogue, and everything that is declared is emitted."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,9 @@ _TASKS = frozenset(f"task.{status}" for status in TaskStatus)
 _FORWARDED = Path("vidcompute/db/outbox.py")  # `emit` hands its own parameter on to `NewEvent`
 
 
-def emitted_in(module: ast.AST) -> Iterator[str]:
+def emitted_in(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """The types in calls of `emit` and `NewEvent`: literals, an arrow's `event`, and a task's state by name."""
-    for call in ast.walk(module):
+    for call in nodes:
         if not isinstance(call, ast.Call):
             continue
         place = _PLACE_OF_TYPE.get(tree.dotted(call.func).rpartition(".")[2])
@@ -37,7 +37,7 @@ def emitted_in(module: ast.AST) -> Iterator[str]:
 
 def _emitted() -> set[str]:
     paths = [path for path in tree.sources(".py") if path.parts[0] == "vidcompute" and path != _FORWARDED]
-    return {name for path in paths for name in emitted_in(tree.tree_of(path))}
+    return {name for path in paths for name in emitted_in(tree.nodes_of(path))}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def _emitted() -> set[str]:
     ],
 )
 def test_types_are_found_where_events_are_emitted(text: str, types: set[str]) -> None:
-    assert set(emitted_in(ast.parse(text))) == types
+    assert set(emitted_in(ast.walk(ast.parse(text)))) == types
 
 
 def test_what_is_emitted_is_declared_in_services_events_catalogue() -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from tests.house import rules, tree
 
-Rule = Callable[[ast.AST], Iterator[tuple[int, str]]]
+Rule = Callable[[rules.Nodes], Iterator[tuple[int, str]]]
 
 
 def _broken(paths: Iterable[Path], rule: Rule) -> list[str]:
-    return [f"{path}:{line}: {what}" for path in paths for line, what in rule(tree.tree_of(path))]
+    return [f"{path}:{line}: {what}" for path in paths for line, what in rule(tree.nodes_of(path))]
 
 
 def _python(*, below: str = "", apart: frozenset[str] = frozenset()) -> list[Path]:
@@ -49,8 +49,8 @@ def _python(*, below: str = "", apart: frozenset[str] = frozenset()) -> list[Pat
     ],
 )
 def test_a_rule_tells_bad_from_good(rule: Rule, bad: str, good: str) -> None:
-    assert list(rule(ast.parse(bad)))
-    assert not list(rule(ast.parse(good)))
+    assert list(rule(tuple(ast.walk(ast.parse(bad)))))
+    assert not list(rule(tuple(ast.walk(ast.parse(good)))))
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,12 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(text_of(path), str(path))
 
 
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of a Python file's syntax tree: every rule looks at all of them, so they are listed once."""
+    return tuple(ast.walk(tree_of(path)))
+
+
 def dotted(node: ast.expr) -> str:
     """`a.b.c` for a chain of names, and an empty text for anything else."""
     if isinstance(node, ast.Name):

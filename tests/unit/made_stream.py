@@ -5,6 +5,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 
 from vidcompute.media import webvtt
@@ -175,6 +176,12 @@ def add_texts(stream: MadeStream, *languages: str) -> None:
 
 def made_stream(*, video: bool = True, audio: bool = True) -> MadeStream:
     """Two rungs of ten seconds with English and German sound, published."""
+    made = _made_stream(video=video, audio=audio)
+    return MadeStream(dict(made.files), list(made.videos), list(made.audios))
+
+
+@cache
+def _made_stream(*, video: bool, audio: bool) -> MadeStream:
     stream = MadeStream()
     if video:
         add_video(stream, 720, 1500)

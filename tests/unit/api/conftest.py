@@ -1,22 +1,20 @@
 """The application over a real database and a real folder, and a client that speaks to it in this process."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self, cast
 
 import httpx2
 import pytest
-import structlog
 from sqlalchemy import update
 
 from tests.unit.engine import toys
-from vidcompute import logs
 from vidcompute.adapters.rates_memory import MemoryRates
 from vidcompute.adapters.storage_folder import FolderStorage
-from vidcompute.api.app import Application, create_app, furnish
+from vidcompute.api.app import Application, create_app, describe, furnish
 from vidcompute.api.deps import Build, Deps, Limits
 from vidcompute.api.viewing import Viewing
 from vidcompute.db import schema
@@ -47,6 +45,11 @@ class Platform:
     storage: FolderStorage
     executor: toys.HandExecutor
     placed: dict[str, AttemptSpec] = field(default_factory=dict)
+
+    def with_others(self, **parts: Any) -> Application:
+        """The application with fresh parts, these among them, until the test ends."""
+        furnish(self.app, replace(self.deps, **parts))
+        return self.app
 
     async def finish_all(self) -> None:
         """Carry every job to its end; attempts that are placed by now succeed."""
@@ -79,16 +82,10 @@ class Platform:
         await self.deps.db.write(jobs.finish, result, toys.AT_ONCE)
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Errors alone are logged: hundreds of requests are made here."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    logs.configure("error")
-    yield
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
+@pytest.fixture(scope="session")
+def document() -> dict[str, Any]:
+    """The API's own document."""
+    return describe(Build(version("vidcompute")))
 
 
 @pytest.fixture(scope="session")

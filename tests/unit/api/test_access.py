@@ -1,7 +1,6 @@
 """The tables of who may do what, and the guard before every route."""
 
 from collections.abc import Iterator
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -12,27 +11,21 @@ from fastapi.routing import APIRoute
 
 from tests.unit.api.conftest import Platform
 from vidcompute.api import app, auth
-from vidcompute.api.app import create_app, describe
-from vidcompute.api.deps import Build
+from vidcompute.api.app import create_app
 from vidcompute.ids import LOCAL_ORGANIZATION, new_id
 from vidcompute.services import accounts
 from vidcompute.services.accounts import OPERATIONS, ROLES, Entry, Role, Scope
 
 
-@cache
-def document() -> dict[str, Any]:
-    return describe(Build("1"))
-
-
-def operations() -> Iterator[tuple[str, str, str]]:
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Method, path and name of each operation in the document."""
-    for path, item in document()["paths"].items():
+    for path, item in document["paths"].items():
         for method, operation in item.items():
             yield method.upper(), path, operation["operationId"]
 
 
-def test_every_operation_has_a_row_and_every_row_an_operation() -> None:
-    assert {name for _, _, name in operations()} == set(OPERATIONS)
+def test_every_operation_has_a_row_and_every_row_an_operation(document: dict[str, Any]) -> None:
+    assert {name for _, _, name in operations(document)} == set(OPERATIONS)
 
 
 def test_a_route_without_a_row_does_not_start() -> None:
@@ -47,17 +40,17 @@ def test_a_route_without_a_row_does_not_start() -> None:
     assert auth.unlisted([router]) == ["GET /api/v1/things", "DELETE /api/v1/things"]
 
 
-def test_every_route_below_api_is_guarded_and_says_so() -> None:
-    for method, path, name in operations():
-        secured = document()["paths"][path][method.lower()]["security"]
+def test_every_route_below_api_is_guarded_and_says_so(document: dict[str, Any]) -> None:
+    for method, path, name in operations(document):
+        secured = document["paths"][path][method.lower()]["security"]
         assert bool(secured) == (OPERATIONS[name] is not Entry.PUBLIC), (method, path)
     apart = [route for router in (*app._PUBLIC, *app._APART) for route in router.routes if isinstance(route, APIRoute)]
     assert apart
     assert not [route.path for route in apart if route.path.startswith("/api/")]
 
 
-def test_what_changes_something_wants_to_write_and_what_reads_does_not() -> None:
-    for method, path, name in operations():
+def test_what_changes_something_wants_to_write_and_what_reads_does_not(document: dict[str, Any]) -> None:
+    for method, path, name in operations(document):
         rule = OPERATIONS[name]
         if isinstance(rule, Scope):
             assert rule.value.endswith(":read" if method == "GET" else ":write"), (method, path)

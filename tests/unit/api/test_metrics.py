@@ -142,7 +142,7 @@ async def test_scrapes_at_one_time_share_one_look_and_parts_that_are_away_are_to
     async def broken() -> str | None:
         raise RuntimeError("It broke.")
 
-    app = create_app(replace(platform.deps, lesser_checks={"redis": redis, "other": broken}))
+    app = platform.with_others(lesser_checks={"redis": redis, "other": broken})
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
         told = await asyncio.gather(*(metrics_of(client) for _ in range(5)))
         shared = len(looks)
@@ -158,7 +158,7 @@ async def test_the_nodes_are_those_that_the_dispatcher_sees(platform: Platform) 
     async def state() -> DispatchState:
         return DispatchState(leads=bool(there), epoch=7 if there else None, nodes=tuple(there))
 
-    app = create_app(replace(platform.deps, dispatch_state=state))
+    app = platform.with_others(dispatch_state=state)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
         told = await metrics_of(client)
         assert sample(told, 'vidcompute_node_cpu_used_cores{node="one",work="background"}') == 3

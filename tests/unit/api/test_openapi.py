@@ -3,11 +3,9 @@
 import json
 import re
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pytest
 from fastapi import APIRouter
 from pydantic import BaseModel
 
@@ -19,11 +17,6 @@ from vidcompute.pipeline.spec import JobSpec
 from vidcompute.services.accounts import OPERATIONS, Entry
 
 COPY = Path(__file__).parents[3] / "docs" / "openapi.yaml"
-
-
-@pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    return describe(Build(version("vidcompute")))
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -3,7 +3,6 @@
 import base64
 import re
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import httpx2
 import pytest
@@ -12,7 +11,7 @@ from starlette.responses import StreamingResponse
 
 from tests.unit.api.conftest import URL, Platform, until
 from vidcompute import logs
-from vidcompute.api.app import create_app
+from vidcompute.api.app import Application, create_app, furnish
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.executor import Finished, Outcome
 from vidcompute.services import accounts
@@ -96,8 +95,8 @@ async def test_every_error_is_a_problem(
         assert answer.headers["allow"]
 
 
-@pytest.fixture
-async def broken(platform: Platform) -> AsyncIterator[httpx2.AsyncClient]:
+@pytest.fixture(scope="module")
+def failing(assembled: Application) -> Application:
     """An application with routes that fail in several ways."""
     router = APIRouter()
 
@@ -117,8 +116,13 @@ async def broken(platform: Platform) -> AsyncIterator[httpx2.AsyncClient]:
 
         return StreamingResponse(body())
 
-    app = create_app(platform.deps, [router])
-    transport = httpx2.ASGITransport(app, raise_app_exceptions=True)
+    return create_app(assembled.state.deps, [router])
+
+
+@pytest.fixture
+async def broken(failing: Application, platform: Platform) -> AsyncIterator[httpx2.AsyncClient]:
+    furnish(failing, platform.deps)
+    transport = httpx2.ASGITransport(failing, raise_app_exceptions=True)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as made:
         yield made
 
@@ -203,8 +207,7 @@ async def test_a_check_that_fails_or_breaks_is_told(platform: Platform) -> None:
     async def broken() -> str | None:
         raise RuntimeError("secret")
 
-    deps = replace(platform.deps, checks={"storage": full, "dispatcher": broken})
-    transport = httpx2.ASGITransport(create_app(deps))
+    transport = httpx2.ASGITransport(platform.with_others(checks={"storage": full, "dispatcher": broken}))
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
         answer = await client.get("/ready")
     assert answer.status_code == 503
@@ -217,7 +220,7 @@ async def test_what_it_can_do_without_degrades_it_and_no_more(platform: Platform
     async def redis() -> str | None:
         return wrong[0] if wrong else None
 
-    app = create_app(replace(platform.deps, lesser_checks={"redis": redis}))
+    app = platform.with_others(lesser_checks={"redis": redis})
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
         assert (await client.get("/ready")).json() == {"status": "ready", "checks": {"database": "ok", "redis": "ok"}}
         wrong.append("Redis is away")

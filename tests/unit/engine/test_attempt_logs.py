@@ -1,26 +1,12 @@
 """What the server logs of attempts: which job, stage and attempt a line is about, what happened, how long."""
 
 import json
-import logging
-from collections.abc import Generator
 
 import pytest
-import structlog
 
 from tests.unit.engine.test_dispatcher import engine
 from vidcompute import logs
 from vidcompute.db.engine import Database
-
-
-@pytest.fixture(autouse=True)
-def untouched() -> Generator[None]:
-    """Leave logging as it was."""
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 async def test_each_attempt_is_logged_with_what_it_belongs_to(db: Database, capsys: pytest.CaptureFixture[str]) -> None:

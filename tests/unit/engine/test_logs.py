@@ -2,27 +2,14 @@
 
 import json
 import logging
-from collections.abc import Generator
 
 import pytest
-import structlog
 
 from vidcompute import logs
 
 
 def lines(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
-
-
-@pytest.fixture(autouse=True)
-def untouched() -> Generator[None]:
-    """Leave logging as it was."""
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def test_lines_are_json_with_the_ids_of_the_context(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from tests.fixtures import crowd
 from tests.unit.engine import toys
 from tests.unit.engine.toys import AT_ONCE, ORG
+from vidcompute import logs
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.db import outbox, schema
 from vidcompute.db.engine import Database
@@ -256,6 +257,7 @@ async def test_a_clean_up_is_told_of_by_log_event_and_mail(db: Database, tmp_pat
     assert (await retention.clean_up(db, FolderStorage(tmp_path), terms)).is_empty
     assert await db.read(_mails) == []
     await _one_to_purge(db)
+    logs.configure("info")
     with capture_logs() as logged:
         assert await retention.clean_up(db, FolderStorage(tmp_path), terms) == Cleaned(purged=1, freed_bytes=55)
     assert [line["event"] for line in logged] == ["asset_purged", "cleanup_done"]
