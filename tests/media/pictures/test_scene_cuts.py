@@ -12,7 +12,7 @@ from tests.fixtures.clips import ClipMaker
 from tests.media.pictures.local_work import Studio
 from vidcompute.media.decode import VideoReader
 from vidcompute.media.facts import SourceFacts, from_json
-from vidcompute.media.scenes import Luma, Small, cuts, reduced
+from vidcompute.media.scenes import Luma, Planes, Small, cuts, reduced
 
 _SIZE = "size=320x180:rate=25"
 _NORMAL = "format=yuv420p,setsar=1"
@@ -32,6 +32,22 @@ _PARTS: list[tuple[str, int]] = [
     ("cellauto=rule=110:random_seed=7:size=320x180:rate=25", 40),
     (f"testsrc2={_SIZE},zoompan=z='1+0.03*on':d=1:s=320x180:fps=25", 40),  # a fast zoom
     (f"smptebars={_SIZE},drawbox=c=white@0.6:t=fill:enable='eq(n,20)'", 40),  # a flash that lets the picture through
+]
+
+
+_YUV = "format=yuv420p"
+_GREY_PAN = f"{_MANDELBROT},scroll=h=0.004:v=0.002,crop=320:180,format=gray,{_YUV}"
+# Each part: its source, the frames in it, and the frames (from its own 0) where nothing but colours is cut.
+_COLOURED: list[tuple[str, int, list[int]]] = [
+    (f"nullsrc={_SIZE},{_YUV},geq=lum=120:cb=90:cr=160", 30, []),
+    (f"nullsrc={_SIZE},{_YUV},geq=lum=120:cb=160:cr=90", 30, []),
+    (f"testsrc2={_SIZE},{_YUV},hue=h='if(gte(n,30),120,0)'", 60, [30]),
+    (f"{_GREY_PAN},geq=lum='lum(X,Y)':cb='if(gte(N,25),148,116)':cr='if(gte(N,25),118,140)'", 50, [25]),
+    (f"testsrc2={_SIZE},{_YUV},hue=h='if(between(n,20,21),120,0)'", 50, []),  # a flash of other colours
+    (f"testsrc2={_SIZE},{_YUV},negate,hue=h='6*n'", 40, []),
+    (f"testsrc2={_SIZE},{_YUV},hue=h='clip((n-20)*12,0,120)'", 50, []),  # one shot turns into other colours
+    (f"smptebars={_SIZE},{_YUV},hue=s='clip((n-15)/8,0,1)'", 40, []),  # one without colours gets them
+    (f"{_GREY_PAN},drawbox=x='400*t-160':w=100:h=180:c=red:t=fill", 50, []),  # somebody in red passes by
 ]
 
 
@@ -60,6 +76,19 @@ def test_all_cuts_are_found_and_no_flash_pan_zoom_or_fade_is_one(clip: ClipMaker
     source = clip("scenes", _concatenated(_PARTS))
     expected = [sum(frames for _, frames in _PARTS[:n]) for n in range(1, len(_PARTS))]
     assert _cut_times(source, studio) == expected
+
+
+def test_cuts_between_pictures_that_differ_in_colour_alone_are_found(clip: ClipMaker, studio: Studio) -> None:
+    source = clip("coloured-scenes", _concatenated([(part, frames) for part, frames, _ in _COLOURED]))
+    starts = [sum(frames for _, frames, _ in _COLOURED[:n]) for n in range(len(_COLOURED))]
+    inner = [start + at for start, (_, _, cut_at) in zip(starts, _COLOURED, strict=True) for at in cut_at]
+    assert _cut_times(source, studio) == sorted([*starts[1:], *inner])
+
+
+@pytest.mark.parametrize("fade", ["in:20:10", "out:20:10", "in:20:25:color=white"])
+def test_a_fade_amid_a_shot_is_no_cut(clip: ClipMaker, studio: Studio, fade: str) -> None:
+    source = clip(f"fade-{fade.replace(':', '-')}", _concatenated([(f"{_MANDELBROT},crop=320:180,fade={fade}", 60)]))
+    assert _cut_times(source, studio) == []
 
 
 def test_a_dissolve_is_no_cut(clip: ClipMaker, studio: Studio) -> None:
@@ -111,6 +140,42 @@ def test_a_flash_over_a_plain_picture_is_none() -> None:
     lumas = [_plain(150 + at // 4) for at in range(30)]
     lumas[15] = _plain(190)
     assert list(cuts([Small(number, luma) for number, luma in enumerate(lumas)], Fraction(25))) == []
+
+
+def _tinted(blue: int, red: int) -> Planes:
+    return np.stack([np.full((36, 64), blue), np.full((36, 64), red)]).astype(np.int16)
+
+
+@pytest.mark.parametrize("luma", [_plain(120), _shot(np.random.default_rng(3))], ids=["plain", "textured"])
+def test_colours_alone_may_be_cut(luma: Luma) -> None:
+    colours = [_tinted(116, 140)] * 20 + [_tinted(148, 118)] * 20
+    colours[8] = colours[9] = _tinted(170, 90)  # a flash
+    assert list(cuts([Small(n, luma, colour) for n, colour in enumerate(colours)], Fraction(25))) == [20]
+
+
+def test_what_passes_by_in_another_colour_is_no_cut() -> None:
+    colours = []
+    for at in range(40):
+        colours.append(_tinted(128, 128))
+        colours[-1][:, :, max(0, 6 * at - 60) : max(0, 6 * at - 30)] = 190
+    pictures = [Small(n, _plain(120), colour) for n, colour in enumerate(colours)]
+    assert list(cuts(pictures, Fraction(25))) == []
+
+
+@pytest.mark.parametrize("steps", [3, 10, 25])
+@pytest.mark.parametrize("to_black", [False, True])
+def test_neither_end_of_a_fade_is_a_cut(steps: int, to_black: bool) -> None:
+    shown = _shot(np.random.default_rng(4))
+    shares = [min(1.0, max(0, at - 20) / steps) for at in range(60)]
+    lumas = [(16 + (shown - 16) * share).astype(np.int16) for share in (shares[::-1] if to_black else shares)]
+    assert list(cuts([Small(n, luma) for n, luma in enumerate(lumas)], Fraction(25))) == []
+
+
+def test_a_picture_that_is_half_of_each_side_leaves_a_cut_one() -> None:
+    random = np.random.default_rng(5)
+    before, after = _shot(random), _shot(random)
+    lumas = [before] * 20 + [((before + after) // 2).astype(np.int16)] + [after] * 20
+    assert list(cuts([Small(n, luma) for n, luma in enumerate(lumas)], Fraction(25))) == [21]
 
 
 def test_threshold_moves_the_bar() -> None:

@@ -38,7 +38,7 @@ class Frames:
     threads: int = 2
 
     name: ClassVar[str] = "frames"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def needs(self) -> Needs:
         """Decoding beside encoding; one thread is what a short source gets."""
