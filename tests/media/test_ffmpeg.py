@@ -9,6 +9,7 @@ import pytest
 from tests.fixtures.clips import ClipMaker
 from vidcompute.errors import VidComputeError
 from vidcompute.media import ffmpeg as ff
+from vidcompute.media.probe.names import AUDIO_CODECS, VIDEO_CODECS
 from vidcompute.media.run import run
 
 
@@ -55,6 +56,11 @@ def test_a_build_without_a_release_is_warned_of(tmp_path: Path) -> None:
 
 def test_the_build_is_part_of_keys(tmp_path: Path) -> None:
     assert ff.build_id(fake(tmp_path, "9.0.1")) != ff.build_id(fake(tmp_path, "9.0.2"))
+
+
+def test_the_probe_reads_nothing_that_ffmpeg_may_not_decode() -> None:
+    allowed = {av.Codec(name, "r").canonical_name for name in ff.DECODERS if name in av.codecs_available}
+    assert allowed >= VIDEO_CODECS | AUDIO_CODECS
 
 
 def test_all_allowed_names_exist(ffmpeg: str) -> None:

@@ -81,6 +81,21 @@ def test_limits_hold(kit: Kit, limits: ProbeLimits, code: str) -> None:
     assert caught.value.code == code
 
 
+def test_pictures_that_ffmpeg_may_not_decode_are_refused_by_the_probe(kit: Kit) -> None:
+    path = kit.clip(*video(), "-c:v", "magicyuv", "-pix_fmt", "gbrp", name="clip.mkv")
+    with pytest.raises(VidComputeError) as caught:
+        probe(path)
+    assert caught.value.code == "video_codec_unsupported"
+
+
+def test_sound_that_ffmpeg_may_not_decode_is_left_out(kit: Kit) -> None:
+    spoken = (*sound(rate=8000, layout="mono"), *X264, "-c:a", "g723_1", "-b:a", "6300")
+    found = probe(kit.clip(*video(), *spoken, name="clip.mkv"))
+    assert found.video is not None
+    assert found.audio == ()
+    assert any("can't be read" in warning for warning in found.warnings)
+
+
 def test_a_picture_may_stand_still_while_sound_plays(kit: Kit) -> None:
     held = (
         "-vf",

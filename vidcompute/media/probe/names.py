@@ -1,5 +1,7 @@
 """Names for numbers of FFmpeg that PyAV gives as they are, and which demuxers and decoders are allowed at all."""
 
+from vidcompute.media.ffmpeg import DECODERS
+
 # libavutil/pixfmt.h, after ITU-T H.273; the names are those that ffmpeg's options take.
 COLOR_PRIMARIES = {
     1: "bt709",
@@ -108,9 +110,6 @@ VIDEO_CODECS = frozenset(
             "jpeg2000",
             "png",
             "gif",
-            "webp",
-            "bmp",
-            "tiff",
             "prores",
             "dnxhd",
             "cfhd",
@@ -121,20 +120,16 @@ VIDEO_CODECS = frozenset(
             "huffyuv",
             "ffvhuff",
             "utvideo",
-            "magicyuv",
             "rawvideo",
             "v210",
-            "v308",
-            "v408",
-            "v410",
             "r210",
-            "yuv4",
             "hap",
         ),
         *("qtrle", "rpza", "svq1", "svq3", "cinepak", "msvideo1", "indeo3", "indeo4", "indeo5", "rv10", "rv20", "rv30"),
-        *("rv40", "zmbv", "tscc", "tscc2", "mss1", "mss2", "flashsv", "flashsv2", "wrapped_avframe"),
+        *("rv40", "zmbv", "tscc", "flashsv"),
     )
 )
+"""What may be decoded: no more than ffmpeg is allowed to, which encodes it (`media.ffmpeg.DECODERS`)."""
 AUDIO_CODECS = frozenset(
     (
         *(
@@ -166,15 +161,10 @@ AUDIO_CODECS = frozenset(
             "speex",
             "wavpack",
         ),
-        *("tta", "ape", "cook", "ra_144", "ra_288", "sipr", "atrac1", "atrac3", "atrac3p", "qdm2", "qdmc", "mace3"),
-        *("mace6", "nellymoser", "qcelp", "evrc", "ilbc", "g722", "g723_1", "g726", "g729", "s302m", "ac4"),
+        *("tta", "ape", "cook", "ra_144", "ra_288", "sipr", "atrac3", "qdm2", "qdmc", "mace3", "mace6"),
+        *("nellymoser", "qcelp", "s302m", "adpcm_g722", "adpcm_g726", "adpcm_g726le"),
+        *(name for name in DECODERS if name.startswith(("pcm_", "adpcm_"))),
     )
 )
-AUDIO_CODEC_FAMILIES = ("pcm_", "adpcm_", "dsd_")
-_DECODERS = ("libdav1d", "libopus", "libvorbis", "libspeex", "libvpx-vp9", "mp3float", "mp2float", "mp1float", "dca")
-_PCM_KINDS = """
-s8 u8 alaw mulaw vidc dvd bluray s16le s16be u16le u16be s24le s24be s32le s32be f32le f32be f64le f64be s16le_planar
-"""
-_PCM = (*(f"pcm_{kind}" for kind in _PCM_KINDS.split()), "adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt", "adpcm_swf")
-DECODER_WHITELIST = ",".join(sorted({*VIDEO_CODECS, *AUDIO_CODECS, *_DECODERS, *_PCM}))
+DECODER_WHITELIST = ",".join(DECODERS)
 """What libavformat may decode with while it looks at the first packets (FFmpeg's `codec_whitelist`)."""

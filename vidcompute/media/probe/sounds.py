@@ -24,8 +24,7 @@ def readable(stream: AudioStream) -> bool:
     context = stream.codec_context
     if context is None:
         return False
-    codec = context.codec.canonical_name
-    return codec in names.AUDIO_CODECS or codec.startswith(names.AUDIO_CODEC_FAMILIES)
+    return context.codec.canonical_name in names.AUDIO_CODECS
 
 
 def from_table(reader: AudioReader, size_bytes: int, *, header_is_exact: bool) -> AudioTable | None:
