@@ -105,6 +105,8 @@ class Renderer:
         if frame.interlaced_frame and self._height * 2 > frame.height:
             frame = _deinterlaced(frame)
         picture = _wrap(self._scaled(frame, "rgba" if alpha else "rgb0"), "RGBA" if alpha else "RGBX")
+        if self._video.mirrored:
+            picture = picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
         if self._video.rotation in _TURNS:
             picture = picture.transpose(_TURNS[self._video.rotation])
         return self._cropped(picture)

@@ -36,7 +36,7 @@ def codec_string(video: VideoFacts) -> str:
 
 def _square(video: VideoFacts) -> bool:
     even = video.width % 2 == 0 and video.height % 2 == 0
-    return video.sample_aspect == 1 and video.rotation == 0 and even
+    return video.sample_aspect == 1 and video.rotation == 0 and not video.mirrored and even
 
 
 def _rate_fits(video: VideoFacts) -> bool:
@@ -54,8 +54,9 @@ _RULES = {
         v.profile in _PROFILES and 0 < v.level <= _LEVEL_MAX
     ),
     "its pixels are not 8 bit 4:2:0": lambda v: v.pixel_format in {"yuv420p", "yuvj420p"},
+    "its dynamic range is high, which not every screen shows": lambda v: not v.hdr,
     "it is interlaced": lambda v: not v.interlaced,
-    "its pixels are not square, it is rotated, or its size is odd": _square,
+    "its pixels are not square, it is rotated or mirrored, or its size is odd": _square,
     "its frame rate is above the limit, or has holes": _rate_fits,
     "its key frames are further apart than a segment may be long": lambda v: longest_gop_s(v) <= LONGEST_SEGMENT_S,
     "its groups of pictures are open": lambda v: v.closed_gops and v.keyframes[0].index == 0,

@@ -79,6 +79,19 @@ def test_rotated_sources_stand_upright(turn: int, start: int, clip: ClipMaker, s
     _assert_colours(_corners(work.output / "poster.jpg"), _QUADRANTS[start:] + _QUADRANTS[:start], 12)
 
 
+@pytest.mark.parametrize(
+    "shown",
+    [["-display_hflip"], ["-display_vflip"], ["-display_rotation", "90", "-display_hflip"]],
+    ids=["sideways", "upside-down", "turned"],
+)
+def test_mirrored_sources_are_shown_as_players_show_them(shown: list[str], clip: ClipMaker, studio: Studio) -> None:
+    plain = clip("quadrants-wide", _quadrants(320, 180))
+    source = clip(f"mirrored-{'-'.join(shown)}", [*shown, "-i", str(plain), "-c", "copy"])
+    facts, work = studio.run(Poster(), source)
+    poster = np.asarray(Image.open(work.output / "poster.jpg"), dtype=np.float32)
+    assert np.abs(studio.frames(source, facts["width"], facts["height"])[0] - poster).mean() < 12
+
+
 def test_a_rotated_crop_is_cut_where_the_viewer_sees_it(clip: ClipMaker, studio: Studio) -> None:
     plain = clip("quadrants-wide", _quadrants(320, 180))
     source = clip("turned-90", ["-display_rotation", "90", "-i", str(plain), "-c", "copy"])

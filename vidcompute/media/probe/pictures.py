@@ -5,6 +5,7 @@ from fractions import Fraction
 import av.error
 import numpy as np
 from av.container import InputContainer
+from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -186,6 +187,7 @@ def facts(reader: VideoReader, frame: VideoFrame, line: Timeline, size_bytes: in
         grid=line.grid,
         keyframes=line.keyframes,
         closed_gops=reader.closed,
+        mirrored=_is_mirrored(frame),
     )
 
 
@@ -196,6 +198,15 @@ def _rotation(frame: VideoFrame, warnings: list[str]) -> int:
     if degrees != quarter:
         warnings.append(f"The picture is turned by {degrees} degrees; it is shown turned by {quarter}.")
     return quarter
+
+
+def _is_mirrored(frame: VideoFrame) -> bool:
+    """Whether the display matrix (ISO/IEC 14496-12, 6.2.2) changes left and right, as selfies of some phones do."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if not isinstance(matrix, SideData):
+        return False
+    a, b, _, c, d, *_ = np.frombuffer(memoryview(matrix), dtype=np.int32).tolist()
+    return bool(a * d - b * c < 0)
 
 
 def _sample_aspect(stream: VideoStream, warnings: list[str]) -> Fraction:
