@@ -62,3 +62,9 @@ def test_the_fast_rung_is_the_best_small_h264_one() -> None:
     fast = ladder.fast_rung(rungs)
     assert fast is not None
     assert fast.name == "h264-480"
+
+
+def test_of_wishes_that_come_to_one_size_the_nearest_says_how_it_is_made() -> None:
+    wishes = (ladder.Wish(2160, bitrate_bps=20_000_000), ladder.Wish(1080, bitrate_bps=5_000_000), ladder.Wish(480))
+    rungs = ladder.rungs(video_facts(), Fraction(30), wishes)
+    assert [(rung.name, rung.bitrate_bps) for rung in rungs] == [("h264-1080", 5_000_000), ("h264-480", None)]

@@ -64,10 +64,12 @@ def test_a_source_with_far_key_frames_is_encoded_whole() -> None:
         ({"codec": "vp9"}, "codec"),
         ({"interlaced": True}, "interlaced"),
         ({"rotation": 90}, "rotated"),
+        ({"mirrored": True}, "mirrored"),
         ({"bit_depth": 10, "pixel_format": "yuv420p10le"}, "8 bit"),
         ({"bitrate_bps": 60_000_000}, "bitrate"),
         ({"closed_gops": False}, "open"),
         ({"profile": "High 4:2:2"}, "profile"),
+        ({"color_transfer": "arib-std-b67"}, "range"),
     ],
 )
 def test_only_what_conforms_is_copied(change: dict[str, Any], reason: str) -> None:
@@ -76,6 +78,30 @@ def test_only_what_conforms_is_copied(change: dict[str, Any], reason: str) -> No
     assert result.copied is None
     assert result.reason is not None
     assert reason in result.reason
+
+
+@pytest.mark.parametrize(
+    ("wanted", "tracks"),
+    [
+        ([{"height": 720}, {"height": 480}], ["h264-720", "h264-480"]),
+        ([{"height": 1080, "codec": "hevc"}, {"height": 480}], ["hevc-1080", "h264-480"]),
+        ([{"height": 1080, "quality": 20}, {"height": 480}], ["h264-1080", "h264-480"]),
+    ],
+)
+def test_a_ladder_that_was_asked_for_is_made_as_it_was(wanted: list[dict[str, Any]], tracks: list[str]) -> None:
+    facts = source_facts(video_facts(keyframe_every=60), audio_facts())
+    result = layout(facts, MediaSpec.model_validate({"renditions": wanted}))
+    assert result.copied is None
+    assert [rung.name for rung in result.rungs] == tracks
+
+
+@pytest.mark.parametrize("above", [1080, 2160])
+def test_a_source_is_copied_where_h264_of_its_size_was_asked_for_in_whatever_order(above: int) -> None:
+    facts = source_facts(video_facts(keyframe_every=60), audio_facts())
+    wanted = [{"height": above, "codec": "hevc"}, {"height": above}, {"height": 480}]
+    result = layout(facts, MediaSpec.model_validate({"renditions": wanted}))
+    assert result.copied is not None
+    assert [rung.name for rung in result.rungs] == ["h264-1080", "hevc-1080", "h264-480"]
 
 
 def test_encoded_rungs_take_over_the_copys_boundaries() -> None:
@@ -103,6 +129,21 @@ def test_each_sound_track_is_a_rendition_of_its_own() -> None:
     facts = source_facts(video_facts(), audio_facts(), replace(audio_facts(), index=2, language="de"))
     result = made(facts)
     assert [a["language"] for a in result.node("package").options["audio"]] == ["und", "de"]
+
+
+@pytest.mark.parametrize("streams", [(), ("hls",)])
+@pytest.mark.parametrize(("defaults", "track"), [((True, True), 0), ((False, True), 1), ((False, False), 0)])
+def test_files_have_the_sound_that_plays_unless_one_chooses(
+    streams: tuple[str, ...], defaults: tuple[bool, bool], track: int
+) -> None:
+    sounds = [replace(audio_facts(), index=n, default=default) for n, default in enumerate(defaults, 1)]
+    result = made(source_facts(video_facts(), *sounds), outputs=[*streams, "mp4", "audio"])
+    (mp4,) = (node for node in result.nodes if node.stage == "mp4")
+    sound = result.node("audio_file")
+    assert (mp4.options["audio"], sound.options["track"]) == (f"audio-{track}", f"audio-{track}")
+    assert mp4.inputs["audio"] == sound.inputs["audio"]
+    assert [n.options["cut"]["track"] for n in result.nodes if n.id in sound.inputs["audio"]] == [f"audio-{track}"]
+    assert ("audio/1" in ids(result)) == bool(streams)
 
 
 def test_progressive_files_alone_need_one_rung() -> None:

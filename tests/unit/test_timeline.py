@@ -138,3 +138,15 @@ def test_all_cores_have_as_much_to_do(cores: int) -> None:
 def test_idle_cores_get_shorter_chunks() -> None:
     video = video_facts(frames=1800)
     assert len(timeline.chunks(timeline.build(video), video, 6)) >= 6
+
+
+def test_players_are_told_of_the_highest_rate_and_not_of_the_mean() -> None:
+    pictures = ((0, 0), (60, 180_000), (120, 360_000), (140, 540_000), (160, 720_000))
+    video = replace(
+        video_facts(frames=180, rate=Fraction(18), time_base=Fraction(1, 90_000), steady=False),
+        grid=tuple(FramePoint(*point) for point in pictures),
+        end_pts=900_000,
+    )
+    line = timeline.build(video)
+    assert (line.rule, *map(int, (line.frame_rate, line.highest_rate))) == (RateRule.VARIABLE, 18, 30)
+    assert timeline.build(video_facts(rate=Fraction(30000, 1001))).highest_rate == Fraction(30000, 1001)

@@ -72,7 +72,7 @@ def rungs(video: VideoFacts, frame_rate: Fraction, wishes: tuple[Wish, ...] | No
     made: dict[str, Rung] = {}
     for wish in sorted(wishes, key=lambda w: -w.height):
         rung = _rung(video, frame_rate, wish, min(wish.height, short_side))
-        made.setdefault(rung.name, rung)
+        made[rung.name] = rung  # of several that come to one size, the one that is nearest to it says how
     return tuple(made.values())
 
 

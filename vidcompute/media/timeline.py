@@ -74,6 +74,15 @@ class Timeline:
         """Seconds."""
         return Fraction(self.end_ticks, self.timescale)
 
+    @property
+    def highest_rate(self) -> Fraction:
+        """Frames a second of the segment that has the most: what players are to be told (RFC 8216bis, 4.4.6.2)."""
+        if self.rule is not RateRule.VARIABLE:
+            return self.frame_rate
+        lengths = (max(1, end - start) for start, end in pairwise(self.boundaries()))
+        rates = (Fraction(s.frames * self.timescale, ticks) for s, ticks in zip(self.segments, lengths, strict=True))
+        return max(rates).limit_denominator(1001)
+
 
 @dataclass(frozen=True)
 class Chunk:

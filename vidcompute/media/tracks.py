@@ -127,6 +127,7 @@ class TrackWriter:
             "width": self._init.width,
             "height": self._init.height,
             "video_range": self._init.video_range,
+            "channels": self._init.channels,
             "segments": [s.to_json() for s in self._segments],
         }
 

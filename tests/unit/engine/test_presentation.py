@@ -1,5 +1,6 @@
 """Where the segments of an asset's tracks lie."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -37,3 +38,11 @@ def test_all_tracks_of_a_short_source_lie_in_one_artifact_each_with_its_own_segm
         assert view.stored(track, f"{segments - 1}.m4s") == f"made/{track}/{segments - 1}.m4s"
         with pytest.raises(VidComputeError, match="segment"):
             view.stored(track, f"{segments}.m4s")
+
+
+@pytest.mark.parametrize(("codec", "channels"), [("aac", 1), ("opus", 2)])
+def test_a_sound_that_is_copied_has_its_own_channels_and_one_that_is_encoded_two(codec: str, channels: int) -> None:
+    facts = source_facts(video_facts(), replace(audio_facts(codec=codec), channels=1, layout="mono"))
+    snapshot = SimpleNamespace(plan=None, artifacts={})
+    view = Presentation(cast(Any, snapshot), facts, layout(facts, MediaSpec()))
+    assert f'CHANNELS="{channels}"' in view.multivariant("ID", planned=False)

@@ -7,7 +7,7 @@ from vidcompute.media import encode, ladder, remux, timeline
 from vidcompute.media.facts import SourceFacts, VideoFacts
 from vidcompute.media.ladder import Rung, Wish
 from vidcompute.media.timeline import Timeline
-from vidcompute.pipeline.spec import Hls, MediaSpec, Mp4
+from vidcompute.pipeline.spec import Codec, Hls, MediaSpec, Mp4
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class Layout:
         """Every rendition, best first."""
         return ((self.copied,) if self.copied else ()) + self.encoded
 
+    def main_sound(self, facts: SourceFacts) -> sound.AudioCut | None:
+        """The sound of what has but one: that which plays unless somebody chooses; None where there is none."""
+        chosen = (cut for cut, track in zip(self.audio, facts.audio, strict=True) if track.default)
+        return next(chosen, self.audio[0] if self.audio else None)
+
     @property
     def fast(self) -> Rung | None:
         """The rung that plays first: the copy, or the one that is made ahead of the others."""
@@ -40,10 +45,10 @@ def layout(facts: SourceFacts, spec: MediaSpec) -> Layout:
         return Layout(None, None, (), _audio(facts, None), None)
     _, rate = timeline.rate_rule(facts.video)
     rungs = _wanted(spec, ladder.rungs(facts.video, rate, _wishes(spec)))
-    reason = remux.refusal(facts.video) or _container_refusal(facts) or _spec_refusal(spec)
+    reason = remux.refusal(facts.video) or _container_refusal(facts) or _spec_refusal(spec, facts.video)
     copied = None
     if reason is None:
-        copied = _copy_of(facts.video, rungs[0])
+        copied = _copy_of(facts.video, next(r for r in rungs if r.codec == "h264"))
         rungs = tuple(r for r in rungs if r.codec != "h264" or r.height < copied.height)
     line = timeline.build(facts.video, on_keyframes=copied is not None)
     return Layout(line, copied, rungs, _audio(facts, line), reason)
@@ -81,13 +86,16 @@ def _container_refusal(facts: SourceFacts) -> str | None:
     return None
 
 
-def _spec_refusal(spec: MediaSpec) -> str | None:
+def _spec_refusal(spec: MediaSpec, video: VideoFacts) -> str | None:
     if not any(isinstance(o, Hls) for o in spec.outputs):
         return "no streams were asked for"
     if spec.renditions is None:
         return None
-    best = max(spec.renditions, key=lambda r: r.height)
-    if best.codec.value != "h264" or best.quality is not None or best.bitrate_bps is not None:
+    own_size = [r for r in spec.renditions if r.codec is Codec.H264 and r.height >= min(video.width, video.height)]
+    if not own_size:
+        return "no H.264 rendition of its own size was asked for"
+    nearest = min(own_size, key=lambda r: r.height)
+    if nearest.quality is not None or nearest.bitrate_bps is not None:
         return "the best rendition was asked for with settings of its own"
     return None
 

@@ -81,7 +81,8 @@ def _turn(node: PlanNode) -> int:
 
 def _tracks(facts: SourceFacts, made: Layout, spec: MediaSpec, capacity: Capacity, choice: Choice) -> list[PlanNode]:
     streams = any(isinstance(o, Hls) for o in spec.outputs)
-    sounds = made.audio if streams else made.audio[:1]
+    main = made.main_sound(facts)
+    sounds = made.audio if streams or main is None else (main,)
     return track_nodes.nodes(track_nodes.Ladder(facts, made, sounds, capacity, choice))
 
 
@@ -125,10 +126,8 @@ def _texts(facts: SourceFacts) -> PlanNode:
 def _package(job: _Job) -> PlanNode:
     facts, made = job.facts, job.made
     rungs = {r.name: r for r in made.rungs}
-    video = tuple(
-        VideoTrackInfo(r.name, r.codec, (made.timeline.frame_rate if made.timeline else Fraction(0)).as_integer_ratio())
-        for r in rungs.values()
-    )
+    rate = (made.timeline.highest_rate if made.timeline else Fraction(0)).as_integer_ratio()
+    video = tuple(VideoTrackInfo(r.name, r.codec, rate) for r in rungs.values())
     audio = tuple(
         AudioTrackInfo(part.track, facts.audio[n].language, facts.audio[n].title, facts.audio[n].default, 2)
         for n, part in enumerate(made.audio)
@@ -151,19 +150,20 @@ def _mp4(job: _Job, output: Mp4) -> PlanNode:
         )
     rung = mp4_rung(output, made.rungs)
     inputs = {"video": job.makers[rung.name]}
-    if made.audio:
-        inputs["audio"] = job.makers[made.audio[0].track]
+    main = made.main_sound(job.facts)
+    if main is not None:
+        inputs["audio"] = job.makers[main.track]
     price = cost.copy(made.timeline.duration if made.timeline else Fraction(0))
-    return PlanNode.of(
-        f"mp4/{rung.height}", ProgressiveMp4(rung.name, made.audio[0].track if made.audio else None), inputs, price
-    )
+    stage = ProgressiveMp4(rung.name, main.track if main else None)
+    return PlanNode.of(f"mp4/{rung.height}", stage, inputs, price)
 
 
 def _audio_file(job: _Job) -> PlanNode:
-    if not job.facts.audio:
+    main = job.made.main_sound(job.facts)
+    if main is None:
         raise refused("audio_missing", "The sound alone was asked for, but the source has none.")
     price = cost.copy(Fraction(job.facts.duration_ms, 1000))
-    return PlanNode.of("audio_file", AudioFile("audio-0"), {"audio": job.makers["audio-0"]}, price)
+    return PlanNode.of("audio_file", AudioFile(main.track), {"audio": job.makers[main.track]}, price)
 
 
 def _vmaf(job: _Job) -> list[PlanNode]:

@@ -139,7 +139,7 @@ def _audio_track(info: AudioTrackInfo, parts: Sequence[_Part]) -> AudioTrack:
         language=info.language,
         title=info.title,
         default=info.default,
-        channels=info.channels,
+        channels=first.get("channels") or info.channels,  # a copy has its own; older artifacts do not say
         sample_rate=first["timescale"],
     )
 

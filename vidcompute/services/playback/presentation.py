@@ -174,7 +174,7 @@ class Presentation:
             estimate=Bandwidth(int(rung.peak_bps * _PEAK_MARGIN), int(rung.peak_bps * _AVERAGE_SHARE)),
             width=rung.width_px,
             height=rung.height_px,
-            frame_rate=layout.timeline.frame_rate,
+            frame_rate=layout.timeline.highest_rate,
             video_range=video.video_range if hdr else "SDR",
         )
 
@@ -190,6 +190,7 @@ class Presentation:
             language=facts.language if facts else "und",
             title=facts.title if facts else "",
             default=facts.default if facts else False,
+            channels=facts.channels if facts and cut.copy else 2,
             sample_rate=cut.sample_rate,
         )
 
