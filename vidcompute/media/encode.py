@@ -273,15 +273,18 @@ def join_command(ffmpeg: Path, parts: Sequence[Path], target: Path) -> list[str]
     return [str(ffmpeg), *global_args(), *inputs, *maps, *output]
 
 
-def vmaf_command(ffmpeg: Path, part: VideoCut, source: Path, rendition: Path, report: Path, *, every: int) -> list[str]:
+def vmaf_command(
+    ffmpeg: Path, part: VideoCut, source: Path, rendition: Path, report: Path, *, every: int, hdr: bool = False
+) -> list[str]:
     """The command that compares a rendition with the frames of the source that it was made of, at the source's size.
 
+    `hdr` says that the rendition kept a high dynamic range. The model knows the standard one: both are mapped to it.
     The report goes, as JSON, to a file of that name in the working directory, for filter options have no good quoting.
     """
-    tone = f",{_TONE_MAP}" if part.hdr else ""
-    size = f"{part.display_size[0]}:{part.display_size[1]}:flags=bicubic,setsar=1,format=yuv420p"
-    reference = f"[0:{part.stream}]{_frames(part, fill=False)}{tone},scale={size},settb=1/1000,setpts=N[reference]"
-    judged = f"[1:0]scale={size},settb=1/1000,setpts=N[judged]"
+    size = f"scale={part.display_size[0]}:{part.display_size[1]}:flags=bicubic,setsar=1,format=yuv420p"
+    shown = ",".join((_frames(part, fill=False), *_taken_over(part), *([_TONE_MAP] if part.hdr else ()), size))
+    reference = f"[0:{part.stream}]{shown},settb=1/1000,setpts=N[reference]"
+    judged = f"[1:0]{f'{_TONE_MAP},' if hdr else ''}{size},settb=1/1000,setpts=N[judged]"
     compare = f"[judged][reference]libvmaf=n_subsample={every}:log_fmt=json:log_path={report.name}"
     graph = ";".join((reference, judged, compare))
     return [
@@ -315,9 +318,7 @@ class _Made:
 
 
 def _graph(part: VideoCut, ladder: Sequence[_Made], *, fill: bool) -> str:
-    chain = [f"[0:{part.stream}]{_frames(part, fill=fill)}"]
-    if part.deinterlace:
-        chain.append("bwdif=mode=send_frame:deint=all")
+    chain = [f"[0:{part.stream}]{_frames(part, fill=fill)}", *_taken_over(part)]
     kept, mapped = _ranges(part, ladder)
     if kept and mapped:
         head = ",".join(chain) + ",split=2[wide][narrow]"
@@ -325,6 +326,11 @@ def _graph(part: VideoCut, ladder: Sequence[_Made], *, fill: bool) -> str:
     if part.hdr and mapped:
         chain.append(_TONE_MAP)
     return _fan(",".join(chain), kept or mapped, _WIDE if kept else _NARROW)
+
+
+def _taken_over(part: VideoCut) -> list[str]:
+    """The filters that make whole pictures of what a source has."""
+    return ["bwdif=mode=send_frame:deint=all"] if part.deinterlace else []
 
 
 def _ranges(part: VideoCut, ladder: Sequence[_Made]) -> tuple[list[tuple[int, _Made]], list[tuple[int, _Made]]]:

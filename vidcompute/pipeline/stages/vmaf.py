@@ -23,7 +23,7 @@ class Vmaf:
     cut: VideoCut
 
     name: ClassVar[str] = "vmaf"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def needs(self) -> Needs:
         """Two decodes and the model."""
@@ -31,13 +31,15 @@ class Vmaf:
 
     def run(self, work: Work) -> dict[str, Any]:
         """Compare sampled frames at the source's size. Facts: mean, harmonic mean and lowest score, 0 to 100."""
-        joined = tracks.join(self.track, work.paths("video"), work.facts("video"), work.scratch)
+        made = work.facts("video")
+        joined = tracks.join(self.track, work.paths("video"), made, work.scratch)
+        hdr = made[0]["tracks"][self.track]["video_range"] != "SDR"
 
         def tell(report: FfmpegProgress) -> None:
             work.progress(min(1.0, (report.frame or 0) / self.cut.frames), frame=report.frame, fps=report.fps)
 
         report = work.output / _REPORT
-        line = vmaf_command(work.ffmpeg, self.cut, work.path("source"), joined, report, every=_SAMPLED_EVERY)
+        line = vmaf_command(work.ffmpeg, self.cut, work.path("source"), joined, report, every=_SAMPLED_EVERY, hdr=hdr)
         run(line, timeout_s=24 * 3600, idle_timeout_s=600, on_line=work.log, on_progress=tell, cwd=work.output)
         pooled = json.loads(report.read_text())["pooled_metrics"]["vmaf"]
         scores = {name: round(float(pooled[name]), 2) for name in ("mean", "harmonic_mean", "min")}
