@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vidcompute import logs, scrubbing
 from vidcompute.api.delivered import Delivered
-from vidcompute.api.files import PREFLIGHT_HEADERS
+from vidcompute.api.files import CORS_HEADERS, PREFLIGHT_HEADERS
 from vidcompute.api.metrics import Metrics
 from vidcompute.api.problems import internal_error, problem_response
 from vidcompute.api.tracing import Traced
@@ -23,7 +23,10 @@ from vidcompute.ids import new_id
 _log = logs.get(__name__)
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _PUBLIC = ("/stream/", "/image/", "/oembed", "/watch/", "/embed/")
+_OPEN = ("/stream/", "/image/", "/oembed")  # for pages of every site, which are told as well why something is not there
 _GONE = 499  # the client went away before there was an answer
+# Metrics have a line for each of these; who makes up others gets none of their own.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET = frozenset({"/health", "/ready", "/metrics"})
 
 SECURITY_HEADERS = {
@@ -85,9 +88,10 @@ class Around:
         route = getattr(scope.get("route"), "path", "unmatched")
         status = visit.status or _GONE
         duration_s = time.monotonic() - visit.started_s
-        metrics.http_requests.labels(scope["method"], route, str(status)).inc()
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        metrics.http_requests.labels(method, route, str(status)).inc()
         if not visit.streams:
-            metrics.http_duration_s.labels(scope["method"], route).observe(duration_s)
+            metrics.http_duration_s.labels(method, route).observe(duration_s)
         told = {"method": scope["method"], "path": scope["path"], "status": status}
         _bill(scope, visit.sent_bytes, metrics)
         viewer_id = scope.get("state", {}).get("viewer_id")
@@ -119,6 +123,7 @@ class _Visit:
 
     def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
         self._api = scope["path"].startswith(("/api/", "/health", "/ready", "/metrics"))
+        self._open = scope["path"].startswith(_OPEN)
         self._send = send
         self.request_id = request_id
         self.started_s = time.monotonic()
@@ -131,7 +136,7 @@ class _Visit:
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-Id"] = self.request_id
-            for name, value in SECURITY_HEADERS.items():
+            for name, value in {**SECURITY_HEADERS, **(CORS_HEADERS if self._open else {})}.items():
                 headers.setdefault(name, value)
             if self._api:
                 headers.setdefault("Content-Security-Policy", API_POLICY)

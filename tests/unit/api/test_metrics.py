@@ -51,6 +51,17 @@ async def test_the_queue_is_told_by_priority_with_its_age(client: httpx2.AsyncCl
     assert sample(told, "vidcompute_database_up") == 1
 
 
+async def test_methods_that_somebody_makes_up_get_no_lines_of_their_own(client: httpx2.AsyncClient) -> None:
+    for number in range(3):
+        assert (await client.request(f"MADE{number}", "/health")).status_code == 405
+    told = await metrics_of(client)
+    assert "MADE" not in told
+    (counted,) = re.findall(
+        r'^vidcompute_http_requests_total\{method="other",.*status="405"\} (\S+)$', told, re.MULTILINE
+    )
+    assert float(counted) == 3
+
+
 async def test_retries_losses_and_dead_letters_are_counted_by_reason(
     client: httpx2.AsyncClient, platform: Platform
 ) -> None:

@@ -68,3 +68,23 @@ async def test_every_answer_of_the_api_says_how_it_is_to_be_taken(
             assert "access-control-allow-origin" not in answer.headers, path
             asked += 1
     assert asked > 60
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/stream/none.m3u8",
+        "/stream/none/h264-480/0.m4s",
+        "/image/none/thumbnail.jpg",
+        "/image/none/thumbnail.gif",
+        "/oembed?url=none",
+    ],
+)
+async def test_players_on_other_sites_may_read_why_something_does_not_come(
+    viewer: httpx2.AsyncClient, path: str
+) -> None:
+    answer = await viewer.get(path, headers={"Origin": "https://elsewhere.example"})
+    assert answer.json()["status"] == answer.status_code >= 400
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert answer.headers["cache-control"] == "no-store"
