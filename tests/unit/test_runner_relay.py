@@ -74,6 +74,18 @@ def test_a_log_is_bounded_and_one_line_stays_one(tmp_path: Path) -> None:
     assert "came too fast" in (tmp_path / "log").read_text().splitlines()[-1]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x0b", "\x1c", "\x85", "\u2028"])
+def test_nothing_in_a_message_makes_another_line_of_a_log(tmp_path: Path, end: str) -> None:
+    sent: list[Any] = []
+    log = AttemptLog(tmp_path / "log", "att_1", sent.append)
+    log.add("warning", f"first{end}2026-11-21T10:00:00Z error forged \ud800")
+    log.close()
+    told = sent[0]["message"]
+    assert told == "first 2026-11-21T10:00:00Z error forged ?"
+    (line,) = (tmp_path / "log").read_text().splitlines()
+    assert line.endswith(f"warning {told}")
+
+
 def test_the_digest_tells_names_and_contents(tmp_path: Path) -> None:
     def tree(name: str, **files: str) -> Path:
         for path, text in files.items():

@@ -140,7 +140,8 @@ def _unbroken(lines: list[schemas.LogEntry], seen: int) -> list[schemas.LogEntry
 
 def _parsed(attempt: _Attempt, text: str) -> Iterator[schemas.LogEntry]:
     """Stored lines are `2026-11-21T10:00:00Z level message`; others are told as they are."""
-    for number, line in enumerate(text.splitlines(), 1):
+    *lines, unfinished = text.split("\n")  # and nowhere else: what comes out of files may look like ends of lines
+    for number, line in enumerate([*lines, *([unfinished] if unfinished else [])], 1):
         stamp, _, rest = line.partition(" ")
         level, _, message = rest.partition(" ")
         try:

@@ -61,8 +61,8 @@ class AttemptLog:
         self.held_back = 0
 
     def add(self, level: str, message: str) -> None:
-        """One line."""
-        message = " ".join(message[:_LONGEST_MESSAGE].split("\n"))
+        """One line, whatever the message has in it that somebody takes for the end of one."""
+        message = " ".join(message[:_LONGEST_MESSAGE].encode("utf-8", "replace").decode().splitlines())
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         line = f"{stamp} {level} {message}\n"
         self._room_bytes -= len(line)
