@@ -13,6 +13,7 @@ from vidcompute import scrubbing
 from vidcompute.api.deps import Given
 from vidcompute.api.problems import field_problems, invalid_request
 from vidcompute.errors import Kind, VidComputeError, invalid
+from vidcompute.pipeline.spec import ASKED
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -81,7 +82,7 @@ def parse(body: bytes, model: type[M], where: str = "") -> M:
     if b"\\u0000" in body and _has_nul(document):
         raise invalid("invalid_json", "Texts may not contain the character U+0000.")
     try:
-        parsed = model.model_validate(document)
+        parsed = model.model_validate(document, context=ASKED)
     except ValidationError as error:
         raise invalid_request(field_problems(_located(error, document), where)) from error
     scrubbing.hide_here(*_secrets(parsed))

@@ -45,10 +45,11 @@ def _spec(wanted: Mapping[str, Any]) -> "MediaSpec":
     from pydantic import ValidationError
 
     from vidcompute.errors import FieldProblem
-    from vidcompute.pipeline.spec import JobOptions
+    from vidcompute.pipeline.spec import ASKED, JobOptions
 
+    media = {name: value for name, value in wanted.items() if name != "input"}
     try:
-        return JobOptions.model_validate({name: value for name, value in wanted.items() if name != "input"})
+        return JobOptions.model_validate(media, context=ASKED)
     except ValidationError as error:
         problems = tuple(
             FieldProblem("".join(f"/{part}" for part in wrong["loc"]), wrong["msg"], wrong["type"])

@@ -14,8 +14,13 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
+
+ASKED = "asked"
+"""The validation context of what somebody asks for now; what was stored before is held to less, and always read."""
 
 LADDER_HEIGHTS = (2160, 1440, 1080, 720, 480, 360, 240)
 
@@ -75,6 +80,10 @@ class ImageFormat(StrEnum):
     WEBP = "webp"
 
 
+# Of each encoder: 0 is lossless for libx264, which its High profile does not know, and no number at all for SVT-AV1.
+_QUALITIES = {Codec.H264: range(1, 52), Codec.HEVC: range(52), Codec.AV1: range(1, 64)}
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -89,6 +98,14 @@ class Rendition(_Strict):
     """Average bitrate. Left out, quality decides (capped CRF)."""
     quality: Annotated[int, Field(ge=0, le=63)] | None = None
     """The encoder's own constant-quality number (CRF); lower is better."""
+
+    @field_validator("quality")
+    @classmethod
+    def _on_the_encoders_scale(cls, quality: int | None, info: ValidationInfo) -> int | None:
+        scale = _QUALITIES.get(info.data.get("codec", ""))
+        if info.context == ASKED and quality is not None and scale is not None and quality not in scale:
+            raise ValueError(f"for {info.data['codec'].value} it is a number from {scale[0]} to {scale[-1]}")
+        return quality
 
     @model_validator(mode="after")
     def _one_rate_control(self) -> "Rendition":
@@ -209,6 +226,13 @@ class MediaSpec(_Strict):
     """Measure VMAF of each encoded rendition against the source."""
     hardware_encoding: HardwareEncoding | None = None
     """Whether GPUs encode; left out, it is as the server is set."""
+
+    @field_validator("outputs")
+    @classmethod
+    def _one_poster(cls, outputs: tuple[Output, ...], info: ValidationInfo) -> tuple[Output, ...]:
+        if info.context == ASKED and len({output.time for output in outputs if isinstance(output, Thumbnail)}) > 1:
+            raise ValueError("there is one poster: other moments have addresses of their own, as its guide says")
+        return outputs
 
     @model_validator(mode="after")
     def _distinct(self) -> "MediaSpec":

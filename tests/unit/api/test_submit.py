@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from tests.unit.api.conftest import MP4, URL, Platform, Stream
 from tests.unit.engine import toys
 from vidcompute.db import schema
+from vidcompute.pipeline.spec import MediaSpec
 from vidcompute.services import jobs
 
 JOBS = "/api/v1/jobs"
@@ -48,6 +49,24 @@ async def test_a_url_is_enough(client: httpx2.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("/films/My%20film.mov", "My film.mov"),
+        ("/a%00b.mp4", "ab.mp4"),
+        ("/%E2%80%AEgpj.exe%0D%0A%1B%5B31m.mp4", "gpj.exe [31m.mp4"),
+        ("/%2e%2e%2f%2e%2e%2fpasswd", "passwd"),
+        ("/" + "x" * 900, "x" * 255),
+        ("/", None),
+    ],
+)
+async def test_a_title_out_of_a_url_is_a_harmless_name(
+    client: httpx2.AsyncClient, path: str, title: str | None
+) -> None:
+    answer = await client.post(JOBS, json={"input": f"https://example.com{path}"})
+    assert (answer.status_code, answer.json()["asset"]["title"]) == (201, title)
+
+
+@pytest.mark.parametrize(
     ("spec", "pointers"),
     [
         ({}, ["/input"]),
@@ -57,6 +76,9 @@ async def test_a_url_is_enough(client: httpx2.AsyncClient) -> None:
         ({"input": 7}, ["/input"]),
         ({"input": URL, "renditions": [{"height": 4000}]}, ["/renditions/0/height"]),
         ({"input": URL, "renditions": [{"height": 480, "quality": 20, "bitrate_bps": 10**6}]}, ["/renditions/0"]),
+        ({"input": URL, "renditions": [{"height": 480, "quality": 0}]}, ["/renditions/0/quality"]),
+        ({"input": URL, "renditions": [{"height": 480, "codec": "hevc", "quality": 52}]}, ["/renditions/0/quality"]),
+        ({"input": URL, "outputs": [{"type": "thumbnail", "time": 1}, "thumbnail"]}, ["/outputs"]),
         ({"input": URL, "outputs": ["hls", "film"]}, ["/outputs/1"]),
         ({"input": URL, "outputs": [{"type": "frames", "rate": 0}]}, ["/outputs/0/rate"]),
         ({"input": URL, "outputs": []}, ["/outputs"]),
@@ -75,6 +97,12 @@ async def test_wrong_fields_are_named(
     assert answer.json()["code"] == "invalid_request"
     assert [p["pointer"] for p in answer.json()["problems"]] == pointers
     assert await count(platform, schema.jobs) == 0
+
+
+def test_jobs_that_were_taken_before_are_read_whatever_is_asked_of_new_ones() -> None:
+    stored = MediaSpec.model_validate({"renditions": [{"height": 480, "quality": 60}]})
+    assert stored.renditions is not None
+    assert stored.renditions[0].quality == 60
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from vidcompute.db.outbox import emit, now_ms, together
 from vidcompute.db.schema import jobs
 from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.ids import new_id
+from vidcompute.media.titles import title_of
 from vidcompute.pipeline.plan import Plan
 from vidcompute.pipeline.spec import AssetInput, JobInput, JobSpec, UploadInput, UrlInput
 from vidcompute.pipeline.stages.frames import ZIP_NAME
@@ -136,7 +137,7 @@ def _name_of(spec: JobSpec, source: Source | None) -> str | None:
         return source.name[:500] or None
     if not isinstance(spec.input, UrlInput):
         return None
-    return unquote(urlsplit(str(spec.input.url)).path.rsplit("/", 1)[-1])[:500] or None
+    return title_of(unquote(urlsplit(str(spec.input.url)).path)) or None
 
 
 def cancel(conn: Connection, organization_id: str, job_id: str) -> Job:
