@@ -146,9 +146,9 @@ class Settings(BaseSettings):
     """Most requests that one organization makes in a minute; 0 for no limit."""
     max_source_duration_s: Annotated[int, Field(gt=0)] = 12 * 3600
     """Longest source."""
-    max_pixels: Annotated[int, Field(ge=1)] = 36_000_000
+    max_pixels: Annotated[int, Field(ge=1, le=36_000_000)] = 36_000_000
     """Most pixels of one picture."""
-    max_streams: Annotated[int, Field(ge=1)] = 64
+    max_streams: Annotated[int, Field(ge=1, le=100)] = 64
     """Most streams in one source."""
     max_frame_rate: Annotated[int, Field(gt=0)] = 240
     """Most frames a second of a source."""

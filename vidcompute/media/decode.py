@@ -28,6 +28,7 @@ from av.video.stream import VideoStream
 
 from vidcompute.errors import VidComputeError, refused
 from vidcompute.media.facts import SourceFacts, VideoFacts
+from vidcompute.media.ffmpeg import MAX_STREAMS
 from vidcompute.media.probe.limits import ProbeLimits
 from vidcompute.media.probe.opening import open_source
 
@@ -45,6 +46,7 @@ _SEEK_MARGINS_S = (0, 2, 10)
 _TRIES = 3
 _KEPT_PACKETS = 16  # H.264 reorders by so many at most
 _AVCC_BYTES = 7
+_PROBED = ProbeLimits(max_streams=MAX_STREAMS)  # the most that settings allow: a probe has held the file to its own
 _LATE_PACKETS = 32  # without decoding times, so many later packets in a row end a scan (H.264 reorders by 16 at most)
 
 
@@ -133,8 +135,8 @@ class PacketIndex:
 
 
 def open_facts(path: Path, facts: SourceFacts) -> InputContainer:
-    """Open a probed file with the one demuxer that the probe found, and with the probe's own limits."""
-    return open_source(path.absolute(), facts.container.split(",")[0], ProbeLimits())
+    """Open a probed file with the one demuxer that the probe found."""
+    return open_source(path.absolute(), facts.container.split(",")[0], _PROBED)
 
 
 def unreferenced(path: Path, container: str, index: int, first_pts: int, until_pts: int) -> list[int]:
@@ -146,7 +148,7 @@ def unreferenced(path: Path, container: str, index: int, first_pts: int, until_p
     """
     passed: list[tuple[int, bool]] = []
     late = 0
-    with suppress(av.FFmpegError, VidComputeError), open_source(path.absolute(), container, ProbeLimits()) as file:
+    with suppress(av.FFmpegError, VidComputeError), open_source(path.absolute(), container, _PROBED) as file:
         stream = _only(file, index)
         lengths = _length_bytes(stream) if stream is not None else 0
         if stream is None or not lengths:

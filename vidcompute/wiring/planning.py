@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from vidcompute.dispatch.planning import Planner
 from vidcompute.media.facts import SourceFacts
+from vidcompute.media.timeline import FRAME_RATE_MAX
 from vidcompute.pipeline.plan import SOURCE, Plan, PlanNode
 from vidcompute.pipeline.recipes import standard
 from vidcompute.pipeline.recipes.encoding import Capacity
@@ -30,6 +31,7 @@ def planner(settings: "Settings", ffmpeg_build: str) -> Planner:
         max_duration_s=settings.max_source_duration_s,
         max_pixels=settings.max_pixels,
         max_streams=settings.max_streams,
+        max_frames=max(Probe.max_frames, settings.max_source_duration_s * int(FRAME_RATE_MAX)),
         max_frame_rate=settings.max_frame_rate,
     )
 

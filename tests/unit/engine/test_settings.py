@@ -7,6 +7,7 @@ import pytest
 
 from vidcompute import settings
 from vidcompute.errors import VidComputeError
+from vidcompute.media.ffmpeg import MAX_PIXELS, MAX_STREAMS
 from vidcompute.settings import Settings
 
 
@@ -73,6 +74,15 @@ def test_a_wrong_value_is_told_by_its_name_its_source_and_what_is_wanted(monkeyp
     assert problems["/port"].startswith("the environment variable VIDCOMPUTE_PORT is wrong: input should be a valid")
     assert problems["/max_attempts"].startswith("max_attempts in vidcompute.toml is wrong: input should be greater")
     assert "many" not in caught.value.detail  # values may be secrets
+
+
+@pytest.mark.parametrize(("name", "most"), [("max_pixels", MAX_PIXELS), ("max_streams", MAX_STREAMS)])
+def test_no_source_is_let_in_that_ffmpeg_would_not_open(monkeypatch: pytest.MonkeyPatch, name: str, most: int) -> None:
+    monkeypatch.setenv(f"VIDCOMPUTE_{name.upper()}", str(most))
+    assert getattr(settings.load(), name) == most
+    monkeypatch.setenv(f"VIDCOMPUTE_{name.upper()}", str(most + 1))
+    with pytest.raises(VidComputeError, match=name.upper()):
+        settings.load()
 
 
 def test_an_unknown_name_in_the_file_is_an_error_and_in_the_environment_a_warning(
