@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidcompute.media.titles import MAX_TITLE_CHARACTERS, title_of
+from vidcompute.media.titles import MAX_TITLE_CHARACTERS, file_name, title_of
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,19 @@ def test_a_title_is_short_plain_and_stable(name: str) -> None:
     assert all(unicodedata.category(c)[0] != "C" or c in "\u200c\u200d" for c in title)
     assert title_of(title) == title
     title.encode()
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("clip.mp4", "clip.m4a"),
+        ("Holiday.2026.MKV", "Holiday.2026.m4a"),
+        ("Dr. Strange", "Dr. Strange.m4a"),
+        ("Version 2.0", "Version 2.0.m4a"),
+        ("no suffix", "no suffix.m4a"),
+        (".mp4", ".mp4.m4a"),
+        ("x" * 400, "x" * 150 + ".m4a"),
+    ],
+)
+def test_a_download_keeps_the_title_but_for_the_suffix_of_its_file(title: str, name: str) -> None:
+    assert file_name(title, ".m4a") == name

@@ -11,7 +11,7 @@ from vidcompute.api.deps import Deps, Given
 from vidcompute.api.files import CORS_HEADERS, IMMUTABLE, NO_STORE, body_response
 from vidcompute.api.viewing import Seen, TrackName, Viewing, Visit, Visiting, public
 from vidcompute.errors import not_found
-from vidcompute.media import webvtt
+from vidcompute.media import titles, webvtt
 from vidcompute.media.playlists import TEXT_NAME
 from vidcompute.media.tracks import INIT_NAME
 from vidcompute.pipeline.stages import audio_file, mp4
@@ -74,7 +74,7 @@ async def progressive(
     """The whole video as one file, where the job asked for it; `height` chooses among several."""
     view = await seen.playback.view(visit.playback_id)
     key = _artifact_file(view, mp4.ProgressiveMp4.name, mp4.FILE_NAME, None if height is None else f"mp4/{height}")
-    name = _file_name(view, ".mp4")
+    name = _called(view, ".mp4")
     return await given.delivery.file(
         request, given.storage, key, "video/mp4", visit.kept(IMMUTABLE), download_name=name
     )
@@ -92,7 +92,7 @@ async def sound(request: Request, visit: Visiting, seen: Seen, given: Given) -> 
     """The sound as one file, where the job asked for it."""
     view = await seen.playback.view(visit.playback_id)
     key = _artifact_file(view, audio_file.AudioFile.name, audio_file.FILE_NAME)
-    name = _file_name(view, ".m4a")
+    name = _called(view, ".m4a")
     return await given.delivery.file(
         request, given.storage, key, "audio/mp4", visit.kept(IMMUTABLE), download_name=name
     )
@@ -186,6 +186,5 @@ def _artifact_file(view: Presentation, stage: str, file_name: str, node_id: str 
     raise not_found("file", file_name)
 
 
-def _file_name(view: Presentation, suffix: str) -> str:
-    title = view.snapshot.asset.title or view.snapshot.asset.playback_id
-    return title.rsplit(".", 1)[0][:150] + suffix
+def _called(view: Presentation, suffix: str) -> str:
+    return titles.file_name(view.snapshot.asset.title or view.snapshot.asset.playback_id, suffix)

@@ -17,6 +17,7 @@ from vidcompute.services.playback.presentation import Presentation
 
 SUFFIXES = {"jpeg": "jpg", "webp": "webp", "png": "png"}
 _TIMEOUT_S = 20.0
+_USUAL_S = 2.0  # where posters are taken, unless that is black (see media.poster)
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ class Thumbnails:
         self._slots = asyncio.Semaphore(at_once)
         self._under_way: dict[str, asyncio.Task[Path]] = {}
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.iterdir():  # of an earlier life that was killed
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
 
     async def picture(self, view: Presentation, source: Path, wanted: Wanted) -> Path:
         """The file of a picture, from the cache or made now. Raises what the stage raises, `picture_not_found`."""
@@ -79,7 +83,10 @@ class Thumbnails:
         if chosen_ms is not None:
             return chosen_ms / 1000
         poster = view.snapshot.artifacts.get("poster")
-        return float(poster.facts["time_ms"]) / 1000 if poster else 0.0
+        if poster is not None:
+            return float(poster.facts["time_ms"]) / 1000
+        video = view.facts.video if view.facts else None
+        return 0.0 if video is None else min(_USUAL_S, float(video.duration) / 2)
 
     async def _make(self, view: Presentation, source: Path, stage: Thumbnail, path: Path) -> Path:
         folder = self._folder / new_id("thumb")

@@ -1,0 +1,67 @@
+"""Pictures that are made when their address is asked for, and the folder that keeps them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from tests.facts import source_facts, video_facts
+from vidcompute.ports.executor import Call
+from vidcompute.services.playback import Thumbnails, Wanted
+from vidcompute.services.playback.presentation import Presentation
+
+
+class Hands:
+    """Makes each picture that is called for at once; notes what was asked for."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+    async def call(self, call: Call) -> AsyncIterator[Any]:
+        self.calls.append(call)
+        folder = Path(call.output)
+        folder.mkdir()
+        (folder / "thumbnail.jpg").write_bytes(b"picture")
+        told: tuple[Any, ...] = ()
+        for item in told:
+            yield item
+
+
+def view(frames: int, poster_ms: int | None = None) -> Presentation:
+    """An asset of which a source is there, and perhaps a poster."""
+    artifacts = {"probe": SimpleNamespace(facts={})}
+    if poster_ms is not None:
+        artifacts["poster"] = SimpleNamespace(facts={"time_ms": poster_ms})
+    asset = SimpleNamespace(playback_id="x", poster_time_ms=None)
+    snapshot = SimpleNamespace(asset=asset, source=SimpleNamespace(digest="d"), artifacts=artifacts)
+    return Presentation(cast(Any, snapshot), source_facts(video_facts(frames=frames)), None)
+
+
+def thumbnails(hands: Hands, folder: Path) -> Thumbnails:
+    return Thumbnails(cast(Any, hands), folder, at_once=1, cache_bytes=2**20)
+
+
+@pytest.mark.parametrize(("frames", "poster_ms", "time_s"), [(300, None, 2.0), (30, None, 0.5), (300, 4500, 4.5)])
+async def test_where_no_time_is_said_it_is_the_posters_or_where_one_is_usually_taken(
+    tmp_path: Path, frames: int, poster_ms: int | None, time_s: float
+) -> None:
+    hands = Hands()
+    wanted = Wanted(None, 320, None, "preserve", "jpeg")
+    path = await thumbnails(hands, tmp_path).picture(view(frames, poster_ms), tmp_path, wanted)
+    assert path.read_bytes() == b"picture"
+    assert [call.options["time_s"] for call in hands.calls] == [time_s]
+
+
+async def test_what_a_killed_server_left_half_made_goes_and_its_pictures_stay(tmp_path: Path) -> None:
+    hands = Hands()
+    wanted = Wanted(1.0, 320, None, "preserve", "jpeg")
+    kept = await thumbnails(hands, tmp_path).picture(view(300), tmp_path, wanted)
+    left = tmp_path / "thumb_left"
+    left.mkdir()
+    (left / "thumbnail.jpg").write_bytes(b"half")
+    again = thumbnails(hands, tmp_path)
+    assert [entry.name for entry in tmp_path.iterdir()] == [kept.name]
+    assert await again.picture(view(300), tmp_path, wanted) == kept
+    assert len(hands.calls) == 1
