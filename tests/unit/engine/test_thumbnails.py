@@ -1,5 +1,6 @@
 """Pictures that are made when their address is asked for, and the folder that keeps them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from tests.facts import source_facts, video_facts
+from vidcompute.errors import VidComputeError
 from vidcompute.ports.executor import Call
 from vidcompute.services.playback import Thumbnails, Wanted
 from vidcompute.services.playback.presentation import Presentation
@@ -65,3 +67,16 @@ async def test_what_a_killed_server_left_half_made_goes_and_its_pictures_stay(tm
     assert [entry.name for entry in tmp_path.iterdir()] == [kept.name]
     assert await again.picture(view(300), tmp_path, wanted) == kept
     assert len(hands.calls) == 1
+
+
+async def test_who_asks_for_more_pictures_than_can_be_made_is_told_to_ask_again(tmp_path: Path) -> None:
+    hands = Hands()
+    made = thumbnails(hands, tmp_path)
+    shown = view(9000)
+    asked = [made.picture(shown, tmp_path, Wanted(at / 10, 320, None, "preserve", "jpeg")) for at in range(40)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    refused = [answer for answer in answers if isinstance(answer, VidComputeError)]
+    assert {error.code for error in refused} == {"pictures_busy"}
+    assert len(refused) == 40 - len(hands.calls) == 23
+    again = await made.picture(shown, tmp_path, Wanted(3.9, 320, None, "preserve", "jpeg"))
+    assert again.read_bytes() == b"picture"

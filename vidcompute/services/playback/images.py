@@ -8,7 +8,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vidcompute.errors import not_found
+from vidcompute.errors import Kind, VidComputeError, not_found
 from vidcompute.ids import new_id
 from vidcompute.pipeline.stages.probe import Probe
 from vidcompute.pipeline.stages.thumbnail import Thumbnail
@@ -17,6 +17,7 @@ from vidcompute.services.playback.presentation import Presentation
 
 SUFFIXES = {"jpeg": "jpg", "webp": "webp", "png": "png"}
 _TIMEOUT_S = 20.0
+_WAITING_MOST = 16  # for each that is made at a time: some seconds' worth, and nobody need wait for more
 _USUAL_S = 2.0  # where posters are taken, unless that is black (see media.poster)
 
 
@@ -45,6 +46,7 @@ class Thumbnails:
         self._folder = folder
         self._cache_bytes = cache_bytes
         self._slots = asyncio.Semaphore(at_once)
+        self._most = at_once * (1 + _WAITING_MOST)
         self._under_way: dict[str, asyncio.Task[Path]] = {}
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.iterdir():  # of an earlier life that was killed
@@ -52,7 +54,10 @@ class Thumbnails:
                 shutil.rmtree(left, ignore_errors=True)
 
     async def picture(self, view: Presentation, source: Path, wanted: Wanted) -> Path:
-        """The file of a picture, from the cache or made now. Raises what the stage raises, `picture_not_found`."""
+        """The file of a picture, from the cache or made now.
+
+        Raises what the stage raises, `picture_not_found`, `pictures_busy` (unavailable) where too many wait already.
+        """
         if view.facts is None or view.facts.video is None or view.snapshot.source is None:
             raise not_found("picture", view.snapshot.asset.playback_id)
         stage = Thumbnail(
@@ -70,6 +75,9 @@ class Thumbnails:
             return path
         task = self._under_way.get(name)
         if task is None:
+            if len(self._under_way) >= self._most:
+                detail = "Too many pictures are being made; ask again."
+                raise VidComputeError(Kind.UNAVAILABLE, "pictures_busy", detail, extra={"retry_after_s": 1})
             task = asyncio.create_task(self._make(view, source, stage, path))
             self._under_way[name] = task
             task.add_done_callback(lambda _: self._under_way.pop(name, None))
