@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -85,8 +84,7 @@ async def thumbnail(
             return await given.delivery.file(request, given.storage, key, "image/jpeg", kept)
     if wanted.is_poster:
         wanted = replace(wanted, width=poster.WIDTH_MAX, quality=poster.QUALITY)
-    path = await seen.thumbnails.picture(view, await seen.playback.source(view.snapshot), wanted)
-    data = await run_in_threadpool(path.read_bytes)
+    data = await seen.thumbnails.picture(view, await seen.playback.source(view.snapshot), wanted)
     return Response(data, 200, {**CORS_HEADERS, "Cache-Control": kept}, _TYPES[suffix.value])
 
 

@@ -51,21 +51,22 @@ async def test_where_no_time_is_said_it_is_the_posters_or_where_one_is_usually_t
 ) -> None:
     hands = Hands()
     wanted = Wanted(None, 320, None, "preserve", "jpeg")
-    path = await thumbnails(hands, tmp_path).picture(view(frames, poster_ms), tmp_path, wanted)
-    assert path.read_bytes() == b"picture"
+    data = await thumbnails(hands, tmp_path).picture(view(frames, poster_ms), tmp_path, wanted)
+    assert data == b"picture"
     assert [call.options["time_s"] for call in hands.calls] == [time_s]
 
 
 async def test_what_a_killed_server_left_half_made_goes_and_its_pictures_stay(tmp_path: Path) -> None:
     hands = Hands()
     wanted = Wanted(1.0, 320, None, "preserve", "jpeg")
-    kept = await thumbnails(hands, tmp_path).picture(view(300), tmp_path, wanted)
+    await thumbnails(hands, tmp_path).picture(view(300), tmp_path, wanted)
+    (kept,) = tmp_path.iterdir()
     left = tmp_path / "thumb_left"
     left.mkdir()
     (left / "thumbnail.jpg").write_bytes(b"half")
     again = thumbnails(hands, tmp_path)
-    assert [entry.name for entry in tmp_path.iterdir()] == [kept.name]
-    assert await again.picture(view(300), tmp_path, wanted) == kept
+    assert list(tmp_path.iterdir()) == [kept]
+    assert await again.picture(view(300), tmp_path, wanted) == b"picture"
     assert len(hands.calls) == 1
 
 
@@ -78,5 +79,11 @@ async def test_who_asks_for_more_pictures_than_can_be_made_is_told_to_ask_again(
     refused = [answer for answer in answers if isinstance(answer, VidComputeError)]
     assert {error.code for error in refused} == {"pictures_busy"}
     assert len(refused) == 40 - len(hands.calls) == 23
-    again = await made.picture(shown, tmp_path, Wanted(3.9, 320, None, "preserve", "jpeg"))
-    assert again.read_bytes() == b"picture"
+    assert await made.picture(shown, tmp_path, Wanted(3.9, 320, None, "preserve", "jpeg")) == b"picture"
+
+
+async def test_those_who_asked_get_their_picture_though_there_is_no_room_to_keep_it(tmp_path: Path) -> None:
+    made = Thumbnails(cast(Any, Hands()), tmp_path, at_once=4, cache_bytes=0)
+    asked = [made.picture(view(300), tmp_path, Wanted(at, 320, None, "preserve", "jpeg")) for at in (1.0, 2.0, 3.0)]
+    assert await asyncio.gather(*asked) == [b"picture"] * 3
+    assert len(list(tmp_path.iterdir())) == 1

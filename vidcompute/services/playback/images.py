@@ -47,14 +47,14 @@ class Thumbnails:
         self._cache_bytes = cache_bytes
         self._slots = asyncio.Semaphore(at_once)
         self._most = at_once * (1 + _WAITING_MOST)
-        self._under_way: dict[str, asyncio.Task[Path]] = {}
+        self._under_way: dict[str, asyncio.Task[bytes]] = {}
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.iterdir():  # of an earlier life that was killed
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
 
-    async def picture(self, view: Presentation, source: Path, wanted: Wanted) -> Path:
-        """The file of a picture, from the cache or made now.
+    async def picture(self, view: Presentation, source: Path, wanted: Wanted) -> bytes:
+        """A picture as a file's bytes, from the cache or made now.
 
         Raises what the stage raises, `picture_not_found`, `pictures_busy` (unavailable) where too many wait already.
         """
@@ -71,8 +71,8 @@ class Thumbnails:
         text = json.dumps([view.snapshot.source.digest, stage.version, asdict(stage)])
         name = hashlib.sha256(text.encode()).hexdigest()
         path = self._folder / f"{name}.{SUFFIXES[stage.format]}"
-        if path.exists():
-            return path
+        with contextlib.suppress(FileNotFoundError):
+            return await asyncio.to_thread(path.read_bytes)
         task = self._under_way.get(name)
         if task is None:
             if len(self._under_way) >= self._most:
@@ -96,7 +96,7 @@ class Thumbnails:
         video = view.facts.video if view.facts else None
         return 0.0 if video is None else min(_USUAL_S, float(video.duration) / 2)
 
-    async def _make(self, view: Presentation, source: Path, stage: Thumbnail, path: Path) -> Path:
+    async def _make(self, view: Presentation, source: Path, stage: Thumbnail, path: Path) -> bytes:
         folder = self._folder / new_id("thumb")
         call = Call(
             stage=stage.name,
@@ -112,11 +112,12 @@ class Thumbnails:
                 async for _ in told:
                     pass
             made = folder / f"thumbnail.{SUFFIXES[stage.format]}"
+            data = await asyncio.to_thread(made.read_bytes)  # before there is no room for it any more
             await asyncio.to_thread(made.rename, path)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         await asyncio.to_thread(self._trim)
-        return path
+        return data
 
     def _trim(self) -> None:
         """Remove the pictures that were made first until the others fit into the cache."""
