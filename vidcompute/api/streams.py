@@ -165,7 +165,10 @@ async def segment(
     if found.path is None:
         raise not_found("segment", file_name)
     # Bytes of the fast rung: the ladder's take their place under the same URL, so nobody may keep them.
-    data = await run_in_threadpool(found.path.read_bytes)
+    try:
+        data = await run_in_threadpool(found.path.read_bytes)
+    except FileNotFoundError:  # its asset was deleted just now
+        raise not_found("segment", file_name) from None
     return Response(data, 200, {**CORS_HEADERS, "Cache-Control": NO_STORE}, media_type)
 
 

@@ -1,7 +1,8 @@
 """Who delivers: we, the store by signed addresses, or a CDN; texts and HEAD always we."""
 
 from pathlib import Path
-from typing import Literal
+from types import SimpleNamespace
+from typing import Any, Literal, cast
 
 import pytest
 from starlette.applications import Starlette
@@ -11,7 +12,11 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from vidcompute.adapters.storage_folder import FolderStorage
+from vidcompute.api import streams
 from vidcompute.api.delivery import Delivery
+from vidcompute.api.viewing import Visit
+from vidcompute.errors import VidComputeError
+from vidcompute.services.playback import File
 
 
 class Signing(FolderStorage):
@@ -86,3 +91,14 @@ async def test_a_cdn_stands_for_the_store(folder: Path) -> None:
     assert await delivery.origins(FolderStorage(folder)) == ("https://cdn.example",)
     assert await Delivery(redirect=True).origins(Signing(folder)) == ("https://bucket.example:9000",)
     assert await Delivery().origins(Signing(folder)) == ()
+
+
+async def test_a_segment_that_goes_while_it_is_asked_for_is_not_there(tmp_path: Path) -> None:
+    class Gone:
+        async def file(self, *_: str) -> File:
+            return File(path=tmp_path / "0.m4s")
+
+    seen, given = cast(Any, SimpleNamespace(playback=Gone())), cast(Any, None)
+    visit = Visit("0123456789abcdefghjkmnpq", "0123456789abcdefghjkmnpq", is_private=False)
+    with pytest.raises(VidComputeError, match="segment_not_found"):
+        await streams.segment(cast(Any, None), visit, "h264-480", "0.m4s", seen=seen, given=given)
