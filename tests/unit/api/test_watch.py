@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.unit.api.conftest import URL
+from tests.unit.api.conftest import URL, Platform
 
 BASE = "https://video.test"
 TITLE = 'A "clip" & <b>more</b>'
@@ -98,6 +98,22 @@ async def test_oembed_says_what_it_does_not_know(
 ) -> None:
     answer = await viewer.get("/oembed", params={"url": url.format(playback_id), **extra})
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_a_manifest_tells_of_files_where_no_streams_were_asked_for(
+    client: httpx2.AsyncClient, viewer: httpx2.AsyncClient, platform: Platform
+) -> None:
+    async def manifest_of_new() -> str:
+        wanted = {"input": URL, "outputs": ["audio", "thumbnail"]}
+        job = (await client.post("/api/v1/jobs", json=wanted)).json()
+        return f"/stream/{job['asset']['playback_id']}/manifest.json"
+
+    assert (await viewer.get(await manifest_of_new())).json()["code"] == "manifest_not_found"
+    path = await manifest_of_new()
+    await platform.finish_all()
+    told = (await viewer.get(path)).json()
+    assert told["tracks"] == []
+    assert [file["output"] for file in told["files"]] == ["image/0", "image/1"]
 
 
 async def test_the_state_tells_what_can_be_watched(viewer: httpx2.AsyncClient, playback_id: str) -> None:

@@ -30,6 +30,7 @@ from vidcompute.services.playback.makers import Makers
 from vidcompute.services.playback.models import Snapshot
 from vidcompute.services.playback.presentation import Presentation
 from vidcompute.services.playback.texts import Texts, described, renditions
+from vidcompute.services.states import AssetStatus
 
 # How long a view is taken for true: an unfinished one changes with every chunk, a complete one with a deletion only.
 _FRESH_S, _FRESH_COMPLETE_S = 0.4, 5.0
@@ -142,13 +143,19 @@ class Playback:
     async def manifest(self, playback_id: str, handle: str) -> str:
         """All outputs as JSON: tracks as they were packaged, and the files and images beside them."""
         view = await self.view(playback_id)
-        text = await self._packaged(view, MANIFEST, handle)
-        if text is None:
+        packaged = await self._told_by_package(view, handle)
+        if packaged is None:
             raise not_found("manifest", playback_id)
-        packaged = json.loads(text)
         texts = [described(track) for track in await self.texts.of(view.snapshot.asset.id)]
         tracks = [*packaged.pop("tracks"), *texts]
         return json.dumps({"playback_id": playback_id, "tracks": tracks, **packaged, "files": _files(view)}, indent=1)
+
+    async def _told_by_package(self, view: Presentation, handle: str) -> dict[str, Any] | None:
+        """The package's manifest; one without tracks where all is there and no streams were asked for."""
+        if view.facts is not None and view.layout is None:
+            return {"tracks": []} if view.snapshot.asset.status == AssetStatus.READY else None
+        text = await self._packaged(view, MANIFEST, handle)
+        return None if text is None else json.loads(text)
 
     async def text_segment(self, playback_id: str, track: str, file_name: str) -> str:
         """A WebVTT segment of a text track. Raises `track_not_found`, `segment_not_found`."""
