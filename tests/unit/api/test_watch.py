@@ -7,6 +7,8 @@ import httpx2
 import pytest
 
 from tests.unit.api.conftest import URL, Platform
+from tests.unit.engine import toys
+from vidcompute.errors import Kind
 
 BASE = "https://video.test"
 TITLE = 'A "clip" & <b>more</b>'
@@ -114,6 +116,16 @@ async def test_a_manifest_tells_of_files_where_no_streams_were_asked_for(
     told = (await viewer.get(path)).json()
     assert told["tracks"] == []
     assert [file["output"] for file in told["files"]] == ["image/0", "image/1"]
+
+
+async def test_streams_of_what_came_to_nothing_are_not_there(
+    viewer: httpx2.AsyncClient, platform: Platform, playback_id: str
+) -> None:
+    (fetch,) = await platform.run_until("fetch")
+    await platform.end(toys.failed(fetch, Kind.REFUSED, "source_empty"))
+    for path in (f"/stream/{playback_id}.m3u8", f"/stream/{playback_id}/h264-480/index.m3u8"):
+        answer = await viewer.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "stream_not_found")
 
 
 async def test_the_state_tells_what_can_be_watched(viewer: httpx2.AsyncClient, playback_id: str) -> None:

@@ -46,3 +46,14 @@ def test_a_sound_that_is_copied_has_its_own_channels_and_one_that_is_encoded_two
     snapshot = SimpleNamespace(plan=None, artifacts={})
     view = Presentation(cast(Any, snapshot), facts, layout(facts, MediaSpec()))
     assert f'CHANNELS="{channels}"' in view.multivariant("ID", planned=False)
+
+
+def test_where_no_streams_were_asked_for_there_are_none_and_before_that_is_known_there_may_be() -> None:
+    asset = SimpleNamespace(playback_id="x", status="preparing")
+    snapshot = cast(Any, SimpleNamespace(plan=None, artifacts={}, asset=asset))
+    looked_at = Presentation(snapshot, source_facts(video_facts()), None)
+    assert looked_at.without_streams
+    with pytest.raises(VidComputeError, match="stream_not_found"):
+        looked_at.multivariant("x", planned=False)
+    with pytest.raises(VidComputeError, match="not_playable_yet"):
+        Presentation(snapshot, None, None).multivariant("x", planned=False)

@@ -19,6 +19,7 @@ from vidcompute.pipeline.recipes.layout import Layout
 from vidcompute.pipeline.stages.package import Package
 from vidcompute.pipeline.tracks import made_by
 from vidcompute.services.playback.models import Snapshot
+from vidcompute.services.states import AssetStatus
 
 _PACKAGE = Package.name
 _PEAK_MARGIN, _AVERAGE_SHARE = 1.1, 0.7  # what a rendition is said to need before it is measured
@@ -50,6 +51,11 @@ class Presentation:
     def playable(self) -> bool:
         """Whether there are streams that a viewer can start."""
         return self.complete or (self.layout is not None and self.snapshot.asset.status in {"playable", "ready"})
+
+    @property
+    def without_streams(self) -> bool:
+        """Whether there will never be any: none were asked for, or the job came to nothing before it was planned."""
+        return self.layout is None and (self.facts is not None or self.snapshot.asset.status == AssetStatus.ERRORED)
 
     @property
     def expected_cpu_s(self) -> float:
@@ -148,6 +154,8 @@ class Presentation:
         return layout.audio[0].edges(), layout.audio[0].sample_rate
 
     def _promised(self) -> Layout:
+        if self.layout is None and self.without_streams:
+            raise not_found("stream", self.snapshot.asset.playback_id)
         if self.layout is None:
             detail = "The video is still being looked at; try again in a moment."
             raise VidComputeError(Kind.UNAVAILABLE, "not_playable_yet", detail)

@@ -80,7 +80,7 @@ class Playback:
         """The presentation once a viewer can start; one that comes to it within the holding time is waited for."""
 
         def decided(view: Presentation) -> bool:
-            return view.layout is not None or view.complete or view.snapshot.asset.status == "errored"
+            return view.layout is not None or view.complete or view.without_streams
 
         return await self._held(playback_id, decided)
 
@@ -152,7 +152,7 @@ class Playback:
 
     async def _told_by_package(self, view: Presentation, handle: str) -> dict[str, Any] | None:
         """The package's manifest; one without tracks where all is there and no streams were asked for."""
-        if view.facts is not None and view.layout is None:
+        if view.without_streams:
             return {"tracks": []} if view.snapshot.asset.status == AssetStatus.READY else None
         text = await self._packaged(view, MANIFEST, handle)
         return None if text is None else json.loads(text)
