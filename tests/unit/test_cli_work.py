@@ -177,6 +177,13 @@ def test_watch_ends_with_a_code_that_tells(status: str, code: int) -> None:
     assert status in lines[-1]
 
 
+@pytest.mark.parametrize(("output", "shown"), [("hls", True), ("mp4", False), ("frames", False)])
+def test_a_page_to_watch_on_is_named_where_there_will_be_something_to_watch(output: str, *, shown: bool) -> None:
+    made = {**job(), "spec": {"outputs": [{"type": output}]}}
+    told = vidctl("watch", JOB, parts=local(Following(event("asset.ready", {"asset_id": ASSET}, 3), end=made)))
+    assert (f"watch {URL}/watch/abc" in told.stdout.splitlines()) is shown
+
+
 def test_watch_takes_a_broken_stream_up_behind_the_last_event() -> None:
     server = Following(
         event("job.started", {}, 4) + event("task.running", {}, 7) + "event: half",

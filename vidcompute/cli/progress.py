@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from vidcompute.cli.client import Api
 
 _PLAYABLE = frozenset({"asset.playable", "asset.ready"})
-_STREAMS = frozenset({"hls", "mp4", "audio"})
 _TENTHS = 10
 _MARKS = {
     "done": ("✓", "green"),
@@ -192,7 +191,7 @@ def display(output: Output) -> Iterator[Display]:
 
 def follow(api: "Api", output: Output, job: Mapping[str, Any]) -> dict[str, Any]:
     """Show a job's progress until it has ended; the job as it is then. The watch page is named as soon as it plays."""
-    watchable = any(wanted["type"] in _STREAMS for wanted in job["spec"]["outputs"])
+    watchable = any(wanted["type"] == "hls" for wanted in job["spec"]["outputs"])
     told = False
     with display(output) as shown:
         for event in job_events(api, job["id"]):

@@ -98,6 +98,11 @@ describe('coverFor', () => {
     expect(coverFor(knowing(PREPARING))).toMatchObject({ progress: null, note: '' });
   });
 
+  it('promises no play of what was made without streams', () => {
+    const cover = coverFor(knowing({ ...READY, stream_url: null, complete: false, ready_tracks: [] }));
+    expect(cover).toMatchObject({ kind: 'error', heading: 'Nothing to play here' });
+  });
+
   it('shows why a video failed', () => {
     const cover = coverFor(
       knowing({ ...PREPARING, status: 'errored', error: { code: 'no_streams', detail: 'Nothing in it.' } }),

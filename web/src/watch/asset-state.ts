@@ -86,6 +86,9 @@ export function coverFor(known: Known): Cover | null {
     };
   }
   if (isPlayable(state)) return null;
+  if (state.status === 'ready') {
+    return { kind: 'error', heading: 'Nothing to play here', detail: 'No streams of this video were asked for.' };
+  }
   return preparing(state);
 }
 
