@@ -57,3 +57,15 @@ def test_where_no_streams_were_asked_for_there_are_none_and_before_that_is_known
         looked_at.multivariant("x", planned=False)
     with pytest.raises(VidComputeError, match="not_playable_yet"):
         Presentation(snapshot, None, None).multivariant("x", planned=False)
+
+
+def test_what_has_no_picture_that_is_made_in_haste_is_not_offered_as_sound_alone() -> None:
+    spec = MediaSpec.model_validate({"renditions": [{"height": 720, "codec": "hevc"}]})
+    facts = source_facts(video_facts(), audio_facts())
+    snapshot = cast(Any, SimpleNamespace(plan=None, artifacts={}, asset=SimpleNamespace(status="preparing")))
+    view = Presentation(snapshot, facts, layout(facts, spec))
+    assert view.ready_tracks == []
+    with pytest.raises(VidComputeError, match="not_playable_yet"):
+        view.multivariant("x", planned=False)
+    alone = source_facts(None, audio_facts())
+    assert Presentation(snapshot, alone, layout(alone, spec)).ready_tracks == ["audio-0"]

@@ -48,6 +48,11 @@ class Presentation:
         return _PACKAGE in self.snapshot.artifacts
 
     @property
+    def opens(self) -> bool:
+        """Whether it can be watched before all is made: by a picture that is copied or made in haste, or by ear."""
+        return self.layout is not None and (self.layout.timeline is None or self.layout.fast is not None)
+
+    @property
     def playable(self) -> bool:
         """Whether there are streams that a viewer can start."""
         return self.complete or (self.layout is not None and self.snapshot.asset.status in {"playable", "ready"})
@@ -81,7 +86,7 @@ class Presentation:
         """The tracks of which every segment can be delivered within seconds."""
         if self.complete:
             return self.tracks
-        if self.layout is None:
+        if self.layout is None or not self.opens:
             return []
         fast = [self.layout.fast.name] if self.layout.fast else []
         return [*fast, *(cut.track for cut in self.layout.audio)]
@@ -156,9 +161,9 @@ class Presentation:
     def _promised(self) -> Layout:
         if self.layout is None and self.without_streams:
             raise not_found("stream", self.snapshot.asset.playback_id)
-        if self.layout is None:
-            detail = "The video is still being looked at; try again in a moment."
-            raise VidComputeError(Kind.UNAVAILABLE, "not_playable_yet", detail)
+        if self.layout is None or not (self.complete or self.opens):
+            detail = "The video can't be played yet; try again in a moment."
+            raise VidComputeError(Kind.UNAVAILABLE, "not_playable_yet", detail, extra={"retry_after_s": 1})
         return self.layout
 
     @cached_property

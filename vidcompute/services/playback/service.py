@@ -80,7 +80,7 @@ class Playback:
         """The presentation once a viewer can start; one that comes to it within the holding time is waited for."""
 
         def decided(view: Presentation) -> bool:
-            return view.layout is not None or view.complete or view.without_streams
+            return view.opens or view.complete or view.without_streams
 
         return await self._held(playback_id, decided)
 
