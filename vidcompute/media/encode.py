@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
@@ -35,6 +36,14 @@ _TONE_MAP = (
 
 
 _NARROW, _WIDE = "yuv420p", "yuv420p10le"
+
+
+class Taking(Enum):
+    """How frames are taken over."""
+
+    USUAL = auto()  # as they come
+    STEADY = auto()  # all in one size from the start: ffmpeg begins anew to count where a source changes it
+    FILLED = auto()  # so, too, and a neighbour repeated for those that can't be decoded
 
 
 @dataclass(frozen=True)
@@ -165,6 +174,7 @@ def video_input(
     left_out: Sequence[int] = (),
     decoder: str = "",
     threads: int = 0,
+    taking: Taking = Taking.USUAL,
 ) -> list[str]:
     """Arguments that open the source where a stretch begins; `pace` limits reading to so many times real time.
 
@@ -173,7 +183,8 @@ def video_input(
     """
     seeking = _seeking(part) if part.seeks else []
     dropping = drop_packets(part.stream, _any_of(left_out[:_LEFT_OUT_MAX])) if left_out else []
-    decoding = [*encoders.decoder(decoder), *(("-threads", str(threads)) if threads else ())]
+    steady = [] if taking is Taking.USUAL else ["-reinit_filter", "0"]
+    decoding = [*encoders.decoder(decoder), *(("-threads", str(threads)) if threads else ()), *steady]
     reading = [*paced(pace, part.lead), *seeking, *dropping, *decoding]
     return [*reading, *input_args(source, part.container, decode=decode)]
 
@@ -227,18 +238,17 @@ def encode_args(
     outputs: Sequence[tuple[Rung, str]],
     *,
     fast: bool = False,
-    fill: bool = False,
+    taking: Taking = Taking.USUAL,
     threads: int = 0,
     by: Sequence[str] = (),
 ) -> list[str]:
     """Arguments that encode the first input for several rungs, each to its own URL (`pipe:3`) as fragmented MP4.
 
-    `fast` takes the quickest preset; `fill` repeats a neighbour for frames that can't be decoded. `by` names the
-    encoder of each rung; left out, they are those in software.
+    `fast` takes the quickest preset. `by` names the encoder of each rung; left out, they are those in software.
     """
     by = by or [encoders.SOFTWARE[rung.codec] for rung, _ in outputs]
     made = [_Made(rung, encoder, url) for (rung, url), encoder in zip(outputs, by, strict=True)]
-    args = ["-filter_complex", _graph(part, made, fill=fill)]
+    args = ["-filter_complex", _graph(part, made, taking)]
     for n, one in enumerate(made):
         args += _output(part, n, one, fast=fast, threads=threads)
     return args
@@ -282,7 +292,7 @@ def vmaf_command(
     The report goes, as JSON, to a file of that name in the working directory, for filter options have no good quoting.
     """
     size = f"scale={part.display_size[0]}:{part.display_size[1]}:flags=bicubic,setsar=1,format=yuv420p"
-    shown = ",".join((_frames(part, fill=False), *_taken_over(part), *([_TONE_MAP] if part.hdr else ()), size))
+    shown = ",".join((_frames(part), *_taken_over(part), *([_TONE_MAP] if part.hdr else ()), size))
     reference = f"[0:{part.stream}]{shown},settb=1/1000,setpts=N[reference]"
     judged = f"[1:0]{f'{_TONE_MAP},' if hdr else ''}{size},settb=1/1000,setpts=N[judged]"
     compare = f"[judged][reference]libvmaf=n_subsample={every}:log_fmt=json:log_path={report.name}"
@@ -317,8 +327,10 @@ class _Made:
     url: str
 
 
-def _graph(part: VideoCut, ladder: Sequence[_Made], *, fill: bool) -> str:
-    chain = [f"[0:{part.stream}]{_frames(part, fill=fill)}", *_taken_over(part)]
+def _graph(part: VideoCut, ladder: Sequence[_Made], taking: Taking) -> str:
+    width, height = part.display_size
+    steady = "" if taking is Taking.USUAL else f"scale={width}:{height}:flags=bicubic,"
+    chain = [f"[0:{part.stream}]{steady}{_frames(part, fill=taking is Taking.FILLED)}", *_taken_over(part)]
     kept, mapped = _ranges(part, ladder)
     if kept and mapped:
         head = ",".join(chain) + ",split=2[wide][narrow]"
@@ -355,7 +367,7 @@ def _fan(head: str, rungs: list[tuple[int, _Made]], pixel_format: str) -> str:
     return ";".join((f"{head},split={len(rungs)}{taps}", *ends))
 
 
-def _frames(part: VideoCut, *, fill: bool) -> str:
+def _frames(part: VideoCut, *, fill: bool = False) -> str:
     """The filters that take exactly the promised frames, numbered or timed from 0 of this stretch."""
     if part.rule == RateRule.CONSTANT or fill:
         rate = "/".join(map(str, part.rate))

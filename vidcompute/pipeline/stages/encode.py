@@ -8,7 +8,15 @@ from typing import Any, ClassVar
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.media import tracks
 from vidcompute.media.audio import AudioCut, audio_args, audio_input, cutter
-from vidcompute.media.encode import VideoCut, command, copy_args, encode_args, one_filter_thread, video_input
+from vidcompute.media.encode import (
+    Taking,
+    VideoCut,
+    command,
+    copy_args,
+    encode_args,
+    one_filter_thread,
+    video_input,
+)
 from vidcompute.media.encoders import device, is_hardware
 from vidcompute.media.ladder import Rung
 from vidcompute.media.progress import FfmpegProgress
@@ -18,6 +26,10 @@ from vidcompute.ports.executor import Needs
 
 _BYTES_PER_PIXEL = 120  # a generous estimate of frames in flight in decoder, scalers and look-ahead
 _DAMAGED = "Some frames of the source could not be decoded; their neighbours are shown instead."
+_OTHERWISE = {
+    Taking.USUAL: "Encoding again with all pictures in one size.",
+    Taking.STEADY: "Encoding again with repeated frames where the source has none.",
+}
 _FIRST_PIPE = 3
 # GeForce cards encode no more than so many streams at a time (NVIDIA, Video Encode and Decode GPU Support Matrix).
 _SESSIONS_OF_A_GPU = 8
@@ -114,14 +126,15 @@ class Encode:
         return (*filter(None, (self.copied,)), *(sound.track for sound in self.sounds))
 
     def _pictures(self, work: Work) -> dict[str, Any]:
-        """Encode; if the source has frames that can't be decoded, again with their neighbours in their place."""
-        try:
-            return {"tracks": self._encode(work), "warnings": []}
-        except VidComputeError as error:
-            if error.code != "encode_mismatch":
-                raise
-            work.log(f"{error.detail} Encoding again with repeated frames where the source has none.", "warning")
-        return {"tracks": self._encode(work, fill=True), "warnings": [_DAMAGED]}
+        """Encode; if that is not what was promised, again in the other ways to take frames over."""
+        for taking, otherwise in _OTHERWISE.items():
+            try:
+                return {"tracks": self._encode(work, taking), "warnings": []}
+            except VidComputeError as error:
+                if error.code != "encode_mismatch":
+                    raise
+                work.log(f"{error.detail} {otherwise}", "warning")
+        return {"tracks": self._encode(work, Taking.FILLED), "warnings": [_DAMAGED]}
 
     def commands(self, ffmpeg: Path, source: Path) -> list[list[str]]:
         """The command lines that `run` begins with; each track goes to a pipe of its own, from descriptor 3 on.
@@ -130,12 +143,14 @@ class Encode:
         """
         return [self._line(ffmpeg, source)]
 
-    def _line(self, ffmpeg: Path, source: Path, *, fill: bool = False) -> list[str]:
+    def _line(self, ffmpeg: Path, source: Path, taking: Taking = Taking.USUAL) -> list[str]:
         outputs = [(rung, f"pipe:{_FIRST_PIPE + n}") for n, rung in enumerate(self.rungs)]
         by, decoder = ((), "") if self.simulated else (self.by, self.decoder)
-        encoding = encode_args(self.cut, outputs, fill=fill, threads=self.threads, by=by)
+        encoding = encode_args(self.cut, outputs, taking=taking, threads=self.threads, by=by)
         # Who repeats frames that can't be decoded needs a decoder that says which.
-        reading = video_input(self.cut, source, decoder="" if fill else decoder, threads=1 if self.one_thread else 0)
+        decoder = decoder if taking is Taking.USUAL else ""
+        threads = 1 if self.one_thread else 0
+        reading = video_input(self.cut, source, decoder=decoder, threads=threads, taking=taking)
         if self.sounds and self.cut.seeks:  # they begin with the source
             reading += audio_input(self.sounds[0], source)
         filters = one_filter_thread() if self.one_thread else []
@@ -156,9 +171,9 @@ class Encode:
         for sound in self.sounds:
             yield tracks.TrackWriter(folder / sound.track, cutter(sound))
 
-    def _encode(self, work: Work, *, fill: bool = False) -> dict[str, Any]:
+    def _encode(self, work: Work, taking: Taking = Taking.USUAL) -> dict[str, Any]:
         writers = dict(enumerate(self._writers(work.output), _FIRST_PIPE))
-        line = self._line(work.ffmpeg, work.path("source"), fill=fill)
+        line = self._line(work.ffmpeg, work.path("source"), taking)
         tracks.make(line, writers, on_line=work.log, on_progress=lambda report: self._tell(work, report))
         return {writer.name: writer.facts() for writer in writers.values()}
 
