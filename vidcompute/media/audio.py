@@ -1,14 +1,14 @@
 """Sound tracks of the outputs: what may be copied, where segments are cut, and ffmpeg's arguments."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from vidcompute.media.cmaf import AudioCutter, Sample, Segment
 from vidcompute.media.encode import COPY_SHIFT_S, drop_packets, mp4_output, paced, seek
 from vidcompute.media.facts import AudioFacts, SourceFacts
-from vidcompute.media.ffmpeg import input_args
+from vidcompute.media.ffmpeg import file_url, global_args, input_args
 from vidcompute.media.timeline import SEGMENT_S, Timeline
 
 FRAME_SAMPLES = 1024  # an AAC-LC access unit, ISO/IEC 14496-3
@@ -24,6 +24,7 @@ _EXTRA_FRAMES = 2
 _FRAGMENT_US = "250000"  # a segment is whole when the fragment behind its end is: a viewer may wait for that
 _SEEK_MARGIN_S = Fraction(1, 4)
 _SEEKS_BY_PICTURE = frozenset({"matroska"})  # to a key frame of the picture, which may be long before
+DECODED = "nut"  # keeps the times of its frames
 PRIMING_FRAMES = 1  # ffmpeg's AAC encoder begins with one frame of silence
 
 
@@ -140,6 +141,22 @@ def audio_args(
         how = _encoding(part, _begin(first_frame), end, zero)
     how += ["-output_ts_offset", f"{float(COPY_SHIFT_S - zero):.6f}", "-frag_duration", _FRAGMENT_US]
     return ["-map", f"{number}:{part.stream}", *how, *mp4_output(url, late_header=part.copy)]
+
+
+def decode_command(ffmpeg: Path, part: AudioCut, source: Path, target: Path) -> list[str]:
+    """The command that decodes a whole track into PCM of one kind, at its own times; `decoded` is how that is cut.
+
+    Where a track changes its channels or its rate, ffmpeg begins anew with its filters, and they with their counts.
+    """
+    kind = f"sample_fmts=s16:sample_rates={part.sample_rate}:channel_layouts=stereo"
+    coding = ["-af", f"aresample={part.sample_rate},aformat={kind}", "-c:a", "pcm_s16le"]
+    reading = [*global_args(), "-copyts", *input_args(source, part.container), "-map", f"0:{part.stream}"]
+    return [str(ffmpeg), *reading, *coding, "-avoid_negative_ts", "disabled", "-f", DECODED, file_url(target)]
+
+
+def decoded(part: AudioCut) -> AudioCut:
+    """The same track, out of what `decode_command` made."""
+    return replace(part, stream=0, container=DECODED)
 
 
 def _begin(first_frame: int) -> int:

@@ -54,6 +54,7 @@ def _listen(
 ) -> None:
     """Add the sound from here on, for `length` seconds or to the end, to the bars that it belongs to."""
     resampler = AudioResampler(format="flt", layout="mono", rate=_RATE_HZ)
+    kind: tuple[str, str, int] | None = None
     heard = Fraction(0)
     stream = next(s for s in container.streams.audio if s.index == track.index)
     try:
@@ -61,6 +62,9 @@ def _listen(
             at = (frame.pts if frame.pts is not None else track.start_pts) - track.start_pts
             part = float(at * track.time_base / max(track.duration, Fraction(1, 1000)))
             bar = min(len(squares) - 1, max(0, int(part * len(squares))))
+            now = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if now != kind:  # broadcasts change their channels on the way, and a resampler takes one kind
+                resampler, kind = AudioResampler(format="flt", layout="mono", rate=_RATE_HZ), now
             for plain in resampler.resample(frame):
                 samples = plain.to_ndarray()
                 squares[bar] += float(np.square(samples, dtype=np.float64).sum())

@@ -6,9 +6,19 @@ from typing import Any
 
 from vidcompute.errors import VidComputeError
 from vidcompute.media import tracks
-from vidcompute.media.audio import BITRATE_BPS, AudioCut, audio_args, audio_input, cutter
+from vidcompute.media.audio import (
+    BITRATE_BPS,
+    DECODED,
+    AudioCut,
+    audio_args,
+    audio_input,
+    cutter,
+    decode_command,
+    decoded,
+)
 from vidcompute.media.encode import VideoCut, command, copy_args, video_input
 from vidcompute.media.progress import FfmpegProgress
+from vidcompute.media.run import run
 from vidcompute.pipeline.stage import Work
 
 _PIPE = "pipe:3"
@@ -37,17 +47,26 @@ def sound_line(cut: AudioCut, ffmpeg: Path, source: Path) -> list[str]:
 
 
 def make_sound(work: Work, cut: AudioCut) -> dict[str, Any]:
-    """Make a sound; a copy whose packets are not what the container said is encoded instead."""
-    try:
-        return _sound(work, cut)
-    except VidComputeError as error:
-        if error.code != "encode_mismatch" or not cut.copy:
-            raise
-        work.log(f"{error.detail} The sound is encoded instead of copied.", "warning")
-    return _sound(work, replace(cut, copy=False, offset=0, bitrate_bps=BITRATE_BPS))
+    """Make a sound; a copy whose packets are not what the container said is encoded instead.
+
+    One that changes its kind on the way is decoded first.
+    """
+    encoded = replace(cut, copy=False, offset=0, bitrate_bps=BITRATE_BPS)
+    tries = [(cut, "The sound is encoded instead of copied.")] if cut.copy else []
+    for part, otherwise in (*tries, (encoded, "The sound is decoded as a whole, and encoded then.")):
+        try:
+            return _sound(work, part, work.path("source"))
+        except VidComputeError as error:
+            if error.code != "encode_mismatch":
+                raise
+            work.log(f"{error.detail} {otherwise}", "warning")
+    plain = work.scratch / f"{cut.track}.{DECODED}"
+    decoding = decode_command(work.ffmpeg, encoded, work.path("source"), plain)
+    run(decoding, timeout_s=6 * 3600, idle_timeout_s=300, on_line=work.log, on_progress=lambda _: None)
+    return _sound(work, decoded(encoded), plain)
 
 
-def _sound(work: Work, cut: AudioCut) -> dict[str, Any]:
+def _sound(work: Work, cut: AudioCut, source: Path) -> dict[str, Any]:
     writer = tracks.TrackWriter(work.output / cut.track, cutter(cut))
     duration_ms = 1000 * cut.boundaries[-1] // cut.sample_rate
 
@@ -55,5 +74,5 @@ def _sound(work: Work, cut: AudioCut) -> dict[str, Any]:
         done_ms = (report.out_time_us or 0) // 1000
         work.progress(min(1.0, done_ms / max(1, duration_ms)), media_time_ms=done_ms, speed=report.speed)
 
-    tracks.make(sound_line(cut, work.ffmpeg, work.path("source")), {3: writer}, on_line=work.log, on_progress=tell)
+    tracks.make(sound_line(cut, work.ffmpeg, source), {3: writer}, on_line=work.log, on_progress=tell)
     return writer.facts()
