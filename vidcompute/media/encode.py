@@ -1,8 +1,9 @@
 """Command lines that turn a stretch of a source into renditions: one decode, scaled and encoded for each rung."""
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from fractions import Fraction
 from itertools import accumulate
@@ -26,6 +27,8 @@ _EARLIER_S = Fraction(3, 23)
 _LEFT_OUT_MAX = 3000  # packets: an argument has 128 KiB at the most
 _LEAF = 4
 _RAW = frozenset({"h264", "hevc", "vvc", "m4v", "mpegvideo", "h261", "h263", "obu", "vc1"})
+# Left alone, ffmpeg makes BT.601 of it and says so nowhere; players take what is large for BT.709.
+_MATRIX_OF_RGB = ":out_color_matrix=bt709"
 COPY_SHIFT_S = 2  # copied times are moved by so much, because those before 0 can't be written
 
 # Linear light by zimg, Hable's curve, back to BT.709 (ITU-R BT.2390 describes the steps).
@@ -36,6 +39,7 @@ _TONE_MAP = (
 
 
 _NARROW, _WIDE = "yuv420p", "yuv420p10le"
+_RGB = re.compile("pal8|gbr|[0ax]?2?(rgb|bgr)")  # ffmpeg's names of pixel formats
 
 
 class Taking(Enum):
@@ -54,7 +58,8 @@ class VideoCut:
     exactly how many frames come out. `start_ticks` and `end_ticks` are output times in 1/`timescale` s.
     `delay_ticks` is how much later than in decoding order frames may be shown, at the most. `counted` says that the
     source's frames have no reliable times: they are told by their number, so decoding begins at the first.
-    `next_key_pts` is the source's key frame after the one at `seek_pts`, if there is one.
+    `next_key_pts` is the source's key frame after the one at `seek_pts`, if there is one. `rgb` says that its pixels
+    are no luma and colours yet.
     """
 
     stream: int
@@ -78,6 +83,7 @@ class VideoCut:
     hdr: bool
     counted: bool = False
     next_key_pts: int | None = None
+    rgb: bool = field(default=False, metadata={"later": True})  # plans of others stay what they were
 
     @property
     def begin_pts(self) -> int:
@@ -132,6 +138,7 @@ def cut(timeline: Timeline, video: VideoFacts, container: str, chunk: Chunk) -> 
         hdr=video.hdr,
         counted=is_counted(video, container) and timeline.rule is RateRule.EVERY,
         next_key_pts=_next_key_pts(video, seek_pts),
+        rgb=_RGB.match(video.pixel_format) is not None,
     )
 
 
@@ -337,7 +344,7 @@ def _graph(part: VideoCut, ladder: Sequence[_Made], taking: Taking) -> str:
         return ";".join((head, _fan("[wide]null", kept, _WIDE), _fan(f"[narrow]{_TONE_MAP}", mapped, _NARROW)))
     if part.hdr and mapped:
         chain.append(_TONE_MAP)
-    return _fan(",".join(chain), kept or mapped, _WIDE if kept else _NARROW)
+    return _fan(",".join(chain), kept or mapped, _WIDE if kept else _NARROW, _MATRIX_OF_RGB if part.rgb else "")
 
 
 def _taken_over(part: VideoCut) -> list[str]:
@@ -353,10 +360,10 @@ def _ranges(part: VideoCut, ladder: Sequence[_Made]) -> tuple[list[tuple[int, _M
     return [(n, m) for n, m in numbered if m.rung.keeps_hdr], [(n, m) for n, m in numbered if not m.rung.keeps_hdr]
 
 
-def _fan(head: str, rungs: list[tuple[int, _Made]], pixel_format: str) -> str:
+def _fan(head: str, rungs: list[tuple[int, _Made]], pixel_format: str, matrix: str = "") -> str:
     """One chain split for several rungs, each scaled to its size with square pixels."""
     scales = [
-        f"scale={m.rung.width_px}:{m.rung.height_px}:flags=bicubic:out_range=tv,setsar=1,"
+        f"scale={m.rung.width_px}:{m.rung.height_px}:flags=bicubic:out_range=tv{matrix},setsar=1,"
         f"{encoders.surface(m.encoder, pixel_format)}[v{n}]"
         for n, m in rungs
     ]
