@@ -2,16 +2,17 @@
 
 import base64
 import json
+import threading
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, event, insert
 from standardwebhooks import Webhook as Verifier
 
 from tests.contract.hooks import URL, Bench, Clock
-from tests.fixtures.attempts import eventually
+from tests.fixtures.attempts import PATIENCE_S, eventually
 from tests.fixtures.receiving import InProcess
 from tests.unit.engine.toys import ORG, check_events
 from vidcompute.db import cursors, outbox, schema
@@ -290,6 +291,33 @@ async def test_nothing_is_lost_and_ids_stay_over_a_change_of_the_leader(bench: B
     assert sorted(by_id.values()) == seqs  # each event has one id, and has it still when it is sent again
     assert await bench.db.read(cursors.read, webhooks.CURSOR) == seqs[-1]
     del hook
+
+
+@on_both
+async def test_one_that_ends_while_the_next_ones_are_looked_up_is_not_sent_again(bench: Bench) -> None:
+    """In what is read it waits still; it has to count as under way, as it was when that was read."""
+    hook = await bench.create()
+    bench.receivers.answers[URL] = lambda _m: None
+    looking, ended = threading.Event(), threading.Event()
+
+    def hold(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "head_ms" in statement and not looking.is_set():
+            looking.set()
+            assert ended.wait(PATIENCE_S)
+
+    async with bench.at_work():
+        (first,) = await bench.happen()
+        await eventually(lambda: bench.receivers.hanging == 1)
+        event.listen(bench.db._dialect.reader, "after_cursor_execute", hold)
+        await bench.pass_time(0)
+        await eventually(looking.is_set)  # now its rows are those of this moment
+        bench.receivers.let_go.set()
+        await bench.until(hook, "delivered")
+        await bench.db.write(lambda _conn: None)  # who waited for the write before this one has gone on
+        ended.set()
+        (second,) = await bench.happen()
+        await bench.until(hook, "delivered", "delivered")
+    assert [message.event["seq"] for message in bench.receivers.seen] == [first, second]
 
 
 async def test_a_leader_that_leads_no_more_records_nothing(bench: Bench) -> None:
