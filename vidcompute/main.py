@@ -241,6 +241,7 @@ async def _run_http(platform: Platform, listening: socket.socket, ready: Callabl
     """Serve HTTP until told to end; requests under way then get some seconds."""
     import uvicorn
 
+    from vidcompute.api.protocol import HttpProtocol
     from vidcompute.wiring.hardening import proxies
 
     class Server(uvicorn.Server):
@@ -252,7 +253,7 @@ async def _run_http(platform: Platform, listening: socket.socket, ready: Callabl
 
     config = uvicorn.Config(
         platform.app,
-        http="httptools",
+        http=HttpProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

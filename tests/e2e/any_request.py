@@ -25,7 +25,7 @@ PASSWORD = "correct horse battery"
 # After these, one is no owner of this organization any more, or has another password than is known.
 _LEAVING = frozenset({"change_password", "leave_organization", "transfer_ownership"})
 _SHUT_OUT = frozenset({"scope_missing", "person_required"})
-# What has an address beyond 64 KiB is no request: what speaks HTTP for us says so itself, in a line of text.
+# An address beyond 64 KiB is refused before anybody knows which operation it is about: the document has it with none.
 _LONGEST = 1000
 _NOWHERE = "http://127.0.0.1:9/"  # what is fetched from there fails at once: no name is looked up
 

@@ -33,6 +33,9 @@ _STATUS_OF_KIND = {
     Kind.INTERNAL: 500,
 }
 _STATUS_OF_CODE = {
+    "address_too_long": 414,
+    "bad_request": 400,
+    "head_too_large": 431,
     "invalid_json": 400,
     "invalid_multipart": 400,
     "invalid_cursor": 400,
