@@ -3,14 +3,16 @@
 import asyncio
 import hashlib
 import random
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, event, select, update
 
 from tests.contract.test_storage import KEYS, content
 from tests.fixtures import swift
@@ -300,6 +302,29 @@ async def test_a_server_that_died_over_the_end_has_promised_nothing(machine: Mac
     await machine.bucket.complete(direct.key, direct.name, await machine.bucket.stored(direct.key, direct.name))
     assert (await machine.take(upload, DATA[-5:], len(DATA) - 5)).status == "completed"
     await machine.assert_stored(DATA, "sources direct")
+
+
+async def test_an_object_stays_where_its_row_may_have_been_written(machine: Machine) -> None:
+    """A server that ends cancels who waits for the database, which goes on with what it has begun."""
+    inside, let_go = threading.Event(), threading.Event()
+
+    def hold(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO sources"):
+            inside.set()
+            assert let_go.wait(20)
+
+    upload = await machine.begin()
+    await machine.take(upload, DATA[:-5])
+    event.listen(machine.db._dialect.writer, "after_cursor_execute", hold)
+    taking = asyncio.create_task(machine.take(upload, DATA[-5:], len(DATA) - 5))
+    await asyncio.to_thread(inside.wait, 20)
+    taking.cancel()
+    await asyncio.wait([taking])
+    let_go.set()
+    await machine.db.write(lambda _conn: None)
+    assert (await machine.now(upload)).status == "completed"
+    ((key, _),) = await machine.db.read(sources)
+    assert await content(machine.storage.remote, key) == DATA
 
 
 async def test_parts_that_somebody_has_replaced_are_not_taken(machine: Machine, tmp_path: Path) -> None:

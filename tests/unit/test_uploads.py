@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from vidcompute.ids import LOCAL_ORGANIZATION
 from vidcompute.media.digest import TreeDigest
 from vidcompute.services import accounts, assets, uploads
 from vidcompute.services.assets import Source
+from vidcompute.services.uploads import queries, writeback
 from vidcompute.services.uploads import receiver as receiver_module
-from vidcompute.services.uploads import writeback
 
 MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(range(256)) * 20_000  # 5 MiB: several batches
 
@@ -190,3 +191,31 @@ async def test_nothing_stays_where_the_job_is_refused(db: Database, shelf: Folde
             await uploads.store(db, shelf, uploads.NewSource(LOCAL_ORGANIZATION, got, "a"), refuse)
     assert files(shelf) == []
     assert list((tmp_path / "in").iterdir()) == []
+
+
+async def test_a_file_stays_where_its_row_may_have_been_written(
+    db: Database, shelf: FolderStorage, tmp_path: Path
+) -> None:
+    """A server that ends cancels who waits for the database, which goes on with what it has begun."""
+    inside, let_go = threading.Event(), threading.Event()
+
+    def slow(_conn: Connection, source: Source) -> Source:
+        inside.set()
+        assert let_go.wait(20)
+        return source
+
+    async def store() -> None:
+        async with uploads.receiving(tmp_path / "in", max_bytes=2**30) as receiver:
+            await receiver.write(MP4)
+            got = await receiver.finish()
+            await uploads.store(db, shelf, uploads.NewSource(LOCAL_ORGANIZATION, got, "a.mp4"), slow)
+
+    storing = asyncio.create_task(store())
+    await asyncio.to_thread(inside.wait, 20)
+    storing.cancel()
+    await asyncio.wait([storing])
+    let_go.set()
+    await db.write(lambda _conn: None)
+    key = await db.read(queries.stored_key, LOCAL_ORGANIZATION, digest_of(MP4))
+    assert key is not None
+    assert (shelf.root / key).read_bytes() == MP4

@@ -131,6 +131,15 @@ def _run(dialect: Dialect, connection: Connection, waiting: _Write, *, alone: bo
         info.update(before)
 
 
+def may_be_written(error: BaseException) -> bool:
+    """Whether what a write did that ended so may be durable all the same, for nobody was left to say.
+
+    It was cancelled while it ran, or the database went away over its commit.
+    """
+    lost = isinstance(error, VidComputeError) and error.code == "database_unavailable"
+    return lost or not isinstance(error, Exception)
+
+
 def _causes(error: BaseException | None) -> Iterator[DBAPIError]:
     """An error of the database, and those over which it came."""
     while error is not None:

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, create_engine, insert, inspect, select, text
 
 from tests.unit.engine.toys import ORG
 from vidcompute.db import migrate, outbox, schema
-from vidcompute.db.engine import Database, Subscription
-from vidcompute.errors import VidComputeError
+from vidcompute.db.engine import Database, Subscription, may_be_written
+from vidcompute.errors import Kind, VidComputeError
 
 
 def add_organization(conn: Connection, name: str, *, broken: bool = False) -> str:
@@ -310,3 +310,10 @@ async def test_one_that_has_patience_is_woken_later(db: Database) -> None:
         assert not await patient.wait(0.0)
         patient.wake()
         assert await patient.wait(5)
+
+
+def test_what_is_cut_off_may_be_written_and_what_is_refused_is_not() -> None:
+    lost = VidComputeError(Kind.UNAVAILABLE, "database_unavailable", "It went away.")
+    assert [may_be_written(error) for error in (asyncio.CancelledError(), lost)] == [True, True]
+    full = VidComputeError(Kind.UNAVAILABLE, "storage_full", "It is full.")
+    assert [may_be_written(error) for error in (full, RuntimeError("broken"))] == [False, False]

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, insert, update
 
-from vidcompute.db.engine import Database
+from vidcompute.db.engine import Database, may_be_written
 from vidcompute.db.outbox import emit, now_ms
 from vidcompute.db.schema import text_tracks
 from vidcompute.errors import Kind, VidComputeError, invalid
@@ -70,8 +70,9 @@ async def add(work: Work, asset_id: str, wish: Wish, data: bytes, use: Use[T], *
     await _store(work, track.storage_key, text)
     try:
         return await work.db.write(lambda conn: use(conn, lambda within: _record(within, track, most)))
-    except Exception:  # one that is cancelled may be recorded all the same
-        await work.storage.delete_prefix(track.storage_key)
+    except BaseException as error:
+        if not may_be_written(error):
+            await work.storage.delete_prefix(track.storage_key)
         raise
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from vidcompute.db.engine import Database
+from vidcompute.db.engine import Database, may_be_written
 from vidcompute.errors import Kind, VidComputeError, invalid
 from vidcompute.ids import new_id
 from vidcompute.media.digest import PART_BYTES, TreeDigest
@@ -46,8 +46,9 @@ async def begin(db: Database, store: DirectUploads, organization_id: str, new: N
     direct = Direct(key, name, part_bytes_for(new.size_bytes, _LEAST_PART_BYTES))
     try:
         return await db.write(moves.create, organization_id, replace(new, direct=direct), max_unfinished=most)
-    except BaseException:
-        await store.abort(key, name)
+    except BaseException as error:
+        if not may_be_written(error):
+            await store.abort(key, name)
         raise
 
 

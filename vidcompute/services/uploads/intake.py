@@ -19,7 +19,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from vidcompute.db.engine import Database
+from vidcompute.db.engine import Database, may_be_written
 from vidcompute.db.outbox import now_ms
 from vidcompute.errors import Kind, VidComputeError, invalid
 from vidcompute.media.digest import TreeDigest
@@ -422,8 +422,9 @@ class _Turn:
             else:
                 await bucket.keep(direct.key, received.path)
             return await adopt(intake.db, intake.storage, source, direct.key, self._ending(received))
-        except BaseException:
-            await intake.storage.delete_prefix(direct.key)
+        except BaseException as error:
+            if not may_be_written(error):
+                await intake.storage.delete_prefix(direct.key)
             raise
 
 

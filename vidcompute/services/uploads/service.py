@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from vidcompute import failpoints
-from vidcompute.db.engine import Database
+from vidcompute.db.engine import Database, may_be_written
 from vidcompute.ids import new_id
 from vidcompute.ports.storage import Storage
 from vidcompute.services import assets
@@ -35,7 +35,7 @@ async def store(db: Database, storage: Storage, upload: NewSource, use: Callable
     """Store a received file, record it as a source and `use` it, all in one transaction; what `use` returns.
 
     Where the organization has the same bytes already they are shared, and the file is left to be removed. Nothing
-    stays in storage when `use` raises.
+    stays in storage when `use` raises; what stays of one that is cancelled, and was not recorded, is collected.
     """
     try:
         return await _share(db, upload, use)
@@ -47,8 +47,9 @@ async def store(db: Database, storage: Storage, upload: NewSource, use: Callable
     failpoints.reach("source.stored")
     try:
         return await db.write(_record, upload, key, use, must_exist=False)
-    except BaseException:
-        await storage.delete_prefix(key)
+    except BaseException as error:
+        if not may_be_written(error):
+            await storage.delete_prefix(key)
         raise
 
 
