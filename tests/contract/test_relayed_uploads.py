@@ -22,7 +22,7 @@ from tests.fixtures.swift import SwiftServer
 from vidcompute.adapters.object_uploads import UploadsInParts
 from vidcompute.adapters.storage_cached import CachedStorage
 from vidcompute.adapters.storage_object import ObjectPlace, ObjectStorage
-from vidcompute.db import schema
+from vidcompute.db import outbox, schema
 from vidcompute.db.engine import Database
 from vidcompute.errors import VidComputeError
 from vidcompute.ids import LOCAL_ORGANIZATION
@@ -325,6 +325,17 @@ async def test_an_object_stays_where_its_row_may_have_been_written(machine: Mach
     assert (await machine.now(upload)).status == "completed"
     ((key, _),) = await machine.db.read(sources)
     assert await content(machine.storage.remote, key) == DATA
+
+
+async def test_an_upload_does_not_end_while_somebody_asks_where_its_parts_go(machine: Machine) -> None:
+    """Where they go straight to the store, the server sees none of its bytes."""
+    new = NewUpload(size_bytes=len(DATA), max_bytes=2**30, job=None, expires_s=3600)
+    upload = await uploads.begin(machine.db, machine.bucket, LOCAL_ORGANIZATION, new, 10)
+    soon = update(schema.uploads).values(expires_ms=outbox.now_ms() + 60_000)
+    await machine.db.write(lambda conn: conn.execute(soon) and None)
+    found = await uploads.urls(machine.db, machine.bucket, await machine.now(upload), [1], 60)
+    assert list(found) == [1]
+    assert (await machine.now(upload)).expires_ms >= upload.expires_ms
 
 
 async def test_parts_that_somebody_has_replaced_are_not_taken(machine: Machine, tmp_path: Path) -> None:

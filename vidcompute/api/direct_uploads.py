@@ -46,7 +46,7 @@ async def sign_upload_parts(
 ) -> schemas.PartAddresses:
     """An address for each part, good for an hour: put the part's bytes there. A part that is put again is replaced."""
     upload = await deps.db.read(uploads.get, caller.organization_id, upload_id)
-    found = uploads.urls(store_of(deps), upload, wanted.numbers, _EXPIRES_S)
+    found = await uploads.urls(deps.db, store_of(deps), upload, wanted.numbers, _EXPIRES_S)
     items = [schemas.PartAddress(number=number, url=url) for number, url in found.items()]
     return schemas.PartAddresses(items=items, expires_at=datetime.now(UTC) + timedelta(seconds=_EXPIRES_S))
 

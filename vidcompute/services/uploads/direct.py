@@ -60,14 +60,20 @@ def _of(upload: Upload) -> Direct:
     return direct
 
 
-def urls(store: DirectUploads, upload: Upload, numbers: Sequence[int], expires_s: int) -> dict[int, str]:
-    """Where the bytes of these parts go, by number. Raises `upload_part_unknown`, `upload_not_direct`."""
+async def urls(
+    db: Database, store: DirectUploads, upload: Upload, numbers: Sequence[int], expires_s: int
+) -> dict[int, str]:
+    """Where the bytes of these parts go, by number. Who asks is at work, so the upload's end is put off, as by bytes.
+
+    Raises `upload_part_unknown`, `upload_not_direct`.
+    """
     direct = _of(upload)
     _check_open(upload, direct)
     sizes = direct.sizes(upload.size_bytes or 0)
     unknown = [number for number in numbers if number not in sizes]
     if unknown:
         raise invalid("upload_part_unknown", f"There is no part {unknown[0]}: they go from 1 to {len(sizes)}.")
+    await db.write(moves.put_off, upload)
     return {number: store.part_url(direct.key, direct.name, number, expires_s) for number in numbers}
 
 

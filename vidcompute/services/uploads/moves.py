@@ -145,6 +145,11 @@ def advance(
     return changed
 
 
+def put_off(conn: Connection, upload: Upload) -> Upload:
+    """Put the end of an upload off whose bytes are not seen here, unless it ends at a set time."""
+    return _change(conn, upload, **_put_off(upload)) if upload.patience_ms is not None else upload
+
+
 def _put_off(upload: Upload) -> dict[str, Any]:
     return {} if upload.patience_ms is None else {"expires_ms": now_ms() + upload.patience_ms}
 
