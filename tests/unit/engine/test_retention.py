@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, insert, select, update
 from structlog.testing import capture_logs
 
 from tests.fixtures import crowd
@@ -293,6 +293,30 @@ async def test_a_clean_up_that_fails_is_told_of_and_the_next_one_goes_on(db: Dat
     assert event.data["error_code"] == "storage_unavailable"
     await _one_to_purge(db)
     assert (await retention.clean_up(db, FolderStorage(tmp_path), terms)).purged == 1
+
+
+async def test_what_is_wrong_with_one_organization_keeps_no_other_from_its_clean_up(
+    db: Database, tmp_path: Path
+) -> None:
+    class BrokenForOne(FolderStorage):
+        async def delete_prefix(self, prefix: str) -> int:
+            if prefix.startswith(f"orgs/{ORG}/"):
+                raise RuntimeError("broken")
+            return await super().delete_prefix(prefix)
+
+    def another(conn: Connection) -> None:
+        conn.execute(insert(schema.organizations).values(id="org_x", name="x", created_ms=1))
+        retention.delete_asset(conn, "org_x", assets.create(conn, "org_x").id, 0)
+        conn.execute(update(schema.assets).values(purge_ms=1))
+
+    await _one_to_purge(db)
+    await db.write(another)
+    terms = Terms(HOUR_MS, "operator@example.org")
+    assert (await retention.clean_up(db, BrokenForOne(tmp_path), terms)).purged == 1
+    (event,) = await db.read(outbox.events_since, ORG, 0, types=["cleanup.failed"])
+    assert (event.data["error_code"], event.data["purged"]) == ("internal_error", 1)
+    outcomes = sorted(sent.values["outcome"] for sent in await db.read(_mails))
+    assert [outcome.partition(":")[0] for outcome in outcomes] == ["it failed", "it is done"]
 
 
 async def test_owners_are_told_and_an_address_that_is_none_stops_nothing(db: Database, tmp_path: Path) -> None:

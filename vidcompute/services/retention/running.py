@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from vidcompute import logs
 from vidcompute.db.engine import Database
 from vidcompute.db.outbox import emit, now_ms
-from vidcompute.errors import VidComputeError
+from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import LOCAL_ORGANIZATION
 from vidcompute.ports.storage import ScannableStorage
 from vidcompute.services import telling
@@ -43,23 +43,34 @@ async def expire(db: Database, terms: Terms) -> int:
 async def clean_up(db: Database, storage: ScannableStorage, terms: Terms) -> Cleaned:
     """Clean up after every organization; all are told, by event and by mail, of what was done, or that it failed.
 
-    Raises nothing but for a database that is away: then nobody can be told.
+    What is wrong with one of them does not keep it from the others; a store that is away does. Raises nothing but for a
+    database that is away: then nobody can be told.
     """
     began_s, total = time.monotonic(), Cleaned()
-    try:
-        for organization_id in await db.read(queries.all_organizations):
-            began_here_s = time.monotonic()
-            cleaned = await _clean(Work(db, storage, organization_id, terms.undo_ms))
-            total += cleaned
-            if not cleaned.is_empty:
-                await db.write(_report, organization_id, terms, cleaned, _since_ms(began_here_s))
-    except Exception as error:
-        _log.exception("cleanup_failed", **asdict(total), duration_ms=_since_ms(began_s))
-        await db.write(_tell_failed, LOCAL_ORGANIZATION, total, error, _since_ms(began_s), terms=terms)
+    wrong: Exception | None = None
+    for organization_id in await db.read(queries.all_organizations):
+        try:
+            total += await _clean_reported(Work(db, storage, organization_id, terms.undo_ms), terms)
+        except Exception as error:
+            wrong = error
+            _log.exception("cleanup_broke_off", organization_id=organization_id)
+            if isinstance(error, VidComputeError) and error.kind is Kind.UNAVAILABLE:
+                break
+    if wrong is not None:
+        _log.error("cleanup_failed", **asdict(total), duration_ms=_since_ms(began_s))
+        await db.write(_tell_failed, LOCAL_ORGANIZATION, total, wrong, _since_ms(began_s), terms=terms)
     else:
         _log.info("cleanup_done", **asdict(total), duration_ms=_since_ms(began_s))
         await db.write(_tell_done, LOCAL_ORGANIZATION, total, _since_ms(began_s))
     return total
+
+
+async def _clean_reported(work: Work, terms: Terms) -> Cleaned:
+    began_s = time.monotonic()
+    cleaned = await _clean(work)
+    if not cleaned.is_empty:
+        await work.db.write(_report, work.organization_id, terms, cleaned, _since_ms(began_s))
+    return cleaned
 
 
 async def clean_by_hand(work: Work, for_s: float) -> tuple[Cleaned, bool]:
