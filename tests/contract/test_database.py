@@ -17,6 +17,7 @@ from tests.unit.engine import (
     test_db,
     test_events,
     test_housekeeping,
+    test_idempotency,
     test_jobs,
     test_mail,
     test_metering,
@@ -45,7 +46,7 @@ _TAKES_A_DATABASE = {"conn", "db"}
 def _stories() -> dict[str, object]:
     """The engine's tests that are given a connection or a database; here they are given PostgreSQL's."""
     found = {}
-    own = (test_assets, test_attempts, test_db, test_events, test_housekeeping, test_jobs, test_mail)
+    own = (test_assets, test_attempts, test_db, test_events, test_housekeeping, test_idempotency, test_jobs, test_mail)
     for module in (*own, test_metering, test_people_told_and_erased, test_prelude, test_quotas, test_text_tracks):
         for name, story in vars(module).items():
             if name.startswith("test_") and name not in _SQLITES_OWN and callable(story):

@@ -5,7 +5,6 @@ test's own, so that a thousand of them take minutes.
 """
 
 import asyncio
-import hashlib
 import json
 import os
 import select
@@ -25,13 +24,13 @@ from tests.faults.toy_executor import ToyExecutor
 from tests.unit.engine import toys
 from vidcompute import failpoints, logs
 from vidcompute.adapters.storage_folder import FolderStorage
-from vidcompute.db import outbox
+from vidcompute.db import claims, outbox
 from vidcompute.db.engine import Database
 from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
 from vidcompute.errors import VidComputeError
 from vidcompute.pipeline.spec import JobSpec
-from vidcompute.services import accounts, assets, housekeeping, idempotency, jobs, retention, uploads
-from vidcompute.services.idempotency import Answer, Request
+from vidcompute.services import accounts, assets, housekeeping, jobs, retention, uploads
+from vidcompute.services.idempotency import Answer, Once, RepeatedError
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.services.uploads.receiver import Received
 from vidcompute.services.uploads.service import NewSource
@@ -266,15 +265,19 @@ class _Platform:
     async def _submit_url(self, key: str, spec: dict[str, Any]) -> dict[str, Any]:
         """As `POST /jobs` with a URL and an Idempotency-Key."""
         whole = JobSpec.model_validate({**spec, "input": "https://example.org/film.mp4"})
-        request = Request(toys.ORG, key, hashlib.sha256(whole.model_dump_json().encode()).hexdigest())
+        once = Once(toys.ORG, key)
+        once.cover(whole.model_dump_json())
 
         def begin(conn: Connection) -> Answer:
             return Answer(201, _shown(jobs.submit(conn, toys.ORG, whole, prelude=toys.PLANNER)))
 
-        def work(conn: Connection) -> Answer:
-            return idempotency.once(conn, request, begin)
-
-        return dict((await self._db.write(work)).body)
+        with claims.none():
+            claims.make(once)
+            try:
+                answer = await self._db.write(begin)
+            except RepeatedError as repeated:
+                answer = repeated.answer
+        return dict(answer.body)
 
     def _of_a_job(self, service: Callable[..., jobs.Job]) -> Callable[..., Awaitable[Any]]:
         async def run(job_id: str, **arguments: Any) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from vidcompute.api import (
     frames,
     gateway,
     health,
+    idempotency,
     joblogs,
     jobs,
     keys,
@@ -62,6 +63,7 @@ from vidcompute.api.pace import Pace
 from vidcompute.api.sampling import Meter
 from vidcompute.api.tracing import Traced
 from vidcompute.api.viewing import ExchangedError, Viewing, send_on
+from vidcompute.services.idempotency import RepeatedError
 from vidcompute.services.uploads import Intake
 
 _GUARDED = (
@@ -141,11 +143,13 @@ def create_app(
     )
     furnish(app, deps, viewing=viewing, metrics=metrics, traced=traced)
     for router in _GUARDED:
-        app.include_router(router, dependencies=[Depends(guard)])
+        app.include_router(router, dependencies=[Depends(guard), Depends(idempotency.asked)])
     for router in (*_PUBLIC, *_APART, *routers):
         app.include_router(router)
     problems.install(app)
     app.add_exception_handler(ExchangedError, send_on)
+    app.add_exception_handler(RepeatedError, idempotency.send_again)
+    app.add_middleware(idempotency.Answers)
     if deps.cors_origins:
         app.add_middleware(Cors, origins=deps.cors_origins)
     app.add_middleware(Around)  # the last one added is the outermost

@@ -10,6 +10,7 @@ from pydantic_core import from_json
 from starlette.requests import Request
 
 from vidcompute import scrubbing
+from vidcompute.api import idempotency
 from vidcompute.api.deps import Given
 from vidcompute.api.problems import field_problems, invalid_request
 from vidcompute.errors import Kind, VidComputeError, invalid
@@ -34,6 +35,7 @@ class JsonBody(Generic[M]):
         """The body of a request. `body_too_large`, `invalid_json`, `invalid_request`."""
         most = deps.limits.max_json_bytes
         body = await read_limited(request, most if self.max_bytes is None else min(most, self.max_bytes))
+        idempotency.cover(request, body)
         return parse(body, self.model) if body or self.required else self.model()
 
 

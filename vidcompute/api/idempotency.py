@@ -1,47 +1,196 @@
-"""`Idempotency-Key` on POST: a request that is sent twice is carried out once, and answered the same."""
+"""`Idempotency-Key` on POST: a request that is sent twice is carried out once, and answered the same.
 
-import hashlib
-from collections.abc import Callable
-from typing import Annotated, Any
+No route does anything for it. The dependency `asked` stands before all that know who asks, and the first transaction
+of a request is then carried out once; `Answers` keeps what was answered, where the transaction itself did not say so.
+"""
 
-from fastapi import Header
-from sqlalchemy import Connection
+import json
+from collections.abc import Mapping, MutableMapping
+from typing import Annotated, Any, cast
+
+from fastapi import Depends
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vidcompute.services import idempotency
-from vidcompute.services.accounts import Principal
-from vidcompute.services.idempotency import Answer, Request
+from vidcompute import logs
+from vidcompute.api.auth import guard
+from vidcompute.api.deps import Deps, deps_of
+from vidcompute.db import claims
+from vidcompute.errors import FieldProblem, VidComputeError, invalid
+from vidcompute.services.accounts import OPERATIONS, Entry, Principal
+from vidcompute.services.idempotency import Answer, Once, RepeatedError
 
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        description="A text of your choice, new for each request. Sent again within a day, it gets the same answer.",
-    ),
-]
+_log = logs.get(__name__)
+
+HEADER = "Idempotency-Key"
+_LONGEST = 255
+_ABOUT = "A text of your choice, new for each request. Sent again within a day, it gets the same answer."
+# Headers that say what is asked for: which organization it is about, and what TUS says of an upload.
+_TELLING = ("upload-", "x-organization")
+PARAMETER: Mapping[str, Any] = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": _ABOUT,
+    "schema": {"type": "string", "minLength": 1, "maxLength": _LONGEST},
+}
+
+_STRANGER = "Nobody is known yet who could have a key"
+_CONFIRMED = "It takes a password, of which nothing may be kept, not even a digest"
+_READS = "It changes nothing"
+# The operations by POST that take no key, and why that does no harm.
+APART: Mapping[str, str] = {
+    "register_person": f"{_STRANGER}; there is one account of an address.",
+    "verify_email": f"{_STRANGER}; the link is good once.",
+    "send_verification": f"{_STRANGER}; mails to one address are limited, and the newest link counts.",
+    "log_in": f"{_STRANGER}; a session more can be ended.",
+    "finish_log_in": f"{_STRANGER}; the ticket is good once.",
+    "begin_passkey_log_in": f"{_STRANGER}; a challenge more is good for nothing by itself.",
+    "log_in_by_passkey": f"{_STRANGER}; the challenge is good once.",
+    "refresh_tokens": f"{_STRANGER}; the token is good once.",
+    "forgot_password": f"{_STRANGER}; mails to one address are limited, and the newest link counts.",
+    "reset_password": f"{_STRANGER}; the link is good once.",
+    "unlock_playback": f"{_STRANGER}; it changes nothing.",
+    "view_invitation": f"{_STRANGER}; it changes nothing.",
+    "begin_one_time": f"{_STRANGER}; the address is of one upload.",
+    "change_password": f"{_CONFIRMED}; the same password is set, or the one before is wrong by then.",
+    "change_email": f"{_CONFIRMED}; mails to one address are limited, and the newest link counts.",
+    "begin_second_factor": f"{_CONFIRMED}; the newest secret counts.",
+    "end_second_factor": f"{_CONFIRMED}; it is off then, or off already.",
+    "begin_passkey": f"{_CONFIRMED}; a challenge more is good for nothing by itself.",
+    "erase_me": f"{_CONFIRMED}; nobody is left who could ask again.",
+    "confirm_second_factor": "Its recovery codes are shown once, and its code is good once.",
+    "log_out": "The session that asks is over then.",
+    "show_webhook_secret": f"{_READS}.",
+    "sign_links": f"{_READS}: links are signed, and not kept.",
+    "sign_upload_parts": "Addresses are signed, and not kept; the upload's end is put off.",
+    "view_device": f"{_READS}.",
+    "export_person": f"{_READS}.",
+    "override_upload_method": "It is PATCH, HEAD or DELETE by another name: the upload's offset says what came.",
+}
+# Fields of answers that are shown once, and kept nowhere. A webhook's secret can be shown again: see there.
+SHOWN_ONCE = frozenset({"one_time_url", "private_key", "secret"})
+_NOT_KEPT = frozenset({"content-length", "content-type", "set-cookie"})
 
 
-def request_of(caller: Principal, key: str | None, *parts: bytes | str) -> Request | None:
-    """The request as the service tells it from others: by its method, path and body (`parts`); None without a key."""
-    if key is None:
-        return None
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        digest.update(len(data).to_bytes(8, "big") + data)
-    return Request(caller.organization_id, key, digest.hexdigest())
+async def asked(request: Request, caller: Annotated[Principal | None, Depends(guard)]) -> None:
+    """Let a request that has a key be carried out once: a dependency of all routes that know their caller."""
+    key = request.headers.get(HEADER)
+    name = _operation(request.scope)
+    if key is None or caller is None or request.method != "POST" or name in APART:
+        return
+    _check(key)
+    once = Once(caller.organization_id, key)
+    if OPERATIONS.get(name) is Entry.PERSON:
+        once = Once.of_person(caller.person_id, key)
+    once.cover(request.method, request.scope["path"], request.scope["query_string"])
+    once.cover(*(f"{name}:{value}" for name, value in request.headers.items() if name.startswith(_TELLING)))
+    request.state.once = once
+    claims.make(once)
 
 
-def carry_out(conn: Connection, request: Request | None, work: Callable[[Connection], Answer]) -> Answer:
-    """What `work` answers, once for each key."""
-    return work(conn) if request is None else idempotency.once(conn, request, work)
+def _operation(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "operation_id", None) or "")
 
 
-def response_of(answer: Answer, headers: dict[str, str] | None = None) -> Response:
+def _check(key: str) -> None:
+    if not 1 <= len(key) <= _LONGEST or "\x00" in key:
+        detail = f"An {HEADER} has 1 to {_LONGEST} characters."
+        raise invalid("invalid_request", detail, FieldProblem(f"/header/{HEADER}", detail, "string_length"))
+
+
+def cover(request: Request, *parts: bytes | str) -> None:
+    """What was read of a request's body: with another one it is another request."""
+    once: Once | None = getattr(request.state, "once", None)
+    if once is not None:
+        once.cover(*parts)
+
+
+async def recall(request: Request) -> None:
+    """Raise what answers a request that was carried out before; for those who do much before they write."""
+    once: Once | None = getattr(request.state, "once", None)
+    if once is not None:
+        await deps_of(request).db.read(once.recall)
+
+
+def response_of(answer: Answer) -> Response:
     """An answer as the response; a repeated one says so."""
-    extra: dict[str, Any] = dict(headers or {})
-    if answer.replayed:
-        extra["Idempotent-Replayed"] = "true"
-    return JSONResponse(answer.body, answer.status, extra)
+    headers = {**answer.headers, **({"Idempotent-Replayed": "true"} if answer.replayed else {})}
+    if answer.is_empty:
+        return Response(status_code=answer.status, headers=headers)
+    return JSONResponse(answer.body, answer.status, headers)
+
+
+async def send_again(_: Request, error: Exception) -> Response:
+    """The response to a request that was carried out before."""
+    if not isinstance(error, RepeatedError):
+        raise error
+    return response_of(error.answer)
+
+
+class Answers:
+    """Keeps what was answered to requests with a key, before it is sent. Pure ASGI; all others pass untouched."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or pass on what is none."""
+        if scope["type"] != "http" or scope["method"] != "POST" or not _has_key(scope):
+            await self._app(scope, receive, send)
+            return
+        with claims.none():
+            await self._app(scope, receive, _Answering(scope, send).send)
+
+
+def _has_key(scope: Scope) -> bool:
+    return any(name == b"idempotency-key" for name, _ in scope["headers"])
+
+
+class _Answering:
+    """One answer on its way out; it is held back until it is kept, where it has to be."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope = scope
+        self._send = send
+        self._once: Once | None = None
+        self._start: MutableMapping[str, Any] = {}
+        self._body = bytearray()
+
+    async def send(self, message: Message) -> None:
+        """See ASGI."""
+        if message["type"] == "http.response.start":
+            once: Once | None = self._scope["state"].get("once")
+            self._once = once if once is not None and once.is_done and not once.is_answered else None
+            self._start = message
+        if self._once is None:
+            await self._send(message)
+            return
+        self._body += message.get("body", b"")
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            await self._settle(self._once)
+            await self._send(self._start)
+            await self._send({"type": "http.response.body", "body": bytes(self._body)})
+
+    async def _settle(self, once: Once) -> None:
+        deps = cast(Deps, self._scope["app"].state.deps)
+        try:
+            if self._start["status"] >= 400:
+                await deps.db.write(once.release)
+            else:
+                await deps.db.write(once.answer, self._answer())
+        except VidComputeError as error:  # what was done is done, and whoever did it is told so
+            _log.warning("answer_not_kept", code=error.code, operation=_operation(self._scope))
+
+    def _answer(self) -> Answer:
+        """What was answered, without what is shown once."""
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._start["headers"]}
+        is_json = headers.get("content-type", "").startswith("application/json")
+        body: Any = json.loads(self._body) if is_json and self._body else None
+        secrets = [name for name in SHOWN_ONCE if body.get(name) is not None] if isinstance(body, dict) else []
+        for name in secrets:
+            del body[name]
+        withheld = bool(secrets) or "set-cookie" in headers
+        told = {name: value for name, value in headers.items() if name not in _NOT_KEPT}
+        return Answer(self._start["status"], body, told, is_empty=not self._body, withheld=withheld)

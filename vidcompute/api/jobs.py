@@ -8,12 +8,12 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from vidcompute.api import idempotency
 from vidcompute.api import job_schemas as schemas
 from vidcompute.api.auth import Caller
 from vidcompute.api.body import OptionalJson
 from vidcompute.api.declared import Cursor, JobId, Limit, problems
 from vidcompute.api.deps import Given
+from vidcompute.api.idempotency import response_of
 from vidcompute.api.times import Asked, milliseconds
 from vidcompute.api.tracing import traceparent_of
 from vidcompute.api.views import attempt_view, job_view, plan_view, summary_view
@@ -110,8 +110,6 @@ async def retry_job(
     job_id: JobId,
     caller: Caller,
     deps: Given,
-    *,
-    idempotency_key: idempotency.Key = None,
 ) -> Response:
     """Queue a job that has ended again. What is done is not done again, but for a stage that is named."""
 
@@ -120,10 +118,7 @@ async def retry_job(
         view = job_view(conn, caller.organization_id, job_id, deps.hub, deps.base_url)
         return Answer(200, {**view.model_dump(mode="json"), "runs": resumed.runs, "reused": resumed.reused})
 
-    once = idempotency.request_of(
-        caller, idempotency_key, "POST", f"/api/v1/jobs/{job_id}/retry", wanted.model_dump_json()
-    )
-    return idempotency.response_of(await deps.db.write(idempotency.carry_out, once, work))
+    return response_of(await deps.db.write(work))
 
 
 @router.post(
@@ -135,16 +130,13 @@ async def retry_job(
         401, 409, own={200: {"model": schemas.Requeued, "description": "Up to `limit` dead jobs, oldest first."}}
     ),
 )
-async def requeue_dead(
-    request: Request, caller: Caller, deps: Given, limit: Limit = 100, idempotency_key: idempotency.Key = None
-) -> Response:
+async def requeue_dead(request: Request, caller: Caller, deps: Given, limit: Limit = 100) -> Response:
     """Queue the jobs again that used up the attempts at one of their tasks. For a single one there is its `retry`."""
 
     def work(conn: Connection) -> Answer:
         return Answer(200, asdict(jobs.requeue_dead(conn, caller.organization_id, limit, traceparent_of(request))))
 
-    once = idempotency.request_of(caller, idempotency_key, "POST", "/api/v1/jobs/requeue", str(limit))
-    return idempotency.response_of(await deps.db.write(idempotency.carry_out, once, work))
+    return response_of(await deps.db.write(work))
 
 
 @router.get(

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from vidcompute.api import asset_schemas, job_schemas, told, track_schemas, upload_schemas
+from vidcompute.api import asset_schemas, idempotency, job_schemas, told, track_schemas, upload_schemas
 from vidcompute.api.body import JsonBody
 from vidcompute.api.problems import MEDIA_TYPE, Problem
 from vidcompute.pipeline.spec import JobOptions, JobSpec
@@ -31,7 +31,10 @@ Submit a video by file or URL, watch it within seconds, and read what became of 
   several organizations says by `X-Organization` (an id or a slug) which one a request is about.
 - **Errors** are problem details (RFC 9457) with a stable `code`; `problems` names wrong fields by JSON pointer.
 - **Lists** have `items` and `next_cursor`; give the latter as `cursor` for what follows.
-- **Repeating.** A POST with an `Idempotency-Key` is carried out once, however often it is sent.
+- **Repeating.** A POST with an `Idempotency-Key` is carried out once, however often it is sent: it gets the answer of
+  the first time, with `Idempotent-Replayed: true`. What is shown once is not kept: instead of a secret a repetition
+  gets the problem `idempotency_secret_not_kept` with what else was answered. The few operations that take no key say
+  why (`x-without-key`).
 - **Units** stand in names: `duration_ms`, `size_bytes`, `bitrate_bps`. Times of day are RFC 3339 in UTC.
 """
 TAGS = [
@@ -57,6 +60,7 @@ _OF_ALL = {
     "429": "More requests than the organization may make in a minute.",
     "503": "The database, or the store, can't be reached now; try again later.",
 }
+_KEY_USED = "The key was used for another request, or this one can't be answered again."
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or an access token."},
     "cookie": {
@@ -122,9 +126,11 @@ def document(app: FastAPI) -> dict[str, Any]:
     bodies = _bodies(app)
     _add_models(components.setdefault("schemas", {}), (body.model for body in bodies.values()))
     for item in made["paths"].values():
-        for operation in item.values():
+        for method, operation in item.items():
             _tell_body(operation, bodies.get(operation["operationId"]))
             _complete(operation, OPERATIONS.get(operation["operationId"], Entry.PUBLIC))
+            if method == "post":
+                _tell_repeating(operation)
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
     made["webhooks"] = told.webhooks(components["schemas"])
@@ -182,3 +188,15 @@ def _complete(operation: dict[str, Any], rule: Rule) -> None:
                 answer["description"] = "Parameters are wrong; `problems` names each."
         answer.setdefault("description", status)
     answers.setdefault("500", {"description": "Something broke on our side.", "content": problem})
+
+
+def _tell_repeating(operation: dict[str, Any]) -> None:
+    """Whether it can be sent again under a key, or why not."""
+    why = idempotency.APART.get(operation["operationId"])
+    if why is not None:
+        operation["x-without-key"] = why
+        return
+    operation.setdefault("parameters", []).append(dict(idempotency.PARAMETER))
+    problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    operation["responses"].setdefault("409", {"description": _KEY_USED, "content": problem})
+    operation["responses"].setdefault("422", {"description": "The key is too long.", "content": problem})

@@ -4,7 +4,9 @@ from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
 
+from vidcompute.api import idempotency
 from vidcompute.api import retention_schemas as schemas
 from vidcompute.api.auth import Caller
 from vidcompute.api.body import Json
@@ -81,8 +83,9 @@ async def preview_cleanup(
 
 
 @router.post("/cleanup", operation_id="run_cleanup", summary="Clean up", responses=problems(401, 503))
-async def run_cleanup(caller: Caller, deps: Given) -> schemas.CleanupPart:
+async def run_cleanup(request: Request, caller: Caller, deps: Given) -> schemas.CleanupPart:
     """Take what is not kept any longer, for some seconds; where there is `more`, ask again."""
+    await idempotency.recall(request)
     total, more = await retention.clean_by_hand(_work(caller.organization_id, deps), _PART_S)
     return schemas.CleanupPart(**asdict(total), more=more)
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from vidcompute.api import idempotency
 from vidcompute.api import job_schemas as schemas
 from vidcompute.api.auth import Caller
-from vidcompute.api.body import parse, read_limited
+from vidcompute.api.body import JsonBody, parse
 from vidcompute.api.declared import problems
 from vidcompute.api.deps import Deps, Given, deps_of
 from vidcompute.api.multipart import PartBegins, PartData, PartEnds, body_cut, boundary_of, form_events
@@ -21,13 +21,14 @@ from vidcompute.pipeline.spec import JobOptions, JobSpec, UploadInput
 from vidcompute.services import jobs, quotas, uploads
 from vidcompute.services.accounts import Principal
 from vidcompute.services.assets import Source
-from vidcompute.services.idempotency import Answer, recall
+from vidcompute.services.idempotency import Answer
 from vidcompute.services.quotas import Quota
 from vidcompute.services.uploads import NewSource, Received, Receiver
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
 PATH = "/api/v1/jobs"
+_BY_JSON = JsonBody(JobSpec)
 _FORM_OVERHEAD_BYTES = 4096  # of boundaries and part headers, in a declared length
 
 
@@ -91,53 +92,39 @@ _REQUEST_BODY: dict[str, Any] = {
     ),
     openapi_extra={"requestBody": _REQUEST_BODY},
 )
-async def submit(request: Request, caller: Caller, deps: Given, idempotency_key: idempotency.Key = None) -> Response:
+async def submit(request: Request, caller: Caller, deps: Given) -> Response:
     """Make a job of a URL, of an uploaded source, or of a file that comes with the request."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        answer = await _Form(request, caller, deps, idempotency_key).submit()
+        answer = await _Form(request, caller, deps).submit()
     elif kind == "application/json":
-        answer = await _submit_json(request, caller, deps, idempotency_key)
+        answer = await _submit_json(request, caller, deps)
     else:
         detail = "Send application/json, or multipart/form-data with a file."
         raise VidComputeError(Kind.INVALID, "unsupported_content_type", detail)
-    return idempotency.response_of(answer, {"Location": f"{PATH}/{answer.body['id']}"})
+    return idempotency.response_of(answer)
 
 
-async def _submit_json(request: Request, caller: Principal, deps: Deps, key: str | None) -> Answer:
-    body = await read_limited(request, deps.limits.max_json_bytes)
-    spec = parse(body, JobSpec)
-    once = idempotency.request_of(caller, key, "POST", PATH, body)
-
-    def work(conn: Connection) -> Answer:
-        return _submitted(conn, request, caller, spec, None)
-
-    return await deps.db.write(idempotency.carry_out, once, work)
+async def _submit_json(request: Request, caller: Principal, deps: Deps) -> Answer:
+    spec = await _BY_JSON(request, deps)
+    return await deps.db.write(_submitted, request, caller, spec, None)
 
 
 def _submitted(conn: Connection, request: Request, caller: Principal, spec: JobSpec, source: Source | None) -> Answer:
     deps = deps_of(request)
     traceparent = traceparent_of(request)
     job = jobs.submit(conn, caller.organization_id, spec, source=source, traceparent=traceparent, prelude=deps.prelude)
-    return Answer(201, show_job(conn, job, deps.hub, deps.base_url).model_dump(mode="json"))
-
-
-class _RepeatedError(Exception):
-    """The request was carried out before: what was stored for it now is to be undone."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__("repeated")
-        self.answer = answer
+    told = show_job(conn, job, deps.hub, deps.base_url).model_dump(mode="json")
+    return Answer(201, told, {"Location": f"{PATH}/{job.id}"})
 
 
 class _Form:
     """One multipart request on its way in."""
 
-    def __init__(self, request: Request, caller: Principal, deps: Deps, key: str | None) -> None:
+    def __init__(self, request: Request, caller: Principal, deps: Deps) -> None:
         self._request = request
         self._caller = caller
         self._deps = deps
-        self._key = key
         self._part = ""
         self._seen: set[str] = set()
         self._text = bytearray()
@@ -203,23 +190,14 @@ class _Form:
 
     async def _store(self, received: Received) -> Answer:
         request, caller, deps = self._request, self._caller, self._deps
-        options = self._options.model_dump_json()
-        once = idempotency.request_of(caller, self._key, "POST", PATH, options, received.digest)
-        if once is not None:
-            kept = await deps.db.read(recall, once)
-            if kept is not None:
-                return kept
+        # Not as it came: what stands between the parts is another text each time.
+        idempotency.cover(request, self._options.model_dump_json(), received.digest)
+        await idempotency.recall(request)
 
         def use(conn: Connection, source: Source) -> Answer:
             quotas.take(conn, caller.organization_id, {Quota.UPLOAD_BYTES: source.size_bytes, Quota.STORED_BYTES: 0})
             spec = JobSpec(**{**dict(self._options), "input": UploadInput(source=source.id)})
-            answer = idempotency.carry_out(conn, once, lambda c: _submitted(c, request, caller, spec, source))
-            if answer.replayed:
-                raise _RepeatedError(answer)
-            return answer
+            return _submitted(conn, request, caller, spec, source)
 
         upload = NewSource(caller.organization_id, received, self._name)
-        try:
-            return await uploads.store(deps.db, deps.storage, upload, use)
-        except _RepeatedError as repeated:
-            return repeated.answer
+        return await uploads.store(deps.db, deps.storage, upload, use)

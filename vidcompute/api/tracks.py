@@ -1,6 +1,5 @@
 """Text tracks of assets: captions and subtitles are added, listed, changed and removed."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -17,7 +16,7 @@ from vidcompute.api.deps import Deps, Given
 from vidcompute.api.views import when
 from vidcompute.media.playlists import TEXT_NAME
 from vidcompute.services import assets, text_tracks
-from vidcompute.services.idempotency import Answer, recall
+from vidcompute.services.idempotency import Answer
 from vidcompute.services.text_tracks import TextKind, TextTrack, Wish, Work
 
 router = APIRouter(prefix="/api/v1/assets/{asset_id}", tags=["assets"])
@@ -106,23 +105,16 @@ async def add_text_track(
     wish: Annotated[Wish, Depends(_wish)],
     caller: Caller,
     deps: Given,
-    *,
-    idempotency_key: idempotency.Key = None,
 ) -> Response:
     """Send a WebVTT or SubRip file; what it is its content says. Players are offered it at once."""
     data = await read_limited(request, deps.limits.max_text_track_bytes)
-    mine, path = caller.organization_id, f"/api/v1/assets/{asset_id}/tracks"
-    once = idempotency.request_of(caller, idempotency_key, "POST", path, repr(wish), data)
-    kept = None if once is None else await deps.db.read(recall, once)
-    if kept is not None:
-        return idempotency.response_of(kept)
+    idempotency.cover(request, data)
+    await idempotency.recall(request)
+    mine = caller.organization_id
 
-    def use(conn: Connection, record: Callable[[Connection], TextTrack]) -> Answer:
-        def answer(within: Connection) -> Answer:
-            track, playback_id = record(within), assets.get(within, mine, asset_id).playback_id
-            return Answer(201, _view(track, playback_id, deps.base_url).model_dump(mode="json"))
-
-        return idempotency.carry_out(conn, once, answer)
+    def use(conn: Connection, track: TextTrack) -> Answer:
+        playback_id = assets.get(conn, mine, asset_id).playback_id
+        return Answer(201, _view(track, playback_id, deps.base_url).model_dump(mode="json"))
 
     work = _work(deps, mine)
     added = await text_tracks.add(work, asset_id, wish, data, use, most=deps.limits.max_text_tracks)

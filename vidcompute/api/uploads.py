@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from vidcompute.api import direct_uploads, intake
+from vidcompute.api import direct_uploads, idempotency, intake
 from vidcompute.api import tus_headers as tus
 from vidcompute.api import upload_schemas as schemas
 from vidcompute.api.auth import Caller
@@ -82,6 +82,7 @@ async def create_upload(request: Request, caller: Caller, deps: Given) -> Respon
     if kind == "application/json" and "tus-resumable" not in request.headers:
         return await _create_by_json(request, caller, deps)
     tus.check_version(request.headers)
+    await idempotency.recall(request)
     wish = tus.wish_of(request.headers, deps.limits.max_upload_bytes, deps.uploading.expiry_s)
     taking = intake.intake_of(request)
     if wish.pieces:

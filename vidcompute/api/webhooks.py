@@ -9,16 +9,15 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from vidcompute.api import event_schemas as schemas
-from vidcompute.api import idempotency
 from vidcompute.api.auth import Caller
 from vidcompute.api.body import Json, OptionalJson
 from vidcompute.api.declared import Cursor, Limit, problems
 from vidcompute.api.deps import Deps, Given
+from vidcompute.api.idempotency import response_of
 from vidcompute.api.times import milliseconds
 from vidcompute.api.views import at
 from vidcompute.services import webhooks
-from vidcompute.services.accounts import Principal
-from vidcompute.services.idempotency import Answer
+from vidcompute.services.idempotency import Answer, RepeatedError
 from vidcompute.services.webhooks import Attempt, Delivery, DeliveryStatus, Secrets, Webhook, WebhookChanges
 
 router = APIRouter(prefix="/api/v1", tags=["webhooks"])
@@ -70,26 +69,26 @@ def _delivery_view(delivery: Delivery) -> schemas.Delivery:
     )
 
 
-async def _once(
-    deps: Deps, caller: Principal, key: str | None, parts: tuple[str | bytes, ...], work: Callable[[Connection], Answer]
-) -> Answer:
-    """Do it, once for each Idempotency-Key."""
-    once = idempotency.request_of(caller, key, "POST webhooks", *parts)
-    return await deps.db.write(idempotency.carry_out, once, work)
+async def _revealed(deps: Deps, work: Callable[[Connection], Answer], webhook_id: str = "") -> Response:
+    """What `work` answers, with the secrets whose versions it names; nothing else of them is kept for a repetition.
 
-
-async def _revealed(deps: Deps, webhook_id: str, answer: Answer) -> Answer:
-    """An answer with its secrets. What is kept with an Idempotency-Key has the numbers of their versions instead."""
+    They are of this webhook; left out, of the one that the answer is about.
+    """
+    try:
+        answer = await deps.db.write(work)
+    except RepeatedError as repeated:
+        answer = repeated.answer
+    about = webhook_id or answer.body["id"]
     versions = {name: answer.body.get(name) for name in ("secret", "old_secret")}
 
     def secrets(conn: Connection) -> dict[str, str]:
         return {
-            name: webhooks.secret_of(conn, webhook_id, version)
+            name: webhooks.secret_of(conn, about, version)
             for name, version in versions.items()
             if isinstance(version, int)
         }
 
-    return replace(answer, body={**answer.body, **await deps.db.read(secrets)})
+    return response_of(replace(answer, body={**answer.body, **await deps.db.read(secrets)}))
 
 
 # -- endpoints -----------------------------------------------------------------------------------------------------
@@ -117,20 +116,16 @@ async def list_webhooks(caller: Caller, deps: Given, limit: Limit = 20, cursor: 
         own={201: {"model": schemas.CreatedWebhook, "description": "It is told of what happens from now on."}},
     ),
 )
-async def create_webhook(
-    wanted: Json[schemas.NewWebhook], caller: Caller, deps: Given, idempotency_key: idempotency.Key = None
-) -> Response:
+async def create_webhook(wanted: Json[schemas.NewWebhook], caller: Caller, deps: Given) -> Response:
     """Name an address that is told of events, each signed as the Standard Webhooks specification says."""
 
     def work(conn: Connection) -> Answer:
         made = webhooks.create(conn, caller.organization_id, **wanted.model_dump(), at_most=deps.limits.max_webhooks)
         secrets = webhooks.secrets_of(conn, caller.organization_id, made.id)
-        return Answer(201, {**_view(made).model_dump(mode="json"), "secret": secrets.version})
+        told = {**_view(made).model_dump(mode="json"), "secret": secrets.version}
+        return Answer(201, told, {"Location": f"/api/v1/webhooks/{made.id}"})
 
-    answer = await _once(deps, caller, idempotency_key, ("/api/v1/webhooks", wanted.model_dump_json()), work)
-    made_id = answer.body["id"]
-    answer = await _revealed(deps, made_id, answer)
-    return idempotency.response_of(answer, {"Location": f"/api/v1/webhooks/{made_id}"})
+    return await _revealed(deps, work)
 
 
 @router.get(
@@ -195,11 +190,7 @@ async def show_secret(webhook_id: WebhookId, caller: Caller, deps: Given, respon
     ),
 )
 async def rotate_secret(
-    wanted: OptionalJson[schemas.Rotation],
-    webhook_id: WebhookId,
-    caller: Caller,
-    deps: Given,
-    idempotency_key: idempotency.Key = None,
+    wanted: OptionalJson[schemas.Rotation], webhook_id: WebhookId, caller: Caller, deps: Given
 ) -> Response:
     """Sign with a new secret; for a time, with the one before as well."""
 
@@ -207,10 +198,9 @@ async def rotate_secret(
         secrets = webhooks.rotate(conn, caller.organization_id, webhook_id, overlap_ms=wanted.overlap_s * 1000)
         older = secrets.version - 1 if secrets.old_secret else None
         told = _secret_view(secrets).model_dump(mode="json") | {"secret": secrets.version, "old_secret": older}
-        return Answer(200, told)
+        return Answer(200, told, {"Cache-Control": "no-store"})
 
-    answer = await _once(deps, caller, idempotency_key, (webhook_id, "rotate", wanted.model_dump_json()), work)
-    return idempotency.response_of(await _revealed(deps, webhook_id, answer), {"Cache-Control": "no-store"})
+    return await _revealed(deps, work, webhook_id)
 
 
 # -- deliveries ----------------------------------------------------------------------------------------------------
@@ -228,14 +218,14 @@ _QUEUED: dict[int | str, dict[str, Any]] = {
     status_code=202,
     responses=problems(401, 404, 409, own=_QUEUED),
 )
-async def ping(webhook_id: WebhookId, caller: Caller, deps: Given, idempotency_key: idempotency.Key = None) -> Response:
+async def ping(webhook_id: WebhookId, caller: Caller, deps: Given) -> Response:
     """Send it a message of type `webhook.ping`, once."""
 
     def work(conn: Connection) -> Answer:
         made = webhooks.ping(conn, caller.organization_id, webhook_id)
         return Answer(202, _delivery_view(made).model_dump(mode="json"))
 
-    return idempotency.response_of(await _once(deps, caller, idempotency_key, (webhook_id, "ping"), work))
+    return response_of(await deps.db.write(work))
 
 
 @router.get(
@@ -281,21 +271,14 @@ async def get_delivery(webhook_id: WebhookId, delivery_id: DeliveryId, caller: C
     status_code=202,
     responses=problems(401, 404, 409, own=_QUEUED),
 )
-async def replay_delivery(
-    webhook_id: WebhookId,
-    delivery_id: DeliveryId,
-    caller: Caller,
-    deps: Given,
-    *,
-    idempotency_key: idempotency.Key = None,
-) -> Response:
+async def replay_delivery(webhook_id: WebhookId, delivery_id: DeliveryId, caller: Caller, deps: Given) -> Response:
     """Send it again under its id, whatever came of it before."""
 
     def work(conn: Connection) -> Answer:
         queued = webhooks.replay(conn, caller.organization_id, webhook_id, delivery_id)
         return Answer(202, _delivery_view(queued).model_dump(mode="json"))
 
-    return idempotency.response_of(await _once(deps, caller, idempotency_key, (webhook_id, delivery_id), work))
+    return response_of(await deps.db.write(work))
 
 
 @router.post(
@@ -314,11 +297,7 @@ async def replay_delivery(
     ),
 )
 async def replay_deliveries(
-    wanted: Json[schemas.ReplaySince],
-    webhook_id: WebhookId,
-    caller: Caller,
-    deps: Given,
-    idempotency_key: idempotency.Key = None,
+    wanted: Json[schemas.ReplaySince], webhook_id: WebhookId, caller: Caller, deps: Given
 ) -> Response:
     """Send what failed, or was never sent, of the events since a time; some hundred at a time."""
 
@@ -333,6 +312,4 @@ async def replay_deliveries(
         )
         return Answer(200, asdict(done))
 
-    return idempotency.response_of(
-        await _once(deps, caller, idempotency_key, (webhook_id, "replay", wanted.model_dump_json()), work)
-    )
+    return response_of(await deps.db.write(work))

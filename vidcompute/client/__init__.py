@@ -1926,6 +1926,7 @@ class Client:
         upload_metadata: str | None = None,
         upload_concat: str | None = None,
         upload_checksum: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Upload:
         """Begin an upload"""
         return cast(
@@ -1940,6 +1941,7 @@ class Client:
                     "Upload-Metadata": upload_metadata,
                     "Upload-Concat": upload_concat,
                     "Upload-Checksum": upload_checksum,
+                    "Idempotency-Key": idempotency_key,
                 },
                 json=body,
             ).json(),
@@ -2001,9 +2003,16 @@ class Client:
             self._send("POST", f"/api/v1/uploads/{_quote(str(upload_id), safe='')}/parts", json=body).json(),
         )
 
-    def complete_upload(self, upload_id: str) -> Upload:
+    def complete_upload(self, upload_id: str, *, idempotency_key: str | None = None) -> Upload:
         """Say that all parts are there"""
-        return cast("Upload", self._send("POST", f"/api/v1/uploads/{_quote(str(upload_id), safe='')}/complete").json())
+        return cast(
+            "Upload",
+            self._send(
+                "POST",
+                f"/api/v1/uploads/{_quote(str(upload_id), safe='')}/complete",
+                headers={"Idempotency-Key": idempotency_key},
+            ).json(),
+        )
 
     def get_job(self, job_id: str) -> Job:
         """Read a job"""
@@ -2139,9 +2148,16 @@ class Client:
         """Delete an asset"""
         self._send("DELETE", f"/api/v1/assets/{_quote(str(asset_id), safe='')}", params={"permanent": permanent})
 
-    def restore_asset(self, asset_id: str) -> Asset:
+    def restore_asset(self, asset_id: str, *, idempotency_key: str | None = None) -> Asset:
         """Restore an asset"""
-        return cast("Asset", self._send("POST", f"/api/v1/assets/{_quote(str(asset_id), safe='')}/restore").json())
+        return cast(
+            "Asset",
+            self._send(
+                "POST",
+                f"/api/v1/assets/{_quote(str(asset_id), safe='')}/restore",
+                headers={"Idempotency-Key": idempotency_key},
+            ).json(),
+        )
 
     def list_outputs(self, asset_id: str) -> OutputList:
         """List outputs"""
@@ -2204,9 +2220,12 @@ class Client:
         """List signing keys"""
         return cast("SigningKeyList", self._send("GET", "/api/v1/signing-keys").json())
 
-    def create_signing_key(self, body: NewSigningKey) -> MadeSigningKey:
+    def create_signing_key(self, body: NewSigningKey, *, idempotency_key: str | None = None) -> MadeSigningKey:
         """Make a signing key"""
-        return cast("MadeSigningKey", self._send("POST", "/api/v1/signing-keys", json=body).json())
+        return cast(
+            "MadeSigningKey",
+            self._send("POST", "/api/v1/signing-keys", headers={"Idempotency-Key": idempotency_key}, json=body).json(),
+        )
 
     def revoke_signing_key(self, key_id: str) -> SigningKeyView:
         """Revoke a signing key"""
@@ -2281,9 +2300,14 @@ class Client:
         """Change my e-mail address"""
         return cast("Any", self._send("POST", "/api/v1/me/email", json=body).json())
 
-    def confirm_email(self, body: Link) -> Me:
+    def confirm_email(self, body: Link, *, idempotency_key: str | None = None) -> Me:
         """Take the new e-mail address"""
-        return cast("Me", self._send("POST", "/api/v1/me/email/confirm", json=body).json())
+        return cast(
+            "Me",
+            self._send(
+                "POST", "/api/v1/me/email/confirm", headers={"Idempotency-Key": idempotency_key}, json=body
+            ).json(),
+        )
 
     def list_sessions(self) -> SessionList:
         """My sessions"""
@@ -2305,25 +2329,33 @@ class Client:
         """My organizations"""
         return cast("MembershipList", self._send("GET", "/api/v1/organizations").json())
 
-    def create_organization(self, body: OrganizationWish) -> Organization:
+    def create_organization(self, body: OrganizationWish, *, idempotency_key: str | None = None) -> Organization:
         """Make an organization"""
-        return cast("Organization", self._send("POST", "/api/v1/organizations", json=body).json())
+        return cast(
+            "Organization",
+            self._send("POST", "/api/v1/organizations", headers={"Idempotency-Key": idempotency_key}, json=body).json(),
+        )
 
-    def leave_organization(self) -> None:
+    def leave_organization(self, *, idempotency_key: str | None = None) -> None:
         """Leave the organization"""
-        self._send("POST", "/api/v1/organization/leave")
+        self._send("POST", "/api/v1/organization/leave", headers={"Idempotency-Key": idempotency_key})
 
-    def accept_invitation(self, body: Link) -> Joined:
+    def accept_invitation(self, body: Link, *, idempotency_key: str | None = None) -> Joined:
         """Accept an invitation"""
-        return cast("Joined", self._send("POST", "/api/v1/invitations/accept", json=body).json())
+        return cast(
+            "Joined",
+            self._send(
+                "POST", "/api/v1/invitations/accept", headers={"Idempotency-Key": idempotency_key}, json=body
+            ).json(),
+        )
 
     def view_device(self, body: DeviceCode) -> Device:
         """Who asks to be let in?"""
         return cast("Device", self._send("POST", "/api/v1/devices/view", json=body).json())
 
-    def answer_device(self, body: DeviceAnswer) -> None:
+    def answer_device(self, body: DeviceAnswer, *, idempotency_key: str | None = None) -> None:
         """Let a program in, or not"""
-        self._send("POST", "/api/v1/devices/answer", json=body)
+        self._send("POST", "/api/v1/devices/answer", headers={"Idempotency-Key": idempotency_key}, json=body)
 
     def get_mail_choices(self) -> MailKindList:
         """Mails that I get"""
@@ -2345,9 +2377,9 @@ class Client:
         """All that is kept about a person"""
         return cast("Kept", self._send("POST", "/api/v1/people/export", json=body).json())
 
-    def erase_person(self, body: Whom) -> None:
+    def erase_person(self, body: Whom, *, idempotency_key: str | None = None) -> None:
         """Erase a person"""
-        self._send("POST", "/api/v1/people/erase", json=body)
+        self._send("POST", "/api/v1/people/erase", headers={"Idempotency-Key": idempotency_key}, json=body)
 
     def get_second_factor(self) -> SecondFactor:
         """Is a code asked for?"""
@@ -2365,9 +2397,9 @@ class Client:
         """Ask for codes no more"""
         self._send("POST", "/api/v1/me/second-factor/off", json=body)
 
-    def end_second_factor_of(self, body: Whom) -> None:
+    def end_second_factor_of(self, body: Whom, *, idempotency_key: str | None = None) -> None:
         """Ask a person for codes no more"""
-        self._send("POST", "/api/v1/people/second-factor/off", json=body)
+        self._send("POST", "/api/v1/people/second-factor/off", headers={"Idempotency-Key": idempotency_key}, json=body)
 
     def finish_log_in(self, body: FinishingLogIn) -> LoggedIn:
         """Log in, second step"""
@@ -2377,9 +2409,12 @@ class Client:
         """My passkeys"""
         return cast("PasskeyList", self._send("GET", "/api/v1/me/passkeys").json())
 
-    def add_passkey(self, body: NewPasskey) -> Passkey:
+    def add_passkey(self, body: NewPasskey, *, idempotency_key: str | None = None) -> Passkey:
         """Add a passkey"""
-        return cast("Passkey", self._send("POST", "/api/v1/me/passkeys", json=body).json())
+        return cast(
+            "Passkey",
+            self._send("POST", "/api/v1/me/passkeys", headers={"Idempotency-Key": idempotency_key}, json=body).json(),
+        )
 
     def begin_passkey(self, body: PasswordProof) -> PasskeyOptions:
         """Begin to add a passkey"""
@@ -2411,9 +2446,14 @@ class Client:
         """Change the organization"""
         return cast("Organization", self._send("PATCH", "/api/v1/organization", json=body).json())
 
-    def transfer_ownership(self, body: Transfer) -> Member:
+    def transfer_ownership(self, body: Transfer, *, idempotency_key: str | None = None) -> Member:
         """Hand the organization over"""
-        return cast("Member", self._send("POST", "/api/v1/organization/transfer", json=body).json())
+        return cast(
+            "Member",
+            self._send(
+                "POST", "/api/v1/organization/transfer", headers={"Idempotency-Key": idempotency_key}, json=body
+            ).json(),
+        )
 
     def list_members(self, *, limit: int | None = None, cursor: str | None = None) -> MemberPage:
         """List members"""
@@ -2441,9 +2481,12 @@ class Client:
             "InvitationPage", self._send("GET", "/api/v1/invitations", params={"limit": limit, "cursor": cursor}).json()
         )
 
-    def create_invitation(self, body: InvitationWish) -> Invitation:
+    def create_invitation(self, body: InvitationWish, *, idempotency_key: str | None = None) -> Invitation:
         """Invite somebody"""
-        return cast("Invitation", self._send("POST", "/api/v1/invitations", json=body).json())
+        return cast(
+            "Invitation",
+            self._send("POST", "/api/v1/invitations", headers={"Idempotency-Key": idempotency_key}, json=body).json(),
+        )
 
     def revoke_invitation(self, invitation_id: str) -> None:
         """Take an invitation back"""
@@ -2471,9 +2514,11 @@ class Client:
             "KeyPage", self._send("GET", "/api/v1/keys", params={"limit": limit, "cursor": cursor, "dead": dead}).json()
         )
 
-    def create_key(self, body: KeyWish) -> NewKey:
+    def create_key(self, body: KeyWish, *, idempotency_key: str | None = None) -> NewKey:
         """Make an API key"""
-        return cast("NewKey", self._send("POST", "/api/v1/keys", json=body).json())
+        return cast(
+            "NewKey", self._send("POST", "/api/v1/keys", headers={"Idempotency-Key": idempotency_key}, json=body).json()
+        )
 
     def get_key(self, key_id: str) -> Key:
         """Read an API key"""
@@ -2483,15 +2528,24 @@ class Client:
         """Revoke an API key"""
         return cast("Key", self._send("DELETE", f"/api/v1/keys/{_quote(str(key_id), safe='')}").json())
 
-    def rotate_key(self, key_id: str, body: KeyRotation) -> NewKey:
+    def rotate_key(self, key_id: str, body: KeyRotation, *, idempotency_key: str | None = None) -> NewKey:
         """Replace an API key"""
         return cast(
-            "NewKey", self._send("POST", f"/api/v1/keys/{_quote(str(key_id), safe='')}/rotate", json=body).json()
+            "NewKey",
+            self._send(
+                "POST",
+                f"/api/v1/keys/{_quote(str(key_id), safe='')}/rotate",
+                headers={"Idempotency-Key": idempotency_key},
+                json=body,
+            ).json(),
         )
 
-    def create_browser_key(self, body: BrowserWish) -> BrowserKey:
+    def create_browser_key(self, body: BrowserWish, *, idempotency_key: str | None = None) -> BrowserKey:
         """Let this browser in by a key"""
-        return cast("BrowserKey", self._send("POST", "/api/v1/browser-key", json=body).json())
+        return cast(
+            "BrowserKey",
+            self._send("POST", "/api/v1/browser-key", headers={"Idempotency-Key": idempotency_key}, json=body).json(),
+        )
 
     def list_audit_entries(
         self,
@@ -2609,9 +2663,11 @@ class Client:
             ).json(),
         )
 
-    def run_cleanup(self) -> CleanupPart:
+    def run_cleanup(self, *, idempotency_key: str | None = None) -> CleanupPart:
         """Clean up"""
-        return cast("CleanupPart", self._send("POST", "/api/v1/cleanup").json())
+        return cast(
+            "CleanupPart", self._send("POST", "/api/v1/cleanup", headers={"Idempotency-Key": idempotency_key}).json()
+        )
 
     def list_events(
         self,

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from vidcompute import failpoints
-from vidcompute.db import acting, lease
+from vidcompute.db import acting, claims, lease
 from vidcompute.db.dialect import Dialect
 from vidcompute.db.migrate import migrate
 from vidcompute.db.outbox import ANYTHING, CROSSED, EMITTED
@@ -140,6 +140,10 @@ def may_be_written(error: BaseException) -> bool:
     return lost or not isinstance(error, Exception)
 
 
+def _within(claim: claims.Claim | None, step: Callable[[Connection], Any]) -> Callable[[Connection], Any]:
+    return step if claim is None else lambda connection: claim.within(connection, step)
+
+
 def _causes(error: BaseException | None) -> Iterator[DBAPIError]:
     """An error of the database, and those over which it came."""
     while error is not None:
@@ -179,14 +183,15 @@ class Database:
         """Run `step(connection, …)` in a transaction; its result once that is durable, its error once undone.
 
         Steps that wait for the writer share one transaction, each in a savepoint of its own: what is durable together
-        is waited for once.
+        is waited for once. The first one that is committed is what its task has claimed (`db.claims`), if it has.
         """
         self._loop = asyncio.get_running_loop()
         future = self._loop.create_future()
-        waiting = _Write(lambda connection: step(connection, *args, **kwargs), future, acting.current())
-        self._waiting.append(waiting)
-        self._write_threads.submit(self._write_some)
-        return cast(T, await waiting.result)
+        with claims.taken() as claim:
+            run = _within(claim, lambda connection: step(connection, *args, **kwargs))
+            self._waiting.append(_Write(run, future, acting.current()))
+            self._write_threads.submit(self._write_some)
+            return cast(T, await future)
 
     def _write_some(self) -> None:
         """Do what waits, in order (on the writer's thread); nothing where an earlier turn has done it."""

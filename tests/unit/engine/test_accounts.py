@@ -1,4 +1,4 @@
-"""The built-in organization, its key, and requests that are made once."""
+"""The built-in organization and its key."""
 
 import stat
 from pathlib import Path
@@ -9,8 +9,7 @@ from sqlalchemy import Connection, select, update
 from tests.unit.engine.toys import ORG
 from vidcompute.db import schema
 from vidcompute.errors import Kind, VidComputeError
-from vidcompute.services import accounts, idempotency
-from vidcompute.services.idempotency import Answer, Request
+from vidcompute.services import accounts
 
 
 def test_the_key_is_made_once_and_readable_by_its_owner_alone(conn: Connection, tmp_path: Path) -> None:
@@ -52,44 +51,3 @@ def test_a_key_file_and_a_database_that_do_not_belong_together_are_made_to(
     accounts.ensure_local(conn, tmp_path)
     assert accounts.authenticate(conn, path.read_text().strip()).organization_id == ORG
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-REQUEST = Request(ORG, "k1", "digest")
-
-
-def test_the_same_request_again_gets_the_same_answer_and_does_nothing(conn: Connection) -> None:
-    done = []
-
-    def work(_: Connection) -> Answer:
-        done.append(1)
-        return Answer(201, {"id": "x"})
-
-    assert idempotency.once(conn, REQUEST, work) == Answer(201, {"id": "x"})
-    assert idempotency.once(conn, REQUEST, work) == Answer(201, {"id": "x"}, replayed=True)
-    assert len(done) == 1
-
-
-def test_a_key_is_for_one_request(conn: Connection) -> None:
-    idempotency.once(conn, REQUEST, lambda _: Answer(201, {}))
-    with pytest.raises(VidComputeError) as caught:
-        idempotency.once(conn, Request(ORG, "k1", "other"), lambda _: Answer(201, {}))
-    assert (caught.value.kind, caught.value.code) == (Kind.CONFLICT, "idempotency_key_reused")
-
-
-def test_what_failed_is_not_kept(conn: Connection) -> None:
-    def broken(_: Connection) -> Answer:
-        raise RuntimeError("broken")
-
-    with pytest.raises(RuntimeError):
-        idempotency.once(conn, REQUEST, broken)
-    assert idempotency.recall(conn, REQUEST) is None
-
-
-def test_old_keys_are_forgotten(conn: Connection) -> None:
-    idempotency.once(conn, REQUEST, lambda _: Answer(201, {}))
-    assert idempotency.purge(conn) == 0
-    conn.execute(update(schema.idempotency_keys).values(created_ms=1))
-    assert idempotency.recall(conn, REQUEST) is None
-    assert idempotency.once(conn, REQUEST, lambda _: Answer(200, 5)) == Answer(200, 5)
-    conn.execute(update(schema.idempotency_keys).values(created_ms=1))
-    assert idempotency.purge(conn) == 1

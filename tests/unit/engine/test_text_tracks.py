@@ -38,7 +38,7 @@ async def brought(
     db: Database, storage: FolderStorage, asset_id: str, language: str = "en", *, most: int = 10
 ) -> TextTrack:
     work = Work(db, storage, storage.root.parent / "on-their-way", ORG)
-    return await text_tracks.add(work, asset_id, Wish(language), VTT, lambda conn, record: record(conn), most=most)
+    return await text_tracks.add(work, asset_id, Wish(language), VTT, lambda _, track: track, most=most)
 
 
 def counted(conn: Connection) -> int:

@@ -18,7 +18,7 @@ from vidcompute.db.schema_outgoing import deliveries, delivery_attempts, mails
 from vidcompute.db.schema_people import invitations, memberships, persons
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ids import LOCAL_ORGANIZATION
-from vidcompute.services import accounts, admission, webhooks
+from vidcompute.services import accounts, admission, idempotency, webhooks
 from vidcompute.services import organizations as tenants
 from vidcompute.services.privacy import queries
 from vidcompute.services.privacy.models import ERASED, Home, Mentions, Subject
@@ -105,6 +105,7 @@ def _finish(conn: Connection, subject: Subject, began_ms: int) -> None:
     for home in homes:
         _leave(conn, home, subject)
     conn.execute(delete(invitations).where(invitations.c.email.in_(subject.addresses)))
+    idempotency.forget(conn, subject.person_id, subject.addresses)
     anonymise(conn, subject, queries.mentions(conn, subject, began_ms - 60_000))
     conn.execute(delete(persons).where(persons.c.id == subject.person_id))
 

@@ -29,7 +29,7 @@ _OF_FILES = ("file", "cues", "size_bytes", "end_ms", "peak_bps", "average_bps")
 
 
 T = TypeVar("T")
-Use = Callable[[Connection, Callable[[Connection], TextTrack]], T]
+Use = Callable[[Connection, TextTrack], T]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Work:
 async def add(work: Work, asset_id: str, wish: Wish, data: bytes, use: Use[T], *, most: int) -> T:
     """Give an asset a text track, from the bytes of a WebVTT or SubRip file; what `use` makes of that.
 
-    `use` is given what records the track: it calls that within the transaction, or not at all where it was done before.
+    `use` is given the track within the transaction that records it.
     Raises `asset_not_found`, `language_invalid`, `track_flags` (invalid), what `webvtt.read` refuses,
     `text_tracks_full` (conflict) where it has `most` of them, `quota_stored_bytes` (forbidden).
     """
@@ -69,7 +69,7 @@ async def add(work: Work, asset_id: str, wish: Wish, data: bytes, use: Use[T], *
     )
     await _store(work, track.storage_key, text)
     try:
-        return await work.db.write(lambda conn: use(conn, lambda within: _record(within, track, most)))
+        return await work.db.write(lambda conn: use(conn, _record(conn, track, most)))
     except BaseException as error:
         if not may_be_written(error):
             await work.storage.delete_prefix(track.storage_key)

@@ -8020,7 +8020,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -8272,6 +8272,8 @@ export interface operations {
                 "Upload-Concat"?: string;
                 /** @description Algorithm (sha1, sha256, sha512, md5) and base64 of these bytes' checksum. */
                 "Upload-Checksum"?: string;
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -9468,7 +9470,10 @@ export interface operations {
     complete_upload: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description An upload's identifier. */
                 upload_id: string;
@@ -9746,7 +9751,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path: {
                 /** @description A job's identifier. */
@@ -9869,7 +9874,7 @@ export interface operations {
             };
             header?: {
                 /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -10883,7 +10888,10 @@ export interface operations {
     restore_asset: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description An asset's identifier. */
                 asset_id: string;
@@ -10921,6 +10929,15 @@ export interface operations {
             };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key was used for another request, or this one can't be answered again. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11156,7 +11173,7 @@ export interface operations {
             };
             header?: {
                 /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path: {
                 /** @description An asset's identifier. */
@@ -11537,7 +11554,10 @@ export interface operations {
     create_signing_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13021,7 +13041,10 @@ export interface operations {
     confirm_email: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13513,7 +13536,10 @@ export interface operations {
     create_organization: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13627,7 +13653,10 @@ export interface operations {
     leave_organization: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13676,6 +13705,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The key is too long. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description More requests than the organization may make in a minute. */
             429: {
                 headers: {
@@ -13708,7 +13746,10 @@ export interface operations {
     accept_invitation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13927,7 +13968,10 @@ export interface operations {
     answer_device: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13973,6 +14017,15 @@ export interface operations {
             };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key was used for another request, or this one can't be answered again. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14509,7 +14562,10 @@ export interface operations {
     erase_person: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15035,7 +15091,10 @@ export interface operations {
     end_second_factor_of: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15308,7 +15367,10 @@ export interface operations {
     add_passkey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -16059,7 +16121,10 @@ export interface operations {
     transfer_ownership: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -16107,6 +16172,15 @@ export interface operations {
             };
             /** @description There is nothing with this identifier, or it is not yours. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key was used for another request, or this one can't be answered again. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16654,7 +16728,10 @@ export interface operations {
     create_invitation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -17256,7 +17333,10 @@ export interface operations {
     create_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -17542,7 +17622,10 @@ export interface operations {
     rotate_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description An API key's identifier. */
                 key_id: string;
@@ -17659,7 +17742,10 @@ export interface operations {
     create_browser_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -18619,7 +18705,10 @@ export interface operations {
     run_cleanup: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -18654,6 +18743,24 @@ export interface operations {
             };
             /** @description There is no such organization, or you are not in it (`X-Organization`). */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key was used for another request, or this one can't be answered again. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is too long. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19083,7 +19190,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -19564,7 +19671,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path: {
                 /** @description A webhook's identifier. */
@@ -19684,7 +19791,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path: {
                 /** @description A webhook's identifier. */
@@ -19972,7 +20079,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path: {
                 /** @description A webhook's identifier. */
@@ -20072,7 +20179,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description A text of your choice, new for each request. Sent again within a day, it gets the same answer. */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path: {
                 /** @description A webhook's identifier. */
