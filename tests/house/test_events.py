@@ -77,3 +77,18 @@ def test_the_usual_patterns_are_all_but_the_steps_of_tasks() -> None:
     assert names_of(["job.done", "asset.*"]) == {"job.done"} | {n for n in CATALOGUE if n.startswith("asset.")}
     assert not is_pattern("job.unheard_of")
     assert not is_pattern("job")
+
+
+def test_what_others_rely_on_is_declared() -> None:
+    steps = {
+        "asset": ("created", "playable", "ready", "errored", "deleted"),
+        "track": ("ready",),
+        "upload": ("created", "completed", "expired"),
+        "job": ("started", "done", "failed", "cancelled"),
+        "task": ("dead",),
+        "key": ("created",),
+        "member": ("joined",),
+    }
+    promised = {f"{subject}.{step}" for subject, told in steps.items() for step in told}
+    assert promised <= set(CATALOGUE)
+    assert promised <= names_of(USUAL)
