@@ -18,6 +18,7 @@ from vidcompute.db.lease import LeaseLostError
 from vidcompute.db.outbox import now_ms
 from vidcompute.dispatch import planning
 from vidcompute.dispatch.clock import Clock
+from vidcompute.dispatch.hearing import hears
 from vidcompute.dispatch.leading import Beside, Leading
 from vidcompute.dispatch.looking import View, look
 from vidcompute.dispatch.lost_logs import KeepLog, keep_heard
@@ -34,12 +35,10 @@ from vidcompute.services import jobs
 from vidcompute.services.gauges import DispatchState
 from vidcompute.services.jobs import Placement, RetryPolicy, Unplanned
 from vidcompute.services.jobs.live import ProgressHub
-from vidcompute.services.states import BEGIN, FINISH, PLACE, SHOW, START, JobStep
+from vidcompute.services.states import JobStep
 from vidcompute.services.tasks import ReadyTask
 
 log = logs.get("dispatch")
-# What it does itself, and what is no concern of its: a round after these would find what the last one left.
-_NO_NEWS = frozenset({PLACE.event, START.event, BEGIN.event, SHOW.event, FINISH.event, "track.ready"})
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ class Dispatcher:
         self._draining = False
         self._in_doubt = False  # whether attempts may be recorded that the answer to their commit did not tell of
         self._idle = asyncio.Event()
-        self._wakeups = db.subscribe(hears=lambda kind: kind not in _NO_NEWS)
+        self._wakeups = db.subscribe(hears=hears)
         self._turn = ""  # the organization that was served last
         self._clock = Clock()
         self._back_ms = 0  # by which it was set back, and no row has heard of it

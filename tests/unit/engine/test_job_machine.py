@@ -10,6 +10,9 @@ from sqlalchemy import select
 
 from tests.unit.engine import toys
 from vidcompute.db import schema
+from vidcompute.db.outbox import EMITTED
+from vidcompute.dispatch.hearing import HEARD
+from vidcompute.dispatch.looking import look
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.executor import AttemptSpec, Finished, Outcome
 from vidcompute.services import assets, jobs
@@ -36,6 +39,9 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.conn = toys.memory_connection()
         self.good: set[str] = set()  # jobs that were done once: what they made is kept
+        self.seen: set[str] = set()  # attempts that were live once
+        self.work: set[tuple[str, ...]] = set()  # for a dispatcher, when it was last looked for
+        self.looks_again = False  # the last step was one after which a dispatcher looks, whatever is told
 
     @rule(
         target=job_ids,
@@ -53,6 +59,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def advance(self) -> None:
+        self.looks_again = True
         toys.advance(self.conn)
 
     @rule(target=attempts, count=st.integers(1, 4))
@@ -61,6 +68,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(rounds=st.integers(1, 3), count=st.integers(1, 6))
     def carry_on(self, rounds: int, count: int) -> None:
+        self.looks_again = True
         for _ in range(rounds):
             toys.advance(self.conn)
             for spec in toys.place(self.conn, *(t.id for t in toys.ready(self.conn)[:count])):
@@ -141,6 +149,23 @@ class Machine(RuleBasedStateMachine):
             return jobs.get_job(self.conn, toys.ORG, job_id)
         except VidComputeError:
             return None
+
+    @invariant()
+    def a_dispatcher_hears_of_all_that_makes_work(self) -> None:
+        told = self.conn.info.pop(EMITTED, set())
+        before, self.work = self.work, self.work_now()
+        expected, self.looks_again = self.looks_again, False
+        if not expected and self.work - before:
+            assert HEARD & told, (self.work - before, told)
+
+    def work_now(self) -> set[tuple[str, ...]]:
+        """Steps of jobs, tasks to be placed, and attempts that are over: their room, or they themselves."""
+        live = {attempt.id for attempt in self.rows(schema.attempts) if attempt.outcome is None}
+        self.seen |= live
+        view = look(self.conn, [], 2**62, "", jobs_most=1000, tasks_most=1000)
+        found = {("step", job.id, job.step) for job in view.unplanned}
+        found |= {("task", task.id, str(task.attempt)) for task in view.ready}
+        return found | {("over", attempt_id) for attempt_id in self.seen - live}
 
     @invariant()
     def owned_tasks_have_the_one_live_attempt(self) -> None:
