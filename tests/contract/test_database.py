@@ -24,6 +24,7 @@ from tests.unit.engine import (
     test_people_told_and_erased,
     test_prelude,
     test_quotas,
+    test_recording,
     test_text_tracks,
 )
 from tests.unit.engine.toys import ORG
@@ -47,7 +48,8 @@ def _stories() -> dict[str, object]:
     """The engine's tests that are given a connection or a database; here they are given PostgreSQL's."""
     found = {}
     own = (test_assets, test_attempts, test_db, test_events, test_housekeeping, test_idempotency, test_jobs, test_mail)
-    for module in (*own, test_metering, test_people_told_and_erased, test_prelude, test_quotas, test_text_tracks):
+    more = (test_metering, test_people_told_and_erased, test_prelude, test_quotas, test_recording, test_text_tracks)
+    for module in (*own, *more):
         for name, story in vars(module).items():
             if name.startswith("test_") and name not in _SQLITES_OWN and callable(story):
                 code = story.__code__

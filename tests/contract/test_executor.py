@@ -46,7 +46,7 @@ async def ray(tmp_path: Path, request: pytest.FixtureRequest) -> RayExecutor:
     return executor
 
 
-def on_cluster(cluster: RayCluster, folder: Path) -> RayExecutor:
+def on_cluster(cluster: RayCluster, folder: Path, **more: float) -> RayExecutor:
     bridge = {
         "address": cluster.address,
         "namespace": f"test-{sha256(str(folder).encode()).hexdigest()[:12]}",
@@ -55,6 +55,7 @@ def on_cluster(cluster: RayCluster, folder: Path) -> RayExecutor:
             "node": {"folder": str(folder)},
             "idle_s": 3,
         },
+        **more,
     }
     argv = [sys.executable, "-m", "vidcompute.main", "_ray_bridge", json.dumps(bridge)]
     return RayExecutor(argv, lambda _spec: {}, env={"PYTHONPATH": str(ROOT), **authentication(cluster.token_file)})
@@ -294,11 +295,13 @@ async def test_hold_stops_background_attempts_alone(bench: Bench) -> None:
     assert (await bench.events.finished(urgent.attempt_id)).outcome is Outcome.OK
     await bench.executor.cancel(dropped.attempt_id)
     assert (await bench.events.finished(dropped.attempt_id)).outcome is Outcome.CANCELLED
-    assert waiting.attempt_id not in bench.events.of
+    await bench.events.until(lambda: bench.events.of.get(waiting.attempt_id))  # it says nothing, and is vouched for
+    assert set(bench.events.of[waiting.attempt_id]) == {Held(waiting.attempt_id, held=True)}
 
     await bench.executor.hold(held=False)
     await eventually(lambda: "T" not in {state(pid) for pid in behind_pids})
     assert (await bench.events.finished(waiting.attempt_id)).outcome is Outcome.OK
+    assert Held(waiting.attempt_id, held=False) in bench.events.of[waiting.attempt_id]
 
 
 async def test_who_holds_an_attempt_says_so_for_it(bench: Bench) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.fixtures.attempts import Events, attempt
 from vidcompute.adapters.discovery import Discovery
 from vidcompute.adapters.executor_local import LocalExecutor
-from vidcompute.ports.executor import Call, LogLine, Needs, NodeInfo, Outcome
+from vidcompute.ports.executor import Call, Held, LogLine, Needs, NodeInfo, Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 NODES = [NodeInfo(f"gpu-{n}", 64, 2**38, encoders=("h264_nvenc",), simulated=True) for n in range(3)]
@@ -72,10 +72,12 @@ async def test_what_waits_for_room_starts_when_there_is_some_and_is_cancelled_at
     for spec in (first, second, third):
         await bench.executor.start(spec)
     await bench.events.until(lambda: bench.begun(first.attempt_id))
+    await bench.events.until(lambda: Held(third.attempt_id, held=True) in bench.events.of.get(third.attempt_id, ()))
     await bench.executor.cancel(second.attempt_id)
     assert (await bench.events.finished(second.attempt_id)).outcome is Outcome.CANCELLED
     await bench.executor.cancel(first.attempt_id)
     await bench.events.until(lambda: bench.begun(third.attempt_id))
+    assert Held(third.attempt_id, held=False) in bench.events.of[third.attempt_id]
     assert not bench.begun(second.attempt_id)
     await bench.executor.cancel(third.attempt_id)
     assert (await bench.events.finished(third.attempt_id)).outcome is Outcome.CANCELLED

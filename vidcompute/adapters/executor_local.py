@@ -23,7 +23,17 @@ from vidcompute.media.failures import failure
 from vidcompute.media.run import kill_group
 from vidcompute.ports.attempt_folder import folder_of
 from vidcompute.ports.attempt_wire import call_to_json, error_from_json, event_from_json, spec_to_json
-from vidcompute.ports.executor import Adopted, AttemptEvent, AttemptSpec, Call, Finished, Held, NodeInfo, Outcome
+from vidcompute.ports.executor import (
+    HEARTBEAT_S,
+    Adopted,
+    AttemptEvent,
+    AttemptSpec,
+    Call,
+    Finished,
+    Held,
+    NodeInfo,
+    Outcome,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +70,8 @@ class LocalExecutor:
     thread must live as long as the executor (the kernel ties the forkserver to it); `open` it first.
 
     `discovery` finds GPUs and what they can do, with `discover_first` as it is opened, else when `discover` is called.
-    With an `inventory` those nodes are simulated: attempts on them run here, as many at a time as there are cores.
+    With an `inventory` those nodes are simulated: attempts on them run here, as many at a time as there are cores. A
+    forkserver that does not answer for `silent_s` is replaced, and what it ran is lost.
     """
 
     outlives = False
@@ -77,6 +88,7 @@ class LocalExecutor:
         discovery: Discovery | None = None,
         discover_first: bool = False,
         inventory: Sequence[NodeInfo] = (),
+        silent_s: float = 30.0,
     ) -> None:
         self._argv = tuple(argv)
         self._work_root = work_root
@@ -88,6 +100,7 @@ class LocalExecutor:
         self._discovery = discovery
         self._discover_first = discover_first
         self._inventory = list(inventory)
+        self._silent_s = silent_s
         self._gate = Gate(cores or cpu_cores()) if inventory else None
         self._known_size = (0.0, 0)
         self._size_until_s = 0.0
@@ -112,7 +125,7 @@ class LocalExecutor:
 
     def _started_server(self) -> ForkserverLink:
         if self._server is None or not self._server.alive:
-            self._server = ForkserverLink(self._argv, self._environment, self._forkserver_lost)
+            self._server = ForkserverLink(self._argv, self._environment, self._forkserver_lost, silent_s=self._silent_s)
         return self._server
 
     async def _ready_server(self) -> ForkserverLink:
@@ -173,11 +186,14 @@ class LocalExecutor:
         """
         finished: Finished | None = None
         running.waits = True
+        vouching = asyncio.create_task(self._vouch(running.spec.attempt_id))
         room = self._gate.room(running.spec.needs.cpu) if self._gate is not None else contextlib.nullcontext()
         try:
             await self._holding.free.wait()
             async with room:
                 running.waits = False
+                vouching.cancel()
+                self._events.put_nowait(Held(running.spec.attempt_id, held=False))
                 child, ours = await self._begin(running)
                 await self._follow(running, child, ours)
                 return
@@ -186,7 +202,17 @@ class LocalExecutor:
         except VidComputeError as error:
             running.cancelled = self._closing  # what was not begun by then is handed back
             finished = _unfinished(running.spec.attempt_id, Outcome.FAILED, error.code, error.detail)
+        except OSError as problem:  # no descriptors or processes are left, say
+            detail = f"It could not be begun: {problem}."
+            finished = _unfinished(running.spec.attempt_id, Outcome.FAILED, "runner_failed", detail)
+        vouching.cancel()
         self._end(running, finished, None)
+
+    async def _vouch(self, attempt_id: str) -> None:
+        """Tell of an attempt that waits for its turn: it can give no sign of life itself."""
+        while True:
+            self._events.put_nowait(Held(attempt_id, held=True))
+            await asyncio.sleep(HEARTBEAT_S)
 
     async def _follow(self, running: _Running, child: Child, connection: socket.socket) -> None:
         finished: Finished | None = None

@@ -1,7 +1,9 @@
 """The forkserver (see `runner.forkserver`) as the executor sees it: its process, its control socket, its children."""
 
 import asyncio
+import contextlib
 import json
+import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +12,12 @@ from typing import Any
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.media.run import start_service
 
+_log = logging.getLogger(__name__)
+
 _PACKET_BYTES = 4096
 _END_S = 5.0
+_BORN_S = 60.0
+_LOOKS = 6  # while it has not answered: times are not compared, for this process may have been stopped itself
 
 
 @dataclass
@@ -27,10 +33,13 @@ class Child:
 class ForkserverLink:
     """One forkserver, started as this is made; `on_lost` is called when it ends of itself.
 
-    The number of its control socket's descriptor is added to `argv`; `env` is its environment.
+    The number of its control socket's descriptor is added to `argv`; `env` is its environment. One that does not answer
+    for `silent_s` is killed: what it runs could never end.
     """
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str], on_lost: Callable[[], None]) -> None:
+    def __init__(
+        self, argv: Sequence[str], env: Mapping[str, str], on_lost: Callable[[], None], *, silent_s: float = 30.0
+    ) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._service = start_service([*argv, str(theirs.fileno())], pass_fds=[theirs.fileno()], env=dict(env))
@@ -41,6 +50,21 @@ class ForkserverLink:
         self.alive = True
         self._control.setblocking(False)
         self._loop.add_reader(self._control.fileno(), self._receive)
+        self._heard = False
+        self._watching = self._loop.create_task(self._watch(silent_s / _LOOKS), name="forkserver-watch")
+
+    async def _watch(self, every_s: float) -> None:
+        await asyncio.wait([self.ready], timeout=_BORN_S)
+        missed = 0
+        while missed < _LOOKS:
+            self._heard = False
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(every_s):
+                    await self.send({"op": "ping"})
+            await asyncio.sleep(every_s)
+            missed = 0 if self._heard else missed + 1
+        _log.error("the forkserver does not answer; it is killed")
+        self._service.kill()
 
     def _receive(self) -> None:
         try:
@@ -52,9 +76,12 @@ class ForkserverLink:
         if not packet:
             self._lost()
             return
+        self._heard = True
         message = json.loads(packet)
         if message["event"] == "ready":
             self.ready.set_result(tuple(message["missing"]))
+            return
+        if message["event"] == "pong":
             return
         child = self.children.get(message["id"])
         if child is None:
@@ -78,6 +105,7 @@ class ForkserverLink:
 
     def _close(self) -> None:
         self.alive = False
+        self._watching.cancel()
         self._loop.remove_reader(self._control.fileno())
         self._control.close()
 

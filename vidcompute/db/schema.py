@@ -321,6 +321,7 @@ tasks = Table(
     Index(
         "ix_tasks_ready",
         "organization_id",
+        "background",
         "priority",
         "created_ms",
         "position",

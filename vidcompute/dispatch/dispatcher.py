@@ -16,14 +16,16 @@ from vidcompute import failpoints, logs
 from vidcompute.db.engine import Database
 from vidcompute.db.lease import LeaseLostError
 from vidcompute.db.outbox import now_ms
-from vidcompute.dispatch import planning
+from vidcompute.dispatch.advancing import Advancing
 from vidcompute.dispatch.clock import Clock
+from vidcompute.dispatch.depth import Depth
 from vidcompute.dispatch.hearing import hears
 from vidcompute.dispatch.leading import Beside, Leading
 from vidcompute.dispatch.looking import View, look
 from vidcompute.dispatch.lost_logs import KeepLog, keep_heard
 from vidcompute.dispatch.placement import Busy, place
 from vidcompute.dispatch.planning import Planner
+from vidcompute.dispatch.recording import Recording
 from vidcompute.dispatch.silence import Silence
 from vidcompute.dispatch.timers import Timer, keep_time
 from vidcompute.dispatch.turns import in_turn
@@ -33,10 +35,8 @@ from vidcompute.ports.attempt_wire import logs_key
 from vidcompute.ports.executor import Adopted, AttemptSpec, Executor, Finished, Heartbeat, Held, Outcome, Progress
 from vidcompute.services import jobs
 from vidcompute.services.gauges import DispatchState
-from vidcompute.services.jobs import Placement, RetryPolicy, Unplanned
+from vidcompute.services.jobs import Placement, RetryPolicy
 from vidcompute.services.jobs.live import ProgressHub
-from vidcompute.services.states import JobStep
-from vidcompute.services.tasks import ReadyTask
 
 log = logs.get("dispatch")
 
@@ -88,7 +88,6 @@ class Dispatcher:
         self._lead = Leading(db, holder, lease_s=policy.lease_s)
         self._db = db
         self._executor = executor
-        self._planner = planner
         self._hub = hub
         self._policy = policy
         self._discard = discard
@@ -106,6 +105,9 @@ class Dispatcher:
         self._in_doubt = False  # whether attempts may be recorded that the answer to their commit did not tell of
         self._idle = asyncio.Event()
         self._wakeups = db.subscribe(hears=hears)
+        self._advancing = Advancing(db, self._lead, planner, nodes=executor.nodes, wake=self._wakeups.wake)
+        self._recording = Recording(self._lead, policy.retry)
+        self._depth = Depth(policy.batch, policy.safety_tick_s)
         self._turn = ""  # the organization that was served last
         self._clock = Clock()
         self._back_ms = 0  # by which it was set back, and no row has heard of it
@@ -115,7 +117,8 @@ class Dispatcher:
     async def start(self) -> None:
         """Take up what an earlier server left, and begin to work; or stand by, where another one leads."""
         if await self._lead.take() is None:
-            await self._rise()
+            async with self._lead.kept():
+                await self._rise()
         self._always = [
             asyncio.create_task(self._consume(), name="dispatch-events"),
             asyncio.create_task(self._keep_on(self._reign), name="dispatch-lead"),
@@ -127,9 +130,19 @@ class Dispatcher:
             await self._lead.stand_by()
         with contextlib.suppress(LeaseLostError):
             if not self._loops:
-                await self._rise()
+                await self._rise_or_let()
             await self._lead.keep()
         await self._step_down()
+
+    async def _rise_or_let(self) -> None:
+        """Begin to lead, however long it takes to hear of what runs; who can't hear of it lets another one try."""
+        try:
+            async with self._lead.kept():
+                await self._rise()
+        except VidComputeError:
+            await self._step_down()
+            await self._lead.release()
+            raise
 
     async def _rise(self) -> None:
         """Begin to lead: what ran under an earlier leader goes on where it lives, else is lost and starts again."""
@@ -142,6 +155,7 @@ class Dispatcher:
         lost = await self._lead.write(jobs.adopt, self._policy.retry, alive)
         for attempt_id in alive:
             await self._lead.write(jobs.start, attempt_id)  # where the leader before could not say so any more
+            self._expect(attempt_id)
         if lost or alive:
             log.warning("attempts_adopted", alive=len(alive), lost=lost)
         if self._keep_log is not None:
@@ -236,20 +250,21 @@ class Dispatcher:
             await self._lead.write(jobs.adopt, self._policy.retry, list(self._running))
             self._in_doubt = False
         at_ms = now_ms()
-        most = {"jobs_most": self._policy.planned_at_once, "tasks_most": self._policy.batch}
+        most = {"jobs_most": self._policy.planned_at_once, "tasks_most": self._depth.most}
         view = await self._db.read(look, list(self._running), at_ms, self._turn, **most)
         self._stop_disowned(view)
         for job_id, error in view.overdue.items():
             log.warning("job_overdue", job_id=job_id, code=error.code)
             await self._lead.write(jobs.fail, job_id, error)
+        again_s = None
         if not self._draining:
             if view.ready and not self._lead.is_sure:  # the database was away, say: nothing could be begun now
                 await self._lead.renew()
-            await self._place(view.ready, at_ms)
+            again_s = await self._place(view, at_ms)
         for job in view.unplanned:
-            await self._advance(job)
+            await self._advancing.advance(job)
             self._turn = job.organization_id
-        wait_s = self._policy.safety_tick_s
+        wait_s = self._policy.safety_tick_s if again_s is None else min(again_s, self._policy.safety_tick_s)
         if view.next_ms is not None:
             wait_s = min(wait_s, max(0.001, (view.next_ms - now_ms()) / 1000))
         await self._wakeups.wait(wait_s)
@@ -260,56 +275,37 @@ class Dispatcher:
             running = self._running[attempt_id]
             self._stopping.add(attempt_id)
             log.info("attempt_cancelled", **_ids(running.spec))
-            self._errand(self._executor.cancel(attempt_id))
+            self._errand(self._see_off(attempt_id))
 
-    async def _advance(self, job: Unplanned) -> None:
-        """Take a job one step nearer to its plan; where that is refused, the job fails with the reason."""
-        with logs.bound(job_id=job.id, asset_id=job.asset_id):
-            try:
-                if job.step != JobStep.PROBED:
-                    await self._lead.write(jobs.attach_first, self._planner, job)
-                    self._wakeups.wake()  # where its probe was done before, no event tells that it can be planned
-                    return
-                found = await self._db.read(planning.probed, self._planner, job)
-                nodes = await self._executor.nodes()
-                plan = await asyncio.to_thread(
-                    self._planner.recipe, found.facts, found.spec, self._planner.probe, nodes
-                )
-                await self._lead.write(planning.attach, self._planner, job, found, plan)
-                log.info("job_planned", tasks=len(plan.nodes), stages=plan.stages())
-            except VidComputeError as error:
-                if error.kind is Kind.UNAVAILABLE:  # the database is away: the job is looked at again
-                    raise
-                log.warning("job_refused", code=error.code, detail=error.detail)
-                await self._lead.write(jobs.fail, job.id, error)
-            except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
-                log.exception("planning_failed")
-                detail = f"The job could not be planned: {type(error).__name__}."
-                await self._lead.write(jobs.fail, job.id, VidComputeError(Kind.INTERNAL, "planning_failed", detail))
+    async def _see_off(self, attempt_id: str) -> None:
+        """Cancel an attempt, and again until its end is told: the way to its node may be broken at first."""
+        while attempt_id in self._running:
+            await self._executor.cancel(attempt_id)
+            await asyncio.sleep(self._policy.heartbeat_lease_s / 10)
 
-    async def _place(self, ready: list[ReadyTask], at_ms: int) -> None:
+    async def _place(self, view: View, at_ms: int) -> float | None:
+        """Place what there is room for; in how many seconds to look again though nothing happens, or None."""
+        ready = view.ready
         nodes = await self._executor.nodes() if ready else []
         at_work = Counter(r.organization_id for r in self._running.values())
         policy = self._policy
         turns = in_turn(ready, at_work, at_ms, ageing_s=policy.ageing_s, most=policy.max_running_tasks)
         decision = place(turns.order, nodes, self._busy())
         self._reasons = {**turns.held, **decision.reasons}
-        if not decision.nodes:
-            return
         chosen = [Placement(t, node, decision.gpus.get(t, ())) for t, node in decision.nodes.items()]
-        owners = {task.id: task.organization_id for task in ready}
-        self._in_doubt = True
-        specs = await self._lead.write(jobs.place, chosen)
-        self._in_doubt = False
-        for spec in specs:
-            node, owner = decision.nodes[spec.task_id], owners[spec.task_id]
-            self._running[spec.attempt_id] = _Running(spec, node, now_ms(), owner)
-            self._turn = owner
-        self._check_idle()
-        for spec in specs:
-            self._errand(self._begin(spec))
-        if decision.spare:
-            self._wakeups.wake()  # there is room for more than was looked at
+        if chosen:
+            owners = {task.id: task.organization_id for task in ready}
+            self._in_doubt = True
+            specs = await self._lead.write(jobs.place, chosen)
+            self._in_doubt = False
+            for spec in specs:
+                node, owner = decision.nodes[spec.task_id], owners[spec.task_id]
+                self._running[spec.attempt_id] = _Running(spec, node, now_ms(), owner)
+                self._turn = owner
+            self._check_idle()
+            for spec in specs:
+                self._errand(self._begin(spec))
+        return self._depth.looked(placed=bool(chosen), spare=bool(ready) and decision.spare, cut=view.more)
 
     def _busy(self) -> list[Busy]:
         return [Busy(r.node, r.spec.needs, r.spec.background, r.since_ms, r.spec.gpus) for r in self._running.values()]
@@ -323,11 +319,17 @@ class Dispatcher:
             await self._executor.start(spec)
         except Exception as error:  # whatever an adapter raises: the attempt must still end
             log.exception("attempt_not_started", **_ids(spec))
-            await self._finish(_not_started(spec, error))
+            await self._finish(_not_started(spec, error, draining=self._draining))
             return
         failpoints.reach("attempt.taken")
-        await self._lead.write(jobs.start, spec.attempt_id, now_ms())
+        self._expect(spec.attempt_id)
+        await self._recording.start(spec.attempt_id, now_ms(), lambda: spec.attempt_id in self._running)
         log.info("attempt_started", **_ids(spec))
+
+    def _expect(self, attempt_id: str) -> None:
+        """From now on it gives signs of life, or is given up."""
+        if attempt_id in self._running:  # it may have ended meanwhile
+            self._silence.heard(attempt_id)
 
     # -- what the executor tells ----------------------------------------------------------------------------------
 
@@ -365,7 +367,7 @@ class Dispatcher:
             return
         self._stopping.add(result.attempt_id)  # it has ended: there is nothing to cancel any more
         failpoints.reach("attempt.ended")
-        recorded = await self._record(result)
+        recorded = await self._recording.end(result, lambda: self._draining)
         self._running.pop(result.attempt_id, None)
         self._stopping.discard(result.attempt_id)
         self._progress.pop(result.attempt_id, None)
@@ -390,20 +392,8 @@ class Dispatcher:
         if not recorded.accepted:
             self._wakeups.wake()  # its room is free now, whatever the database says
 
-    async def _record(self, result: Finished) -> jobs.Recorded:
-        wait_s = 0.1
-        while True:
-            try:
-                return await self._lead.write(jobs.finish, result, self._policy.retry, draining=self._draining)
-            except LeaseLostError:  # it was recorded as lost, or is recorded by the one that leads
-                return jobs.Recorded(accepted=False)
-            except Exception:  # disk full, database away: the result must not be lost
-                log.exception("result_not_recorded", attempt_id=result.attempt_id)
-                await asyncio.sleep(wait_s)
-                wait_s = min(5.0, wait_s * 2)
-
     async def _end_silent(self) -> None:
-        """End attempts that give no sign of life on a node that is there: lost, whether their end is heard or not."""
+        """End attempts that give no sign of life: they are lost, whether their end is heard or not."""
         await asyncio.sleep(self._policy.heartbeat_lease_s / 10)
         here = {node.name for node in await self._executor.nodes()}
         nodes = {attempt_id: running.node for attempt_id, running in self._running.items()}
@@ -467,7 +457,9 @@ def _adopted(found: Adopted) -> _Running:
     return _Running(found.spec, found.node, found.since_ms, found.spec.output_prefix.split("/")[1])
 
 
-def _not_started(spec: AttemptSpec, error: Exception) -> Finished:
+def _not_started(spec: AttemptSpec, error: Exception, *, draining: bool) -> Finished:
+    if draining:  # it came too late, which is not its task's fault: it is handed back
+        return Finished(spec.attempt_id, Outcome.CANCELLED)
     if not isinstance(error, VidComputeError):
         error = VidComputeError(Kind.UNAVAILABLE, "attempt_not_started", f"It could not be started: {error}.")
     return Finished(

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -94,6 +94,16 @@ class Leading:
                 return
             except Exception:  # the database is away: nobody else can take the lease either
                 log.exception("lease_not_renewed")
+
+    @contextlib.asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Within this block the lease is renewed."""
+        keeping = asyncio.create_task(self.keep(), name="lease-kept")
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
 
     async def renew(self) -> None:
         """Hold it for another while from now on; raises LeaseLostError where somebody else has taken it."""

@@ -7,14 +7,16 @@ from dataclasses import replace
 from vidcompute.ports.executor import HEARTBEAT_S, Finished, Outcome
 
 _LONGEST_LOOK = 0.25  # of the lease: time between two looks counts no more, for who looks may have been stopped
+_AWAY = 1 / 3  # of the time that passes counts where the node does not answer, and others do
 _HELD_S = 3 * HEARTBEAT_S  # a hold that nobody tells of for so long is over
 
 
 class Silence:
     """For how long each attempt has said nothing; after `lease_s` it is to be ended, and its end is a loss.
 
-    Time counts from an attempt's first word (before, it may wait for its turn), and while its node is there: a line
-    that is broken says nothing of those beyond it. Nor does it count while its own executor has stopped it.
+    Time counts from when it was first `heard` of: that its executor took it, or who led before. It does not count while
+    its own executor holds it, nor while no node is there at all: a line that is broken says nothing of those beyond it.
+    Where others are there and its own is not, it counts for a third: that one may be busy, or hang for ever.
     """
 
     def __init__(self, lease_s: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -26,7 +28,7 @@ class Silence:
         self._ended: set[str] = set()
 
     def heard(self, attempt_id: str) -> None:
-        """It has said something."""
+        """It has said something, or begins to be waited for."""
         self._silent_s[attempt_id] = 0.0
 
     def held(self, attempt_id: str, *, held: bool) -> None:
@@ -47,8 +49,8 @@ class Silence:
         now_s = self._clock()
         passed_s, self._looked_s = min(now_s - self._looked_s, _LONGEST_LOOK * self._lease_s), now_s
         for attempt_id in self._silent_s:
-            if nodes.get(attempt_id) in here and now_s >= self._held_until_s.get(attempt_id, now_s):
-                self._silent_s[attempt_id] += passed_s
+            if here and now_s >= self._held_until_s.get(attempt_id, now_s):
+                self._silent_s[attempt_id] += passed_s * (1.0 if nodes.get(attempt_id) in here else _AWAY)
         found = [key for key, silent_s in self._silent_s.items() if silent_s > self._lease_s and key not in self._ended]
         self._ended.update(found)
         return found

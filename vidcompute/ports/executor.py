@@ -143,7 +143,7 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Held:
-    """Its executor has stopped an attempt (`held`), which it says every `HEARTBEAT_S` seconds; or lets it go on."""
+    """Its executor holds an attempt back, which it says every `HEARTBEAT_S` seconds; or lets it go on."""
 
     attempt_id: str
     held: bool
@@ -209,8 +209,8 @@ class Interactive(Protocol):
 class Executor(Protocol):
     """Starts, watches and ends attempts. Every started attempt ends in exactly one `Finished`.
 
-    From its first event on, an attempt that lives tells something every `HEARTBEAT_S` seconds at least; while it is
-    held, its executor does that for it.
+    From its start on, an attempt that lives tells something every `HEARTBEAT_S` seconds at least; while it is held, or
+    waits for its turn, its executor does that for it.
 
     `outlives` says whether attempts go on without the process that started them, to be adopted by another one.
     """

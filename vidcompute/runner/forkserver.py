@@ -2,8 +2,8 @@
 
 One packet a message on the control socket (JSON; the sockets of attempts travel beside it). From the executor:
 `{"op": "start" | "call", "id", "background"}` with one socket, `{"op": "cancel" | "kill", "id"}`, `{"op": "hold",
-"held"}`. To the executor: `{"event": "ready", "missing"}`, `{"event": "started", "id", "pid"}` and, when nothing of
-its process group is left, `{"event": "exited", "id", "status"}`.
+"held"}`, `{"op": "ping"}`. To the executor: `{"event": "ready", "missing"}`, `{"event": "pong"}`, `{"event": "started",
+"id", "pid"}` and, when nothing of its process group is left, `{"event": "exited", "id", "status"}`.
 """
 
 import gc
@@ -133,6 +133,7 @@ class Forkserver:
             "cancel": self._on_cancel,
             "kill": self._on_kill,
             "hold": self._on_hold,
+            "ping": self._on_ping,
         }
 
     def serve(self) -> None:
@@ -207,6 +208,9 @@ class Forkserver:
         self._children[identifier] = child
         self._selector.register(child.pidfd, selectors.EVENT_READ, child)
         self._tell({"event": "started", "id": identifier, "pid": pid})
+
+    def _on_ping(self, _message: Mapping[str, Any], _connection: socket.socket | None) -> None:
+        self._tell({"event": "pong"})
 
     def _on_cancel(self, message: Mapping[str, Any], _connection: socket.socket | None) -> None:
         if self._dropped(message["id"]):

@@ -164,7 +164,7 @@ def test_every_migration_can_be_undone() -> None:
     ("query", "index"),
     [
         (
-            "SELECT 1 FROM tasks WHERE status = 'ready' AND organization_id = 'o' AND priority = 1 ORDER BY created_ms",
+            "SELECT 1 FROM tasks WHERE status = 'ready' AND organization_id = 'o' AND background = 0 AND priority = 1",
             "SEARCH tasks USING INDEX ix_tasks_ready",
         ),
         (

@@ -16,6 +16,7 @@ from vidcompute import failpoints
 from vidcompute.db import schema
 from vidcompute.db.engine import Database
 from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
+from vidcompute.dispatch.planning import Planner
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.pipeline.plan import Plan
 from vidcompute.ports.executor import AttemptEvent, AttemptSpec, Finished, Heartbeat, Held, Outcome
@@ -119,6 +120,7 @@ async def engine(
     grace_s: float = 0.0,
     holder: str = "one",
     policy: DispatchPolicy = POLICY,
+    planner: Planner = toys.PLANNER,
 ) -> AsyncGenerator[Engine]:
     hub = ProgressHub()
 
@@ -127,7 +129,7 @@ async def engine(
         e.removed.set()
 
     used = executor or HandExecutor()
-    dispatcher = Dispatcher(db, used, toys.PLANNER, hub, holder=holder, policy=policy, discard=discard)
+    dispatcher = Dispatcher(db, used, planner, hub, holder=holder, policy=policy, discard=discard)
     e = Engine(db, used, dispatcher, hub)
     await dispatcher.start()
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ from sqlalchemy import Connection, select, update
 
 from tests.fixtures.attempts import eventually
 from tests.unit.engine import toys
-from tests.unit.engine.test_dispatcher import Engine, engine, stuck
+from tests.unit.engine.test_dispatcher import POLICY, Engine, engine, stuck
 from tests.unit.engine.toys import HandExecutor
 from vidcompute.db import lease, schema
 from vidcompute.db.engine import Database
 from vidcompute.db.lease import LeaseLostError
 from vidcompute.db.outbox import now_ms
 from vidcompute.dispatch.leading import Leading, installation
+from vidcompute.errors import Kind, VidComputeError
 from vidcompute.ports.executor import Adopted
 from vidcompute.services import gauges, jobs
 
@@ -129,6 +131,62 @@ async def test_what_was_adopted_and_nobody_wants_any_more_is_ended(db: Database)
         async with engine(db, HandExecutor(elsewhere=elsewhere), holder="two") as leader:
             await leader.executor.until(lambda: len(leader.executor.cancelled) == len(encodes))
             assert sorted(leader.executor.cancelled) == sorted(spec.attempt_id for spec in encodes)
+
+
+async def test_what_was_adopted_and_says_nothing_is_not_waited_for_for_ever(db: Database) -> None:
+    async with engine(db, HandExecutor(stuck, outlives=True), holder="one") as former:
+        job = await former.submit()
+        await former.executor.until(lambda: former.has_started(3))
+        silent = [spec for spec in former.executor.started if spec.stage == "encode"]
+        await db.write(taken_over)
+        executor = HandExecutor(elsewhere=[Adopted(spec, "local", 1) for spec in silent])
+        impatient = replace(POLICY, heartbeat_lease_s=0.2)
+        async with engine(db, executor, holder="two", policy=impatient) as leader:
+            assert (await leader.until(job, "done")).status == "done"
+            assert sorted(executor.cancelled) == sorted(spec.attempt_id for spec in silent)
+
+
+async def test_the_lease_is_kept_however_long_it_takes_to_hear_of_what_runs(db: Database) -> None:
+    """Else another one would take it meanwhile, and take as long, and so on."""
+
+    def expires(conn: Connection) -> int:
+        return int(conn.execute(select(schema.leases.c.expires_ms)).scalar_one())
+
+    class Slow(HandExecutor):
+        async def adopt(self, epoch: int) -> list[Adopted]:
+            until_ms = await db.read(expires)
+
+            async def is_renewed() -> bool:
+                return await db.read(expires) > until_ms
+
+            await eventually(is_renewed)
+            return await super().adopt(epoch)
+
+    brief = replace(POLICY, lease_s=1.0)
+    async with engine(db, Slow(), holder="one", policy=brief) as first:
+        await first.until(await first.submit(), "done")
+        async with engine(db, Slow(), holder="two", policy=brief) as second:  # as it takes over, too
+            await db.write(run_out)
+            await db.write(lease.take, NAME, "three", 1)
+            await eventually(lambda: leads(first) or leads(second))
+            await first.until(await first.submit("d1"), "done")
+
+
+async def test_who_can_not_hear_of_what_runs_lets_another_one_try(db: Database) -> None:
+    class Away(HandExecutor):
+        async def adopt(self, epoch: int) -> list[Adopted]:
+            self.epochs.append(epoch)
+            raise VidComputeError(Kind.UNAVAILABLE, "cluster_failed", "The cluster is away.")
+
+    patient = replace(POLICY, lease_s=3600.0)
+    away = Away()
+    await db.write(lease.take, NAME, "zero", 3_600_000)
+    async with engine(db, away, holder="one", policy=patient):
+        await db.write(lease.release, NAME, 1)
+        await eventually(lambda: away.epochs)
+        async with engine(db, holder="two", policy=patient) as other:
+            await eventually(lambda: leads(other))
+            assert (await other.until(await other.submit(), "done")).status == "done"
 
 
 async def test_a_server_that_is_started_again_leads_at_once(db: Database) -> None:

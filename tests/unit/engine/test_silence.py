@@ -47,7 +47,7 @@ def test_every_word_begins_the_lease_anew(watch: Watch) -> None:
         watch.silence.heard("att_1")
 
 
-def test_before_its_first_word_and_after_its_end_nothing_is_expected(watch: Watch) -> None:
+def test_before_anybody_waits_for_it_and_after_its_end_nothing_is_expected(watch: Watch) -> None:
     assert watch.overdue(100) == []
     watch.silence.heard("att_1")
     watch.silence.forget("att_1")
@@ -57,7 +57,14 @@ def test_before_its_first_word_and_after_its_end_nothing_is_expected(watch: Watc
 def test_what_lies_beyond_a_broken_line_is_not_judged(watch: Watch) -> None:
     watch.silence.heard("att_1")
     watch.silence.heard("att_2")
-    assert watch.overdue(100, here=("two",)) == ["att_2"]
+    assert watch.overdue(1000, here=()) == []
+
+
+def test_a_node_that_does_not_answer_while_others_do_is_not_waited_for_for_ever(watch: Watch) -> None:
+    watch.silence.heard("att_1")
+    watch.silence.heard("att_2")
+    assert watch.overdue(55, here=("two",)) == ["att_2"]
+    assert watch.overdue(10, here=("two",)) == ["att_1"]
 
 
 def test_who_looks_may_have_been_stopped_itself(watch: Watch) -> None:

@@ -38,6 +38,14 @@ class ReadyTask:
 
 
 @dataclass(frozen=True)
+class Ready:
+    """Tasks that wait for a place, and whether there may be more of them."""
+
+    tasks: list[ReadyTask]
+    more: bool
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One execution of a task, as history."""
 

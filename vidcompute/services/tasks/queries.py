@@ -1,5 +1,6 @@
 """What is read about tasks, attempts and artifacts."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
@@ -25,7 +26,7 @@ from vidcompute.db.schema import artifacts as artifacts_table
 from vidcompute.errors import not_found
 from vidcompute.ports.executor import Needs, Outcome
 from vidcompute.services.states import LIVE_TASKS, UNBLOCK, TaskStatus
-from vidcompute.services.tasks.models import Artifact, Attempt, Placed, ReadyTask
+from vidcompute.services.tasks.models import Artifact, Attempt, Placed, Ready, ReadyTask
 from vidcompute.services.tasks.moves import batches, update_where
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -65,31 +66,48 @@ def waiting_organizations(
 @cache
 def _oldest_ready() -> Select[Any]:
     columns = [tasks.c[name] for name in ReadyTask.__annotations__]
-    of_rank = [
+    of_kind = [
         select(*columns)
         .where(
             READY,
             tasks.c.organization_id == bindparam("owner"),
+            tasks.c.background == background,
             tasks.c.priority == rank,
             tasks.c.ready_ms + 0 <= bindparam("at"),  # a sum, lest SQLite take the index by time, and sort all of them
         )
         .order_by(tasks.c.created_ms, tasks.c.position)
-        .limit(bindparam("most"))
+        .limit(bindparam("most_behind" if background else "most_ahead"))
         .subquery()
+        for background in (False, True)
         for rank in RANKS
     ]
-    return select(union_all(*(select(ranked) for ranked in of_rank)).subquery())
+    return select(union_all(*(select(one) for one in of_kind)).subquery())
 
 
 def ready_tasks(conn: Connection, at_ms: int, limit: int, after: str = "") -> list[ReadyTask]:
     """Tasks that may start now: the oldest of each priority, of up to `limit` organizations in turn after `after`.
 
-    The more organizations wait, the fewer of each are given, down to 4. The cost doesn't grow with the queue.
+    Those in the foreground come apart from those in the background: who waits for a probe does not wait for the hours
+    of work that came before. They are short, so that a quarter as many will do. The more organizations wait, the fewer
+    of each are given, down to 4. The cost doesn't grow with the queue.
     """
+    return look_at_ready(conn, at_ms, limit, after).tasks
+
+
+def look_at_ready(conn: Connection, at_ms: int, limit: int, after: str = "") -> Ready:
+    """As `ready_tasks`, and whether there may be more."""
     owners = waiting_organizations(conn, tasks, READY, after, limit)
-    share = max(4, limit // max(1, len(owners)))
-    found = (conn.execute(_oldest_ready(), {"owner": owner, "at": at_ms, "most": share}) for owner in owners)
-    return [_ready(row) for rows in found for row in rows]
+    behind = max(4, limit // max(1, len(owners)))
+    ahead = max(4, behind // 4)
+    found: list[ReadyTask] = []
+    more = len(owners) == limit
+    for owner in owners:
+        asked = {"owner": owner, "at": at_ms, "most_behind": behind, "most_ahead": ahead}
+        rows = conn.execute(_oldest_ready(), asked).all()
+        alike = Counter((row.background, row.priority) for row in rows)
+        more = more or any(count == (behind if background else ahead) for (background, _), count in alike.items())
+        found += map(_ready, rows)
+    return Ready(found, more)
 
 
 def _ready(row: AnyRow) -> ReadyTask:
