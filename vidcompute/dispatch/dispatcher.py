@@ -23,6 +23,7 @@ from vidcompute.dispatch.hearing import hears
 from vidcompute.dispatch.leading import Beside, Leading
 from vidcompute.dispatch.looking import View, look
 from vidcompute.dispatch.lost_logs import KeepLog, keep_heard
+from vidcompute.dispatch.missing import Missing
 from vidcompute.dispatch.placement import Busy, place
 from vidcompute.dispatch.planning import Planner
 from vidcompute.dispatch.recording import Recording
@@ -51,6 +52,7 @@ class DispatchPolicy:
     lease_s: float = 6.0  # how long a leader that says nothing is waited for
     heartbeat_lease_s: float = 60.0  # and an attempt
     safety_tick_s: float = 5.0
+    hardware_patience_s: float = 300.0  # how long a node is waited for that was to encode, before software does
     progress_every_s: float = 1.0  # how often progress is written to the database
     batch: int = 64  # ready tasks of each priority that one round looks at
     planned_at_once: int = 16  # jobs that one round plans: what is ready is not to wait for a long queue
@@ -108,6 +110,7 @@ class Dispatcher:
         self._advancing = Advancing(db, self._lead, planner, nodes=executor.nodes, wake=self._wakeups.wake)
         self._recording = Recording(self._lead, policy.retry)
         self._depth = Depth(policy.batch, policy.safety_tick_s)
+        self._missing = Missing(policy.hardware_patience_s)
         self._turn = ""  # the organization that was served last
         self._clock = Clock()
         self._back_ms = 0  # by which it was set back, and no row has heard of it
@@ -305,6 +308,9 @@ class Dispatcher:
             self._check_idle()
             for spec in specs:
                 self._errand(self._begin(spec))
+        overdue = self._missing.overdue(ready, nodes)
+        if overdue and (again := await self._lead.write(jobs.do_without, overdue)):
+            log.warning("hardware_gone", jobs=sorted(again))
         return self._depth.looked(placed=bool(chosen), spare=bool(ready) and decision.spare, cut=view.more)
 
     def _busy(self) -> list[Busy]:

@@ -11,7 +11,7 @@ from vidcompute.errors import Kind
 from vidcompute.media.facts import SourceFacts
 from vidcompute.pipeline.plan import Plan
 from vidcompute.pipeline.spec import HardwareEncoding, MediaSpec
-from vidcompute.ports.executor import AttemptSpec, Finished
+from vidcompute.ports.executor import AttemptSpec, Finished, Outcome
 from vidcompute.services import assets, jobs, tasks
 
 
@@ -124,6 +124,20 @@ def test_chunks_of_different_devices_that_do_not_fit_are_made_again_in_software(
     use_up(conn, package, toys.failed(package, Kind.INTERNAL, "package_mismatch"))
     assert "encode" in finish_all(conn)
     assert jobs.get_job(conn, toys.ORG, job.id).status == "done"
+
+
+def test_jobs_whose_hardware_is_gone_are_planned_again_in_software(conn: Connection) -> None:
+    made = [toys.submit(conn), toys.submit(conn, priority="high")]
+    needed = toys.submit(conn, "d1", hardware_encoding="required")
+    lost, *others = encodes_of(conn)
+    jobs.finish(conn, Finished(lost.attempt_id, Outcome.LOST), toys.AT_ONCE)
+    assert jobs.do_without(conn, [spec.task_id for spec in (lost, *others)]) == {job.id for job in made}
+    for spec in others:
+        jobs.finish(conn, toys.done(spec), toys.AT_ONCE)
+    finish_all(conn)
+    assert {jobs.get_job(conn, toys.ORG, job.id).status for job in (*made, needed)} == {"done"}
+    assert {frozenset(encoders_of(conn, job.id)["done"]) for job in made} == {frozenset({"libx264"})}
+    assert encoders_of(conn, needed.id) == {"done": {"h264_nvenc+libx264"}}
 
 
 def test_two_jobs_of_one_failing_task_are_both_planned_again(conn: Connection) -> None:

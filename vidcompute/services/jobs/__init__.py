@@ -42,6 +42,7 @@ from vidcompute.services.jobs.queries import (
     tasks_of,
     unplanned,
 )
+from vidcompute.services.jobs.replanning import do_without
 from vidcompute.services.jobs.resuming import remake, requeue_dead, retry
 from vidcompute.services.jobs.service import cancel, place_of_frames, plan_of, submit
 from vidcompute.services.jobs.stages import list_stages
@@ -69,6 +70,7 @@ __all__ = [
     "attach_first",
     "attach_plan",
     "cancel",
+    "do_without",
     "events_of_job",
     "fail",
     "finish",

@@ -1,22 +1,36 @@
 """Planning a job again: where hardware fails, renditions are encoded in software instead."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, delete, update
 
 from vidcompute.db.outbox import emit
 from vidcompute.db.schema import interests, jobs
-from vidcompute.errors import VidComputeError
+from vidcompute.errors import Kind, VidComputeError
 from vidcompute.media.encoders import is_hardware
 from vidcompute.pipeline.spec import HardwareEncoding
 from vidcompute.services import tasks
 from vidcompute.services.jobs import queries
 from vidcompute.services.states import LIVE_JOBS, JobStep
+from vidcompute.services.tasks.queries import wanting_jobs
 
 # A device that fails; or chunks of one rendition that came out with different parameters, from different devices.
-_OF_HARDWARE = frozenset({"hardware_encoder_failed", "package_mismatch"})
+# Or a device that has gone with its node.
+_OF_HARDWARE = frozenset({"hardware_encoder_failed", "package_mismatch", "hardware_gone"})
 _PRELUDE = ("fetch", "probe")  # the nodes that come before the plan
+
+
+def do_without(conn: Connection, task_ids: Iterable[str]) -> set[str]:
+    """Plan the jobs again that want these tasks, for which no node has the hardware any more; which jobs that are.
+
+    Those that require hardware go on waiting for it.
+    """
+    error = VidComputeError(
+        Kind.UNAVAILABLE, "hardware_gone", "No node has the hardware any more that it was planned for."
+    )
+    wanting = {job_id for task_id in task_ids for job_id in wanting_jobs(conn, task_id)}
+    return {job_id for job_id in sorted(wanting) if without_hardware(conn, job_id, error)}
 
 
 def without_hardware(conn: Connection, job_id: str, error: VidComputeError) -> bool:
