@@ -20,13 +20,13 @@ from vidcompute.adapters.executor_ray import RayExecutor
 from vidcompute.adapters.storage_cached import CachedStorage
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.errors import VidComputeError
-from vidcompute.ports.executor import Outcome
+from vidcompute.ports.executor import Needs, Outcome
 
 
 @asynccontextmanager
-async def server(cluster: RayCluster, folder: Path) -> AsyncIterator[tuple[RayExecutor, Events]]:
+async def server(cluster: RayCluster, folder: Path, **more: float) -> AsyncIterator[tuple[RayExecutor, Events]]:
     """An executor as a server has one; in the same folder they are servers of one installation."""
-    executor = on_cluster(cluster, folder)
+    executor = on_cluster(cluster, folder, **more)
     await executor.open()
     events = Events()
     collecting = asyncio.create_task(events.collect(executor.events()))
@@ -75,6 +75,10 @@ async def test_the_next_leader_adopts_what_runs_and_the_former_can_do_nothing(
             await former.start(attempt(inputs=source(SOURCE)))
         await former.cancel(spec.attempt_id)
         assert len(alive(pids)) == 3
+        with pytest.raises(VidComputeError, match="epoch_over"):
+            await former.adopt(1)
+        assert former._line is not None
+        await former._line.ask("follow", attempt_id=spec.attempt_id, epoch=1)  # as one that woke up amid adopting
         await former.let_go()
         assert (await heard.finished(spec.attempt_id)).error_code == "leader_changed"
         assert len(alive(pids)) == 3
@@ -101,6 +105,33 @@ async def test_an_end_that_nobody_collected_is_told_to_the_next_leader(ray_clust
         assert await leader.adopt(3) == []
 
 
+async def test_ray_sets_aside_what_an_attempt_needs(ray_cluster: RayCluster, tmp_path: Path) -> None:
+    """Who needs a core that another one has waits for it; who has somebody waiting for it does not."""
+    await put_source(tmp_path)
+    both, one = (Needs(cpu=cores, memory_bytes=64 * 2**20) for cores in (1.5, 1.0))  # of the two that there are
+    async with server(ray_cluster, tmp_path) as (executor, events):
+        await executor.adopt(1)
+        first, second = attempt("lasting", needs=both), attempt(inputs=source(SOURCE), needs=one)
+        urgent = attempt(inputs=source(SOURCE), needs=both, background=False)
+        await executor.start(first)
+        waiting = asyncio.create_task(executor.start(second))
+        await executor.start(urgent)
+        assert (await events.finished(urgent.attempt_id)).outcome is Outcome.OK
+        assert not waiting.done()
+        given_up = attempt(inputs=source(SOURCE), needs=one)
+        beginning = asyncio.create_task(executor.start(given_up))
+        await eventually(lambda: given_up.attempt_id in executor._running)
+        await executor.cancel(given_up.attempt_id)
+        assert (await events.finished(given_up.attempt_id)).outcome is Outcome.CANCELLED
+        await beginning
+        await executor.cancel(first.attempt_id)
+        await executor.collected(first.attempt_id)
+        await waiting
+        assert (await events.finished(second.attempt_id)).outcome is Outcome.OK
+        for spec in (second, urgent):
+            await executor.collected(spec.attempt_id)
+
+
 async def test_a_broken_line_to_the_cluster_costs_no_attempt(ray_cluster: RayCluster, tmp_path: Path) -> None:
     async with server(ray_cluster, tmp_path) as (executor, events):
         await executor.adopt(1)
@@ -115,6 +146,7 @@ async def test_a_broken_line_to_the_cluster_costs_no_attempt(ray_cluster: RayClu
         await executor.cancel(spec.attempt_id)
         assert (await events.finished(spec.attempt_id)).outcome is Outcome.CANCELLED
         assert alive(pids) == []
+        await executor.collected(spec.attempt_id)
 
 
 async def test_a_killed_worker_loses_its_attempt_and_no_process_is_left(
@@ -146,6 +178,8 @@ async def test_a_killed_agent_loses_its_attempts_and_work_goes_on(ray_cluster: R
         again = attempt(inputs=source(SOURCE))
         await executor.start(again)
         assert (await events.finished(again.attempt_id)).outcome is Outcome.OK
+        for ended in (spec, again):
+            await executor.collected(ended.attempt_id)
 
 
 def worker(cluster: RayCluster, name: bytes) -> int:
@@ -190,6 +224,27 @@ async def test_a_server_on_a_machine_that_is_no_node_is_told_what_to_do() -> Non
     with pytest.raises(VidComputeError, match=r"cluster_node_missing: .*vidctl cluster join 10.0.0.5:6379 --cpus 0"):
         await executor.open()
     assert await executor.nodes() == []
+
+
+async def test_room_that_another_installation_has_costs_an_attempt_nothing(
+    ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    """Nobody here knows of it: what is placed there waits for a while, and is handed back."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    needs = Needs(cpu=1.5, memory_bytes=64 * 2**20)  # of the two cores that there are
+    async with server(ray_cluster, first) as (one, heard), server(ray_cluster, second, accept_s=2.0) as (other, events):
+        await one.adopt(1)
+        await other.adopt(1)
+        spec, waiting = attempt("lasting", needs=needs), attempt("lasting", needs=needs)
+        await one.start(spec)
+        await heard.pids(spec.attempt_id)
+        await other.start(waiting)
+        finished = await events.finished(waiting.attempt_id)
+        assert (finished.outcome, finished.error_code) == (Outcome.CANCELLED, "cluster_busy")
+        await one.cancel(spec.attempt_id)
+        await one.collected(spec.attempt_id)
 
 
 async def test_installations_share_a_node_and_do_not_see_each_other(ray_cluster: RayCluster, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Two Ray nodes, and the deaths of each part of the whole: work goes on, and nothing that lives is done again."""
 
 import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -108,6 +109,8 @@ def test_a_killed_server_costs_no_attempt(cluster: RayCluster, platform: Callabl
     job = driver.done(job_id)
     assert {(one.number, one.outcome) for one in tried(server)} == {(1, "ok")}
     _assert_whole(driver, job, SHORT, source)
+    notes = (cluster.nodes["head"].data_dir / "cluster" / "cache").rglob("*.note")
+    assert any("/sources/" in json.loads(note.read_text())["key"] for note in notes)  # all its attempts share it
     driver.close()
 
 

@@ -90,7 +90,8 @@ class RayExecutor:
 
     `argv` starts the bridge; the number of its socket's descriptor is added to it. It gets `env` and a few plain
     variables of ours. `access` says what opens the storage to an attempt. While the cluster is away there are no
-    nodes, and the bridge is started again and again; attempts that live on are then heard of again.
+    nodes, and the bridge is started again and again; attempts that live on are then heard of again. So it is where the
+    bridge, once connected, says nothing for `silent_s`.
     """
 
     outlives = True
@@ -101,10 +102,12 @@ class RayExecutor:
         access: Callable[[AttemptSpec], Mapping[str, str]],
         *,
         env: Mapping[str, str] | None = None,
+        silent_s: float = 30.0,
     ) -> None:
         self._argv = tuple(argv)
         self._access = access
         self._environment = {name: os.environ[name] for name in _PASSED if name in os.environ} | dict(env or {})
+        self._silent_s = silent_s
         self._line: _Line | None = None
         self._connected = asyncio.Event()
         self._answered = asyncio.Event()  # connected, or refused
@@ -115,6 +118,7 @@ class RayExecutor:
         self._nodes: list[NodeInfo] = []
         self._epoch = 0
         self._held = False
+        self._owed: set[str] = set()  # attempts that are over for us, and that the cluster could not be told of
         self._closing = False
 
     # -- the bridge ---------------------------------------------------------------------------------------------------
@@ -137,20 +141,28 @@ class RayExecutor:
     async def _keep_connected(self) -> None:
         pause_s = _AGAIN_S
         while not self._closing:
-            line = await self._begin()
-            try:
-                await self._listen(line)
-            except (OSError, ValueError) as problem:
-                _log.warning("the line to the cluster broke: %r", problem)
-            was_ready = line.ready.is_set()
-            self._forget(line)
-            if not await asyncio.to_thread(line.service.wait, _END_S):
-                line.service.kill()
+            was_ready = await self._be_connected()
             if self._closing:
                 return
             _log.error("the bridge to the cluster ended; it is started again")
             pause_s = _AGAIN_S if was_ready else min(pause_s * 2, _LONGEST_AGAIN_S)
             await asyncio.sleep(pause_s)
+
+    async def _be_connected(self) -> bool:
+        """Start a bridge, and listen until it ends; whether it was ever connected."""
+        try:
+            line = await self._begin()
+        except OSError as problem:  # no processes or descriptors are left, say
+            _log.error("no bridge to the cluster can be started: %s", problem)
+            return False
+        try:
+            await self._listen(line)
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            _log.warning("the line to the cluster broke: %r", problem)
+        self._forget(line)
+        if not await asyncio.to_thread(line.service.wait, _END_S):
+            line.service.kill()  # it hangs, or is stopped
+        return line.ready.is_set()
 
     async def _begin(self) -> _Line:
         ours, theirs = socket.socketpair()
@@ -161,9 +173,11 @@ class RayExecutor:
         return _Line(service, reader, writer)
 
     async def _listen(self, line: _Line) -> None:
-        while text := await line.reader.readline():
+        while text := await self._next(line):
             message = json.loads(text)
             kind = message.get("event")
+            if kind == "alive":
+                continue
             if kind is None:
                 line.answered(message)
             elif kind == "attempt":
@@ -177,21 +191,32 @@ class RayExecutor:
             else:
                 self._ready(line)
 
+    async def _next(self, line: _Line) -> bytes:
+        """The next line that the bridge says; TimeoutError (which is an OSError) where it hangs."""
+        async with asyncio.timeout(self._silent_s if line.ready.is_set() else None):
+            return await line.reader.readline()
+
     def _ready(self, line: _Line) -> None:
         self._line = line
         line.ready.set()
-        if self._running or self._held:
+        if self._running or self._held or self._owed:
             asyncio.create_task(self._resume(line)).add_done_callback(_look_at)
         self._connected.set()
         self._answered.set()
 
     async def _resume(self, line: _Line) -> None:
-        """After a break: hear again of what lives; what does not is lost."""
-        known = list(self._running)
+        """After a break: hear again of what lives; what does not is lost. Say what the break kept from being said."""
+        known = dict(self._running)
         await line.ask("hold", held=self._held)
-        await line.ask("adopt", epoch=self._epoch)
-        for attempt_id in known:
+        if known:
+            await line.ask("adopt", epoch=self._epoch)
+        for attempt_id, running in known.items():
             line.send("follow", attempt_id=attempt_id, epoch=self._epoch)
+            if running.cancelled:
+                line.send("cancel", attempt_id=attempt_id, epoch=self._epoch)
+        for attempt_id in list(self._owed):
+            await line.ask("collected", attempt_id=attempt_id, epoch=self._epoch)
+            self._owed.discard(attempt_id)
 
     def _there(self) -> _Line:
         if self._line is None:
@@ -220,13 +245,15 @@ class RayExecutor:
     async def start(self, spec: AttemptSpec) -> None:
         """See `Executor.start`. Raises `executor_closing`, `attempt_exists`, `epoch_over`.
 
-        Where the cluster can't take it now (its node has just gone, say), the attempt is lost at once.
+        Where the cluster can't take it now (its node has just gone, say), the attempt is lost at once. It is handed
+        back where others have its room.
         """
         if self._closing:
             raise VidComputeError(Kind.UNAVAILABLE, "executor_closing", "No new work: the server is shutting down.")
         if spec.attempt_id in self._running:
             raise VidComputeError(Kind.CONFLICT, "attempt_exists", f"Attempt {spec.attempt_id} runs already.")
         running = self._running[spec.attempt_id] = _Running(spec)
+        line = self._line
         try:
             sent = spec_to_json(replace(spec, access=self._access(spec)))
             await self._there().ask("start", spec=sent, epoch=self._epoch)
@@ -234,6 +261,11 @@ class RayExecutor:
             if error.kind is not Kind.UNAVAILABLE:
                 self._running.pop(spec.attempt_id, None)
                 raise
+            if error.code == "cluster_busy":  # which is not its task's fault: it is handed back
+                self._tell(_unfinished(spec.attempt_id, Outcome.CANCELLED, error.code, error.detail))
+                return
+            if line is not self._line:  # it broke over this: the attempt may have begun, and is not to go on unheard
+                self._owed.add(spec.attempt_id)
             self._tell(_unfinished(spec.attempt_id, Outcome.LOST, error.code, error.detail))
         except BaseException:
             self._running.pop(spec.attempt_id, None)
@@ -315,10 +347,13 @@ class RayExecutor:
             )
 
     async def collected(self, attempt_id: str) -> None:
-        """See `Executor.collected`. Where the line breaks now, the next leader hears of it once more."""
-        if self._line is not None:
+        """See `Executor.collected`. Where the line is broken now, it is told as soon as there is one again."""
+        line = self._line
+        if line is not None:
             with contextlib.suppress(VidComputeError):
-                await self._line.ask("collected", attempt_id=attempt_id, epoch=self._epoch)
+                await line.ask("collected", attempt_id=attempt_id, epoch=self._epoch)
+        if line is None or line is not self._line:
+            self._owed.add(attempt_id)
 
     async def close(self, grace_s: float) -> None:
         """See `Executor.close`. Then the bridge is ended; the nodes stay."""

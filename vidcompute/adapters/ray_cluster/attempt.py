@@ -80,13 +80,20 @@ class AttemptActor:
         await asyncio.sleep(_KEPT_S)
         os._exit(0)  # nobody has come for it
 
-    async def about(self) -> Json:
-        """What a new leader wants to know; `since_ms` is 0 where it has not begun."""
-        return {"spec": self._spec, "node": self._node, "since_ms": self._since_ms}
+    async def about(self, epoch: int) -> Json:
+        """What a new leader wants to know; `since_ms` is 0 where it has not begun, `newer` says that it is not new."""
+        newer = epoch < self._epoch
+        self._epoch = max(self._epoch, epoch)
+        return {"spec": self._spec, "node": self._node, "since_ms": self._since_ms, "newer": newer}
 
     async def follow(self, epoch: int, *, anew: bool) -> AsyncGenerator[list[Json]]:
-        """Events as they come, the end last; `anew` from where it is now. Who followed before hears no more."""
-        self._epoch = max(self._epoch, epoch)
+        """Events as they come, the end last; `anew` from where it is now. Who followed before hears no more.
+
+        Nothing for a leader of an earlier epoch, which woke up late: it must not take them from the one there is.
+        """
+        if epoch < self._epoch:
+            return
+        self._epoch = epoch
         if anew:
             self._events.put_nowait(None)
             self._events = asyncio.Queue()

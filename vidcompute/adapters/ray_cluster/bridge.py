@@ -1,8 +1,8 @@
 """The one process beside a server that is a driver of Ray. JSON lines over a socket: questions and answers, events.
 
 A question is `{"n", "op", …}`, its answer `{"n", …}` or `{"n", "error"}`; `{"event": …}` comes by itself: "ready",
-"nodes" whenever they change, "attempt" with an attempt's event in `data`, or "refused" with the reason, where there is
-no way to the cluster from this machine. It ends when the server does.
+"nodes" whenever they change, "attempt" with an attempt's event in `data`, "alive" every other second, or "refused" with
+the reason, where there is no way to the cluster from this machine. It ends when the server does.
 """
 
 import asyncio
@@ -29,10 +29,10 @@ from vidcompute.ports.executor import Needs
 
 _LONGEST_LINE_BYTES = 64 * 2**20
 _LOOK_S = 1.0
+_PULSE_S = 2.0
 _MEET_S = 15
 _NO_NODE = "No node info found"  # what Ray says where a node of another cluster runs here
 _HELLO_S = 30.0
-_ACCEPT_S = 120.0
 _ANSWER_S = 5.0
 _MISSES = 3  # Ray says whether a node lives; a busy one may not answer at once
 _PREFIX = "attempt:"
@@ -42,11 +42,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class BridgeConfig:
-    """What the server tells its bridge. `namespace` is the installation's; `agent` goes to the nodes' agents."""
+    """What the server tells its bridge. `namespace` is the installation's; `agent` goes to the nodes' agents.
+
+    `accept_s` is how long an attempt waits for room that others (another installation, say) have of its node.
+    """
 
     address: str
     namespace: str
     agent: Json
+    accept_s: float = 120.0
 
 
 @dataclass
@@ -68,6 +72,7 @@ class Bridge:
         self._epoch = 0
         self._nodes: dict[str, _Node] = {}  # by Ray's id
         self._attempts: dict[str, Any] = {}
+        self._beginning: dict[str, Any] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._operations: dict[str, Callable[[Json], Awaitable[Json]]] = {
             "start": self._start,
@@ -84,6 +89,7 @@ class Bridge:
         await self._look()
         self._tell({"event": "ready"})
         self._spawn(self._watch())
+        self._spawn(self._pulse())
         while line := await self._reader.readline():
             self._spawn(self._answer(json.loads(line)))
 
@@ -108,9 +114,23 @@ class Bridge:
     # -- nodes --------------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
+        missed = 0
         while True:
             await asyncio.sleep(_LOOK_S)
-            await self._look()
+            try:
+                await self._look()
+                missed = 0
+            except Exception as problem:  # whatever Ray raises while its head is away: the next looks tell
+                sys.stderr.write(f"bridge: the nodes can't be looked at: {problem!r}\n"[:500])
+                missed += 1
+            if missed > _MISSES and self._nodes:
+                self._nodes = {}
+                self._tell({"event": "nodes", "nodes": []})
+
+    async def _pulse(self) -> None:
+        while True:
+            self._tell({"event": "alive"})
+            await asyncio.sleep(_PULSE_S)
 
     async def _look(self) -> None:
         """Meet nodes that are new, forget those that have gone, and tell the server what changed."""
@@ -145,8 +165,17 @@ class Bridge:
     async def _start(self, asked: Json) -> Json:
         attempt_id = asked["spec"]["attempt_id"]
         actor = self._actor(asked["spec"], int(asked["epoch"]))
+        begun = asyncio.ensure_future(actor.run.remote())
+        self._beginning[attempt_id] = actor
+        await asyncio.wait({begun}, timeout=self._config.accept_s)
+        del self._beginning[attempt_id]
+        if not begun.done():
+            begun.cancel()
+            _kill(actor)
+            detail = f"The cluster had no room for it within {self._config.accept_s:g} s: others have it."
+            raise VidComputeError(Kind.UNAVAILABLE, "cluster_busy", detail)
         try:
-            answer: Json = await asyncio.wait_for(actor.run.remote(), _ACCEPT_S)
+            answer: Json = await begun
         except BaseException:
             _kill(actor)
             raise
@@ -195,12 +224,19 @@ class Bridge:
                 anew = True  # a bad moment of the line: it may still be there
                 await asyncio.sleep(_LOOK_S)
             except Exception as problem:
+                await self._throw_away(actor, epoch)  # where it is still there, it is not to go on unheard
                 detail = f"Its node, or its process there, is gone ({type(problem).__name__})."
                 self._tell({"event": "attempt", "data": lost_event(attempt_id, code="node_lost", detail=detail)})
                 self._attempts.pop(attempt_id, None)
                 return
             else:
                 return
+
+    async def _throw_away(self, actor: Any, epoch: int) -> None:
+        """End an attempt's actor, and the attempt with it, unless a newer leader has adopted it."""
+        with contextlib.suppress(Exception):  # it has gone before
+            if await asyncio.wait_for(actor.may_go.remote(epoch), _ANSWER_S):
+                _kill(actor)
 
     async def _find(self, attempt_id: str) -> Any:
         """An attempt's actor, be it one that an earlier bridge started; None where there is none."""
@@ -213,6 +249,9 @@ class Bridge:
         return self._attempts.get(attempt_id)
 
     async def _cancel(self, asked: Json) -> Json:
+        if asked["attempt_id"] in self._beginning:  # it may wait for room, and would hear of it only then
+            _kill(self._beginning[asked["attempt_id"]])
+            return {}
         actor = await self._find(asked["attempt_id"])
         if actor is None:
             return {}
@@ -234,14 +273,19 @@ class Bridge:
         """Make the epoch known to every node, then say which attempts live, or have an end to tell."""
         import ray
 
-        self._epoch = max(self._epoch, int(asked["epoch"]))
+        epoch = int(asked["epoch"])
+        self._epoch = max(self._epoch, epoch)
         await self._look()
+        newest = max((node.about["epoch"] for node in self._nodes.values()), default=0)
+        if newest > epoch:
+            detail = f"Epoch {epoch} is over: the cluster has heard of epoch {newest}."
+            raise VidComputeError(Kind.CONFLICT, "epoch_over", detail)
         named = await asyncio.to_thread(ray.util.list_named_actors, all_namespaces=True)
         names = [item["name"] for item in named if item["namespace"] == self._config.namespace]
-        found = await asyncio.gather(*(self._about(name) for name in names if name.startswith(_PREFIX)))
+        found = await asyncio.gather(*(self._about(name, epoch) for name in names if name.startswith(_PREFIX)))
         return {"attempts": [about for about in found if about is not None]}
 
-    async def _about(self, name: str) -> Json | None:
+    async def _about(self, name: str, epoch: int) -> Json | None:
         import ray
 
         try:
@@ -250,7 +294,9 @@ class Bridge:
             return None
         about: Json = {"since_ms": 0}
         with contextlib.suppress(Exception):  # it has gone, or waits for room: nothing of it is worth keeping
-            about = await asyncio.wait_for(actor.about.remote(), _ANSWER_S)
+            about = await asyncio.wait_for(actor.about.remote(epoch), _ANSWER_S)
+        if about.pop("newer", False):
+            return None
         if not about["since_ms"]:
             _kill(actor)
             return None
@@ -269,9 +315,10 @@ class Bridge:
         return {}
 
     async def _collected(self, asked: Json) -> Json:
-        actor = self._attempts.pop(asked["attempt_id"], None)
-        if actor is not None and await actor.may_go.remote(int(asked["epoch"])):
-            _kill(actor)
+        actor = await self._find(asked["attempt_id"])  # by its name, where another bridge started it
+        self._attempts.pop(asked["attempt_id"], None)
+        if actor is not None:
+            await self._throw_away(actor, int(asked["epoch"]))
         return {}
 
 

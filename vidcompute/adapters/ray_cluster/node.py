@@ -79,6 +79,7 @@ class NodeAgent:
             "machine": machine(),
             "socket": self._socket,
             "running": sorted(self._told),
+            "epoch": self._epoch,
             "missing": list(self._executor.missing),
             "pid": os.getpid(),
         }
