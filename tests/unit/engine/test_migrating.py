@@ -9,13 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from tests.fixtures.databases import migrated_sqlite
 from tests.unit.engine import toys
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.adapters.storage_switched import SwitchedStorage
 from vidcompute.db import library as rows
+from vidcompute.db import schema
 from vidcompute.db.engine import Database
 from vidcompute.db.library import Library
 from vidcompute.errors import VidComputeError
@@ -25,7 +26,7 @@ from vidcompute.ports.storage import ObjectInfo
 from vidcompute.services import accounts, jobs
 from vidcompute.settings import Settings
 from vidcompute.wiring.library import Follower, decided, known_library
-from vidcompute.wiring.migrating import Moved, Mover
+from vidcompute.wiring.migrating import Moved, Mover, Told, _Move
 from vidcompute.wiring.storage import Cache, InForce, Place, attempt_storage, read_in_force, settle, write_in_force
 
 KEYS = [f"orgs/{toys.ORG}/logs/{new_id('att')}.log" for _ in range(5)]
@@ -152,8 +153,9 @@ async def test_meanwhile_what_is_new_goes_there_and_all_is_found(settings: Setti
     assert len(await storage.list("orgs")) == 6
 
 
-def test_attempts_that_began_before_it_are_waited_for(settings: Settings, tmp_path: Path) -> None:
-    """Their outputs may still go to the old place: they come along."""
+@pytest.mark.parametrize("ahead_ms", [0, 3_600_000])
+def test_attempts_that_began_before_it_are_waited_for(settings: Settings, tmp_path: Path, ahead_ms: int) -> None:
+    """Their outputs may still go to the old place: they come along. The clock that began them may be ahead of ours."""
 
     async def begin() -> list[AttemptSpec]:
         db = Database.open(settings.effective_database_url)
@@ -163,8 +165,12 @@ def test_attempts_that_began_before_it_are_waited_for(settings: Settings, tmp_pa
             return toys.run_until(conn, "encode")
 
         specs = await db.write(work)
+        await db.write(begun_later)
         await db.close()
         return specs
+
+    def begun_later(conn: Connection) -> None:
+        conn.execute(update(schema.attempts).values(created_ms=schema.attempts.c.created_ms + ahead_ms))
 
     async def end(specs: list[AttemptSpec]) -> None:
         db = Database.open(settings.effective_database_url)
@@ -183,9 +189,48 @@ def test_attempts_that_began_before_it_are_waited_for(settings: Settings, tmp_pa
             ending.start()
             ending.join()
 
-    assert moved(settings, tmp_path / "new", say).objects == 5 + len(specs)
+    with following(settings, settings):
+        assert moved(settings, tmp_path / "new", say).objects == 5 + len(specs)
     assert any(text.startswith(f"Waiting for {len(specs)} attempts") for text in said)
     assert all((tmp_path / "new" / spec.output_prefix / "late").exists() for spec in specs)
+
+
+def test_attempts_of_a_server_that_was_killed_are_not_waited_for(settings: Settings, tmp_path: Path) -> None:
+    """They died with it; the next one finds that they are lost."""
+
+    async def begin() -> None:
+        db = Database.open(settings.effective_database_url)
+        await db.write(toys.submit)
+        assert await db.write(toys.run_until, "encode")
+        await db.close()
+
+    asyncio.run(begin())
+    assert moved(settings, tmp_path / "new").objects == 5
+
+
+def test_a_log_that_was_added_to_since_it_was_copied_stays_as_it_is(settings: Settings, tmp_path: Path) -> None:
+    """As when an attempt was found to be lost amid the move: what it ended by is in the new place alone."""
+    old, new = Place(folder=str(settings.effective_storage_dir)), Place(folder=str(tmp_path / "new"))
+    changed(settings, place=asdict(new), previous=asdict(old), abandoned=(asdict(old),))
+    longer = KEYS[0].encode() + b" and its last line"
+    asyncio.run(put(FolderStorage(tmp_path / "new"), tmp_path, KEYS[0], longer))
+    assert moved(settings, tmp_path / "new").copied == 4
+    assert (tmp_path / "new" / KEYS[0]).read_bytes() == longer
+
+
+async def test_a_move_is_not_over_while_the_old_place_has_what_the_new_one_has_not(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Whoever wrote it there, and when: else nobody would find it any more."""
+    db = Database.open(settings.effective_database_url)
+    old, new = FolderStorage(settings.effective_storage_dir), FolderStorage(tmp_path / "new")
+    move = _Move(settings, db, old, new, Told(lambda _fraction: None, lambda _text: None))
+    await move.until_settled()
+    assert (await move.verify())[0] == len(KEYS)
+    await put(old, tmp_path, f"orgs/{toys.ORG}/artifacts/key/{new_id('att')}/late")
+    with pytest.raises(VidComputeError, match="storage_move_incomplete"):
+        await move.verify()
+    await db.close()
 
 
 def test_a_move_that_can_not_be_is_refused(settings: Settings, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Housekeeping: objects in storage that nothing refers to any more, and rows whose objects are gone."""
 
 from vidcompute.services.housekeeping.fsck import Examination, Fault, Found, examine
-from vidcompute.services.housekeeping.queries import at_work_since, objects_named
+from vidcompute.services.housekeeping.queries import at_work, objects_named
 from vidcompute.services.housekeeping.service import Collected, collect
 
 __all__ = [
@@ -9,7 +9,7 @@ __all__ = [
     "Examination",
     "Fault",
     "Found",
-    "at_work_since",
+    "at_work",
     "collect",
     "examine",
     "objects_named",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, or_, select
+from sqlalchemy import Connection, Row, and_, exists, or_, select
 
 from vidcompute.db.schema import (
     UNFINISHED_UPLOAD,
@@ -25,10 +25,9 @@ from vidcompute.services.text_tracks import queries as text_tracks
 AnyRow = Row[*tuple[Any, ...]]
 
 
-def at_work_since(conn: Connection, before_ms: int) -> int:
-    """How many attempts are under way that were made before then."""
-    query = select(func.count()).select_from(attempts)
-    return int(conn.execute(query.where(attempts.c.outcome.is_(None), attempts.c.created_ms < before_ms)).scalar_one())
+def at_work(conn: Connection) -> set[str]:
+    """The attempts that are under way."""
+    return set(conn.execute(select(attempts.c.id).where(attempts.c.outcome.is_(None))).scalars())
 
 
 def objects_named(conn: Connection) -> list[str]:
