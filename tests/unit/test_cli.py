@@ -217,6 +217,15 @@ def test_dead_jobs_are_listed_and_queued_again() -> None:
     assert vidctl("dead", "--requeue", parts=parts).stdout == "job_2 queued\njob_1 queued\n"
 
 
+def test_nodes_are_listed_with_what_they_have_their_cache_and_what_runs_there() -> None:
+    attempts = [{"label": "encode/3", "job_id": JOB}, {"label": "probe", "job_id": None}]
+    busy = {"name": "one", "cpu": 8.0, "memory_bytes": 16 * 10**9, "gpus": ["T4"], "cache_bytes": 2 * 10**9}
+    idle = {"name": "two", "cpu": 0.5, "memory_bytes": 4 * 10**9, "gpus": [], "cache_bytes": 0, "attempts": []}
+    found = {"items": [busy | {"attempts": attempts}, idle]}
+    told = vidctl("nodes", parts=local(answering(**{"GET /api/v1/nodes": found}))).stdout
+    assert told == f"one\t8\t16 GB\tT4\t2 GB\tencode/3 of {JOB}, probe\ntwo\t0.5\t4 GB\t-\t-\tidle\n"
+
+
 def test_assets_are_shown_changed_and_deleted_only_when_sure() -> None:
     asset: dict[str, Any] = {
         "id": ASSET,

@@ -1,12 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
-import { Ban, CircleCheck, CircleDashed, CircleX, Hourglass, LoaderCircle, type LucideIcon } from 'lucide-react';
 import { useId, useMemo } from 'react';
 import { http, type Schemas } from '../../api/client';
 import { count, percent, took } from '../../app/words';
-import type { Tone } from '../../ui/badge';
 import { cn } from '../../ui/cn';
 import { type Job, STAGE_STATUS } from '../jobs/words';
+import { Legend } from './legend';
 import { type Box, type Line, layoutOf } from './plan-layout';
+import { COLOURS, MARKS } from './stage-marks';
 import { runs, type Stage } from './stage-words';
 
 const WIDTH_PX = 176;
@@ -15,24 +15,6 @@ const ACROSS_PX = WIDTH_PX + 44;
 const DOWN_PX = HEIGHT_PX + 14;
 const EDGE_PX = 12;
 const PRELUDE = new Set(['fetch', 'probe']);
-
-const MARKS: Record<Stage['status'], LucideIcon> = {
-  waiting: CircleDashed,
-  ready: Hourglass,
-  placed: LoaderCircle,
-  running: LoaderCircle,
-  done: CircleCheck,
-  dead: CircleX,
-  cancelled: Ban,
-};
-
-const COLOURS: Record<Tone, { text: string; border: string }> = {
-  quiet: { text: 'text-muted-foreground', border: 'border-border' },
-  accent: { text: 'text-primary', border: 'border-primary' },
-  ok: { text: 'text-ok', border: 'border-ok' },
-  warn: { text: 'text-warn', border: 'border-warn' },
-  danger: { text: 'text-destructive', border: 'border-destructive' },
-};
 
 /** A job's plan; it changes only when it is made anew, and events that tell of tasks don't make it old. */
 function usePlan(job: Job): Schemas['PlanView'] | undefined {
@@ -99,6 +81,7 @@ export function Plan({ job, chosen, onChoose }: PlanProps) {
           </ul>
         </details>
       )}
+      <Legend />
     </div>
   );
 }
