@@ -8,35 +8,62 @@ import pytest
 from tests.e2e.numbered import numbers, picture
 from tests.fixtures.clips import ClipMaker
 from tests.media.test_vmaf import PROBE, Place
+from vidcompute.media import timeline
+from vidcompute.media.encode import cut
 from vidcompute.media.probe import probe
 from vidcompute.pipeline.recipes.encoding import Capacity
+from vidcompute.pipeline.recipes.layout import layout
 from vidcompute.pipeline.recipes.standard import plan
 from vidcompute.pipeline.spec import MediaSpec
 from vidcompute.pipeline.stages.encode import Encode
+from vidcompute.pipeline.stages.first_play import FirstPlay
 from vidcompute.runner.decode import decode
 
-
 # ffmpeg's MPEG-2 decoder loses the picture that it holds back when the size changes.
-@pytest.mark.parametrize(("codec", "lost"), [("libx264", 0), ("mpeg2video", 1)])
-def test_every_picture_is_there_once_when_their_size_changes(
-    ffmpeg: str, clip: ClipMaker, tmp_path: Path, codec: str, lost: int
-) -> None:
+CODECS = {"libx264": list(range(60)), "mpeg2video": [*range(59), 58]}
+SPEC = MediaSpec.model_validate({"outputs": ["hls"], "renditions": [{"height": 180, "quality": 20}]})
+every_codec = pytest.mark.parametrize("codec", list(CODECS))
+
+
+@pytest.fixture
+def source(clip: ClipMaker, tmp_path: Path, codec: str) -> Path:
     coding = ["-c:v", codec, "-g", "30", "-b:v", "2M"]
     parts = [
         clip(f"sized-{size}-{codec}", [*picture(size, seconds="2"), *coding, "-output_ts_offset", start], suffix=".ts")
         for size, start in (("320x180", "1"), ("640x360", "3"))
     ]
-    source = tmp_path / "source.ts"
-    source.write_bytes(b"".join(part.read_bytes() for part in parts))
-    spec = MediaSpec.model_validate({"outputs": ["hls"], "renditions": [{"height": 180, "quality": 20}]})
-    made = plan(probe(source), spec, Capacity(2), PROBE)
+    joined = tmp_path / "source.ts"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return joined
+
+
+def _numbers(folder: Path) -> list[int | None]:
+    segments = sorted(folder.glob("*.m4s"), key=lambda path: int(path.stem))
+    return numbers(BytesIO(b"".join(path.read_bytes() for path in (folder / "init.mp4", *segments))))
+
+
+@every_codec
+def test_every_picture_is_there_once_when_their_size_changes(
+    ffmpeg: str, source: Path, tmp_path: Path, codec: str
+) -> None:
+    made = plan(probe(source), SPEC, Capacity(2), PROBE)
     work = Place(source, tmp_path / "encode", program=Path(ffmpeg))
     told = decode(Encode, made.node("encode/0").options).run(work)
-    assert len(told["warnings"]) == lost
-    folder, segments = work.output / "h264-180", told["tracks"]["h264-180"]["segments"]
-    files = ["init.mp4", *(f"{segment['number']}.m4s" for segment in segments)]
-    assert numbers(BytesIO(b"".join((folder / name).read_bytes() for name in files))) == [
-        *range(60 - lost),
-        *[59 - lost] * lost,
-        *range(60),
-    ]
+    assert bool(told["warnings"]) is (codec == "mpeg2video")
+    assert _numbers(work.output / "h264-180") == [*CODECS[codec], *range(60)]
+
+
+@every_codec
+def test_who_watches_while_it_is_made_sees_every_picture_as_well(
+    ffmpeg: str, source: Path, tmp_path: Path, codec: str
+) -> None:
+    facts = probe(source)
+    laid = layout(facts, SPEC)
+    assert facts.video is not None
+    assert laid.timeline is not None
+    stretch = timeline.stretch(laid.timeline, facts.video, 0, len(laid.timeline.segments))
+    part = cut(laid.timeline, facts.video, facts.container, stretch)
+    work = Place(source, tmp_path / "first", program=Path(ffmpeg))
+    FirstPlay(part, laid.fast, False, laid.audio, 0, len(laid.timeline.segments), 0).run(work)
+    assert laid.fast is not None
+    assert _numbers(work.output / laid.fast.name) == [*CODECS[codec], *range(60)]

@@ -1,6 +1,6 @@
 """Stage `first_play`: segments for a viewer who waits, made from any place on and told of one by one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,7 +9,7 @@ from vidcompute.errors import VidComputeError, not_found
 from vidcompute.media import tracks
 from vidcompute.media.audio import AudioCut, audio_args, audio_input, cutter
 from vidcompute.media.cmaf import SegmentInfo
-from vidcompute.media.encode import VideoCut, command, copy_args, encode_args, video_input
+from vidcompute.media.encode import Taking, VideoCut, command, copy_args, encode_args, video_input
 from vidcompute.media.ladder import Rung
 from vidcompute.pipeline.stage import Work
 from vidcompute.ports.executor import Needs
@@ -44,17 +44,35 @@ class FirstPlay:
     def run(self, work: Work) -> dict[str, Any]:
         """Emit `{"track": …, "number": …}` for each segment as its file appears in the output folder.
 
+        Where pictures change their size or can't be decoded, it begins again, and tells of the same segments once more.
         Raises what `tracks.make` raises, `segment_not_found` where the source is gone.
         """
+        source = work.path("source")
+        left_out = _left_out(self.video, source) if self.video and not self.copy else []
+        ways = list(Taking) if self.video and not self.copy else [Taking.USUAL]
+        for taking in ways:
+            try:
+                self._make(work, left_out, taking)
+            except VidComputeError as error:
+                if not source.exists():
+                    raise not_found("segment", str(self.first)) from None  # its asset was deleted meanwhile
+                if error.code != "encode_mismatch" or taking is ways[-1]:
+                    raise
+                work.log(f"{error.detail} Once more, with all pictures in one size.", "warning")
+            else:
+                break
+        return {}
+
+    def _make(self, work: Work, left_out: Sequence[int], taking: Taking) -> None:
         inputs: list[list[str]] = []
         outputs: list[list[str]] = []
         writers: dict[int, tracks.TrackWriter] = {}
         source, pace = work.path("source"), self.pace or None
         if self.video and self.rung:
             url = f"pipe:{_FIRST_PIPE}"
-            left_out = [] if self.copy else _left_out(self.video, source)
-            inputs.append(video_input(self.video, source, pace=pace, decode=not self.copy, left_out=left_out))
-            encoded = encode_args(self.video, [(self.rung, url)], fast=True) if not self.copy else None
+            decode = not self.copy
+            inputs.append(video_input(self.video, source, pace=pace, decode=decode, left_out=left_out, taking=taking))
+            encoded = encode_args(self.video, [(self.rung, url)], fast=True, taking=taking) if not self.copy else None
             outputs.append(encoded or copy_args(self.video, url))
             folder, tell = work.output / self.rung.name, _telling(work, self.rung.name)
             writers[_FIRST_PIPE] = tracks.video_writer(folder, self.video, copy=self.copy, on_segment=tell)
@@ -68,13 +86,7 @@ class FirstPlay:
             outputs.append(self._sound(part, number, len(inputs) - 1, last))
             folder, tell = work.output / part.track, _telling(work, part.track)
             writers[number] = tracks.TrackWriter(folder, cutter(part, self.first, last), on_segment=tell)
-        try:
-            tracks.make(command(work.ffmpeg, *inputs, *outputs), writers, on_line=work.log)
-        except VidComputeError:
-            if source.exists():
-                raise
-            raise not_found("segment", str(self.first)) from None  # its asset was deleted meanwhile
-        return {}
+        tracks.make(command(work.ffmpeg, *inputs, *outputs), writers, on_line=work.log)
 
     def _sound(self, part: AudioCut, pipe: int, number: int, last: int) -> list[str]:
         end = None if last == part.segments else part.first_frame(last)
