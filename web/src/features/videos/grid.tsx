@@ -3,11 +3,14 @@ import { memo, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { clock } from '../../app/words';
 import { cn } from '../../ui/cn';
 import { Checkbox } from '../../ui/field';
-import { Ago } from '../../ui/time';
-import { ActionsMenu } from './actions-menu';
+import type { OpenMenu } from '../../ui/menu-button';
+import { AgoAt, useNow } from '../../ui/time';
+import { ActionsMenu, useActionsMenu } from './actions-menu';
 import { type Asset, titleOf } from './asset';
 import { useVideoLinks } from './links';
+import { useListKeys } from './list-keys';
 import { Picture } from './picture';
+import { usePictured } from './pictured';
 import type { Selection } from './selection';
 import { Status } from './status';
 import type { RowsProps } from './video-table';
@@ -16,6 +19,7 @@ const NARROWEST_PX = 220;
 const GAP_PX = 16;
 const TEXT_PX = 68;
 const NEAR_END = 4;
+const BEYOND = 1; // lines that exist above and below those that are seen
 
 /** Thousands of videos as pictures, of which those exist that can be seen. */
 export function VideoGrid({ rows, label, selection, onEnd }: RowsProps) {
@@ -25,36 +29,51 @@ export function VideoGrid({ rows, label, selection, onEnd }: RowsProps) {
   const columns = Math.max(1, Math.floor((widthPx + GAP_PX) / (NARROWEST_PX + GAP_PX)));
   const cardPx = (widthPx - GAP_PX * (columns - 1)) / columns;
   const lines = Math.ceil(rows.length / columns);
-  const linePx = (cardPx * 9) / 16 + TEXT_PX + GAP_PX;
+  const heightPx = (cardPx * 9) / 16 + TEXT_PX;
+  const linePx = heightPx + GAP_PX;
   const virtual = useVirtualizer({
     count: lines,
     getScrollElement: () => scroller.current,
     estimateSize: () => linePx,
-    overscan: 3,
+    overscan: BEYOND,
   });
   useEffect(() => {
     if (linePx > 0) virtual.measure();
   }, [linePx, virtual]);
-  const linkTo = useVideoLinks();
   const shown = virtual.getVirtualItems();
   const end = shown.at(-1)?.index ?? 0;
   useEffect(() => {
     if (end >= lines - NEAR_END) onEnd();
   }, [end, lines, onEnd]);
   const cards = shown.flatMap(({ index, start }) =>
-    rows.slice(index * columns, (index + 1) * columns).map((asset, column) => ({ asset, column, start })),
+    rows.slice(index * columns, (index + 1) * columns).map((asset, column) => ({
+      asset,
+      place: index * columns + column,
+      leftPx: column * (cardPx + GAP_PX),
+      topPx: start,
+    })),
   );
+  const toLine = (place: number) => virtual.scrollToIndex(Math.floor(place / columns), { align: 'auto' });
+  const at = useListKeys(rows, selection, toLine);
+  const [menu, openMenu] = useActionsMenu();
+  const pictured = usePictured(cards.map(({ asset }) => asset.id));
+  const shared = { openMenu, heightPx, linkTo: useVideoLinks(), nowMs: useNow(), onToggle: selection.toggle };
   return (
     <div ref={scroller} className="min-h-0 flex-1 overflow-y-auto px-4 pb-6 md:px-8">
       <ul ref={list} aria-label={label} className="relative" style={{ height: virtual.getTotalSize() }}>
-        {cards.map(({ asset, column, start }) => (
-          <li
+        {cards.map(({ asset, place, leftPx, topPx }) => (
+          <VideoCard
             key={asset.id}
-            className="absolute top-0 left-0 contain-layout contain-style"
-            style={{ width: cardPx, transform: `translate(${column * (cardPx + GAP_PX)}px, ${start}px)` }}
-          >
-            <VideoCard asset={asset} linkTo={linkTo} isChosen={selection.has(asset.id)} onToggle={selection.toggle} />
-          </li>
+            {...shared}
+            asset={asset}
+            widthPx={cardPx}
+            leftPx={leftPx}
+            topPx={topPx}
+            isCurrent={place === at}
+            isChosen={selection.has(asset.id)}
+            isPictured={pictured.has(asset.id)}
+            menu={menu?.id === asset.id ? menu : null}
+          />
         ))}
       </ul>
     </div>
@@ -77,42 +96,53 @@ function useWidth(element: React.RefObject<HTMLElement | null>): number {
 interface CardProps {
   asset: Asset;
   linkTo: ReturnType<typeof useVideoLinks>;
+  nowMs: number;
+  widthPx: number;
+  heightPx: number;
+  leftPx: number;
+  topPx: number;
+  isCurrent: boolean;
   isChosen: boolean;
+  isPictured: boolean;
   onToggle: Selection['toggle'];
+  menu: OpenMenu<{ asset: Asset }> | null;
+  openMenu: ReturnType<typeof useActionsMenu>[1];
 }
 
-const VideoCard = memo(function VideoCard({ asset, linkTo, isChosen, onToggle }: CardProps) {
+const APART = 'absolute contain-layout contain-size contain-style';
+const CARD = `group grid grid-cols-1 content-start gap-2 rounded-lg ${APART} data-current:shadow-[inset_0_-3px_var(--vc-accent)]`;
+const LENGTH =
+  'absolute right-2 bottom-2 rounded bg-black/75 px-1.5 py-0.5 font-normal text-[12px] text-white tabular-nums';
+
+const VideoCard = memo(function VideoCard({ asset, linkTo, nowMs, isChosen, ...card }: CardProps) {
   const title = titleOf(asset);
   return (
-    <article
-      className={cn('group relative grid gap-2 rounded-lg', isChosen && 'outline-2 outline-primary outline-offset-4')}
+    <li
+      data-current={card.isCurrent || undefined}
+      className={cn(CARD, isChosen && 'outline-2 outline-primary outline-offset-4')}
+      style={{ width: card.widthPx, height: card.heightPx, left: card.leftPx, top: card.topPx }}
     >
-      <a {...linkTo(asset.id)} className="grid gap-2 rounded-lg font-medium no-underline">
-        <span className="relative overflow-hidden rounded-lg">
-          <Picture asset={asset} />
-          {asset.duration_ms !== null && (
-            <span className="absolute right-2 bottom-2 rounded bg-black/75 px-1.5 py-0.5 font-normal text-[12px] text-white tabular-nums">
-              {clock(asset.duration_ms)}
-            </span>
-          )}
-        </span>
+      <a {...linkTo(asset.id)} className="grid min-w-0 grid-cols-1 gap-2 rounded-lg font-medium no-underline">
+        <Picture asset={asset} fetched={card.isPictured}>
+          {asset.duration_ms !== null && <span className={LENGTH}>{clock(asset.duration_ms)}</span>}
+        </Picture>
         <span className="truncate pr-8" dir="auto">
           {title}
         </span>
       </a>
       <div className="flex items-center gap-2 text-[13px] text-muted-foreground">
         <Status asset={asset} />
-        <Ago time={asset.created_at} />
+        <AgoAt time={asset.created_at} nowMs={nowMs} />
       </div>
       <Checkbox
         large
         aria-label={`Choose ${title}`}
         checked={isChosen}
         onChange={() => undefined}
-        onClick={(event) => onToggle(asset.id, event.shiftKey)}
+        onClick={(event) => card.onToggle(asset.id, event.shiftKey)}
         className={cn('absolute top-2 left-2', !isChosen && 'opacity-0 focus:opacity-100 group-hover:opacity-100')}
       />
-      <ActionsMenu asset={asset} className="absolute right-0 bottom-5" />
-    </article>
+      <ActionsMenu asset={asset} menu={card.menu} open={card.openMenu} className="absolute right-0 bottom-8" />
+    </li>
   );
 });

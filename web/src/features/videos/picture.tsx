@@ -1,13 +1,22 @@
 import { EyeOff, Film, Music } from 'lucide-react';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { cn } from '../../ui/cn';
 import { type Asset, pictureOf, previewOf } from './asset';
 
 const WIDTH_PX = 320;
 const HOVER_MS = 120;
 
+interface PictureProps {
+  asset: Asset;
+  className?: string;
+  /** Whether it is fetched: what one only passes by is not. */
+  fetched?: boolean;
+  /** Stands on it. */
+  children?: ReactNode;
+}
+
 /** A video's poster; it moves while the pointer is on it. */
-export function Picture({ asset, className }: { asset: Asset; className?: string }) {
+export function Picture({ asset, className, fetched = true, children }: PictureProps) {
   const [broken, setBroken] = useState('');
   const [preview, setPreview] = useState<string | null>(null);
   const still = pictureOf(asset, WIDTH_PX);
@@ -27,14 +36,15 @@ export function Picture({ asset, className }: { asset: Asset; className?: string
       {still === null || broken === still ? (
         <Placeholder asset={asset} />
       ) : (
-        <img
-          src={still}
-          alt=""
-          loading="lazy"
-          decoding="async"
-          className="absolute inset-0 size-full object-cover"
-          onError={() => setBroken(still)}
-        />
+        fetched && (
+          <img
+            src={still}
+            alt=""
+            decoding="async"
+            className="absolute inset-0 size-full object-cover"
+            onError={() => setBroken(still)}
+          />
+        )
       )}
       {preview !== null && (
         <img
@@ -44,6 +54,7 @@ export function Picture({ asset, className }: { asset: Asset; className?: string
           onError={() => setPreview(null)}
         />
       )}
+      {children}
     </div>
   );
 }

@@ -1,17 +1,19 @@
-import { useNavigate } from '@tanstack/react-router';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, ArrowUp } from 'lucide-react';
-import { memo, useCallback, useEffect, useRef, useState } from 'react';
-import { useShortcut } from '../../app/shortcuts';
+import { memo, useEffect, useRef } from 'react';
+import { useWide } from '../../app/wide';
 import { clock } from '../../app/words';
 import { cn } from '../../ui/cn';
 import { Checkbox } from '../../ui/field';
-import { Ago } from '../../ui/time';
-import { ActionsMenu } from './actions-menu';
+import type { OpenMenu } from '../../ui/menu-button';
+import { AgoAt, useNow } from '../../ui/time';
+import { ActionsMenu, useActionsMenu } from './actions-menu';
 import { type Asset, titleOf } from './asset';
 import { useVideoLinks } from './links';
 import type { Sort } from './list';
+import { useListKeys } from './list-keys';
 import { Picture } from './picture';
+import { usePictured } from './pictured';
 import type { Selection } from './selection';
 import { Status } from './status';
 
@@ -24,84 +26,62 @@ export interface RowsProps {
 }
 
 const ROW_PX = 68;
+const HEAD_PX = 36;
 const NEAR_END = 20;
+const BEYOND = 4; // rows that exist above and below those that are seen
+// A table to who hears it. A browser would measure the cells of all rows for each one that comes, and so these are laid
+// out on their own, as what they are: lines of one height with columns of known widths.
+const PHONE_COLUMNS = 'grid-cols-[2.75rem_minmax(0,1fr)_7.5rem_3rem]';
+const COLUMNS = `grid items-center ${PHONE_COLUMNS} md:grid-cols-[3.5rem_minmax(0,1fr)_10rem_6rem_8rem_5rem]`;
+const APART = 'absolute inset-x-0 border-b contain-layout contain-size contain-style';
+const ROW = `${COLUMNS} ${APART} data-current:shadow-[inset_3px_0_var(--vc-accent)]`;
 
 /** Thousands of videos as a table, of which those rows exist that can be seen. */
 export function VideoTable({ rows, label, selection, onEnd, sort, onSort }: RowsProps & SortProps) {
   const scroller = useRef<HTMLDivElement>(null);
-  const [at, setAt] = useState(-1);
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_PX,
-    overscan: 5,
-    // With another function all rows would be measured anew, at each step of a scroll.
-    getItemKey: useCallback((place: number) => rows[place]?.id ?? place, [rows]),
+    overscan: BEYOND,
+    scrollMargin: HEAD_PX,
+    scrollPaddingStart: HEAD_PX,
   });
-  const shown = virtual.getVirtualItems();
+  const shown = virtual.getVirtualItems().flatMap(({ index, start }) => {
+    const asset = rows[index];
+    return asset ? [{ asset, index, topPx: start - HEAD_PX }] : [];
+  });
   const end = shown.at(-1)?.index ?? 0;
   useEffect(() => {
     if (end >= rows.length - NEAR_END) onEnd();
   }, [end, rows.length, onEnd]);
-  const go = (to: number) => {
-    const next = Math.min(Math.max(to, 0), rows.length - 1);
-    setAt(next);
-    virtual.scrollToIndex(next, { align: 'auto' });
-  };
+  const at = useListKeys(rows, selection, (place) => virtual.scrollToIndex(place, { align: 'auto' }));
   const linkTo = useVideoLinks();
-  const navigate = useNavigate();
-  const current = rows[at];
-  useShortcut('j', 'Next video', 'Videos', () => go(at + 1));
-  useShortcut('k', 'Video before', 'Videos', () => go(at - 1));
-  useShortcut('x', 'Choose it', 'Videos', () => current && selection.toggle(current.id));
-  useShortcut(
-    'Enter',
-    'Open it',
-    'Videos',
-    () => current && void navigate({ to: '/videos/$assetId', params: { assetId: current.id } }),
-  );
-  const before = shown[0]?.start ?? 0;
-  const after = virtual.getTotalSize() - (shown.at(-1)?.end ?? 0);
+  const [menu, openMenu] = useActionsMenu();
+  const pictured = usePictured(shown.map(({ asset }) => asset.id));
+  const shared = { linkTo, openMenu, nowMs: useNow(), isWide: useWide(), onToggle: selection.toggle };
   return (
     <div ref={scroller} className="min-h-0 flex-1 overflow-y-auto">
-      <table
-        aria-label={label}
-        aria-rowcount={rows.length + 1}
-        className="w-full table-fixed border-separate border-spacing-0 text-left"
-      >
-        <Head sort={sort} onSort={onSort} selection={selection} total={rows.length} />
-        <tbody>
-          <Space heightPx={before} />
-          {shown.map(({ index, key }) => {
-            const asset = rows[index];
-            return (
-              asset && (
-                <Row
-                  key={key}
-                  asset={asset}
-                  linkTo={linkTo}
-                  place={index}
-                  isCurrent={index === at}
-                  isChosen={selection.has(asset.id)}
-                  onToggle={selection.toggle}
-                />
-              )
-            );
-          })}
-          <Space heightPx={after} />
+      <table aria-label={label} aria-rowcount={rows.length + 1} className="block w-full text-left">
+        <Head sort={sort} onSort={onSort} selection={selection} total={rows.length} isWide={shared.isWide} />
+        <tbody className="relative block" style={{ height: virtual.getTotalSize() }}>
+          {shown.map(({ asset, index, topPx }) => (
+            <Row
+              key={asset.id}
+              {...shared}
+              asset={asset}
+              place={index}
+              topPx={topPx}
+              isCurrent={index === at}
+              isChosen={selection.has(asset.id)}
+              isPictured={pictured.has(asset.id)}
+              menu={menu?.id === asset.id ? menu : null}
+            />
+          ))}
         </tbody>
       </table>
     </div>
   );
-}
-
-/** Stands for the rows that can't be seen. */
-function Space({ heightPx }: { heightPx: number }) {
-  return heightPx > 0 ? (
-    <tr aria-hidden>
-      <td colSpan={6} style={{ height: heightPx, padding: 0 }} />
-    </tr>
-  ) : null;
 }
 
 interface SortProps {
@@ -109,12 +89,18 @@ interface SortProps {
   onSort: (sort: Sort) => void;
 }
 
-function Head({ sort, onSort, selection, total }: SortProps & { selection: Selection; total: number }) {
+interface HeadProps extends SortProps {
+  selection: Selection;
+  total: number;
+  isWide: boolean;
+}
+
+function Head({ sort, onSort, selection, total, isWide }: HeadProps) {
   const { chosen, all, clear } = selection;
   return (
-    <thead className="sticky top-0 z-10 bg-background text-[13px] text-muted-foreground">
-      <tr aria-rowindex={1} className="h-9 [&>th]:border-y [&>th]:font-medium">
-        <th scope="col" className="w-11 pl-4 md:w-14 md:pl-8">
+    <thead className="sticky top-0 z-10 block bg-background text-[13px] text-muted-foreground">
+      <tr aria-rowindex={1} className={cn(COLUMNS, 'h-9 border-y [&>th]:font-medium')}>
+        <th scope="col" className="pl-4 md:pl-8">
           <Checkbox
             aria-label="Choose all"
             className="block"
@@ -126,26 +112,14 @@ function Head({ sort, onSort, selection, total }: SortProps & { selection: Selec
           />
         </th>
         <SortHead label="Video" up="title" down="-title" sort={sort} onSort={onSort} />
-        <th scope="col" className="w-30 md:w-40">
-          Status
-        </th>
-        <SortHead
-          label="Length"
-          up="duration"
-          down="-duration"
-          sort={sort}
-          onSort={onSort}
-          className="w-24 max-md:hidden"
-        />
-        <SortHead
-          label="Created"
-          up="created"
-          down="-created"
-          sort={sort}
-          onSort={onSort}
-          className="w-32 max-md:hidden"
-        />
-        <th scope="col" className="w-12 md:w-20">
+        <th scope="col">Status</th>
+        {isWide && (
+          <>
+            <SortHead label="Length" up="duration" down="-duration" sort={sort} onSort={onSort} />
+            <SortHead label="Created" up="created" down="-created" sort={sort} onSort={onSort} />
+          </>
+        )}
+        <th scope="col">
           <span className="sr-only">Actions</span>
         </th>
       </tr>
@@ -157,14 +131,13 @@ interface SortHeadProps extends SortProps {
   label: string;
   up: Sort;
   down: Sort;
-  className?: string;
 }
 
-function SortHead({ label, up, down, sort, onSort, className }: SortHeadProps) {
+function SortHead({ label, up, down, sort, onSort }: SortHeadProps) {
   const direction = sort === up ? 'ascending' : sort === down ? 'descending' : 'none';
   const Arrow = direction === 'ascending' ? ArrowUp : ArrowDown;
   return (
-    <th scope="col" aria-sort={direction} {...(className ? { className } : {})}>
+    <th scope="col" aria-sort={direction}>
       <button
         type="button"
         className="inline-flex items-center gap-1 hover:text-foreground"
@@ -181,57 +154,67 @@ interface RowProps {
   asset: Asset;
   linkTo: ReturnType<typeof useVideoLinks>;
   place: number;
+  topPx: number;
+  nowMs: number;
+  isWide: boolean;
   isCurrent: boolean;
   isChosen: boolean;
+  isPictured: boolean;
   onToggle: Selection['toggle'];
+  menu: OpenMenu<{ asset: Asset }> | null;
+  openMenu: ReturnType<typeof useActionsMenu>[1];
 }
 
-const Row = memo(function Row({ asset, linkTo, place, isCurrent, isChosen, onToggle }: RowProps) {
+const Row = memo(function Row({ asset, linkTo, place, topPx, nowMs, isWide, ...row }: RowProps) {
   const title = titleOf(asset);
   return (
     <tr
       aria-rowindex={place + 2}
-      data-current={isCurrent || undefined}
-      className={cn(
-        'data-current:shadow-[inset_3px_0_var(--vc-accent)] [&>td]:border-b',
-        isChosen ? 'bg-primary-soft' : 'hover:bg-sunken data-current:bg-sunken',
-      )}
-      style={{ height: ROW_PX }}
+      data-current={row.isCurrent || undefined}
+      className={cn(ROW, row.isChosen ? 'bg-primary-soft' : 'hover:bg-sunken data-current:bg-sunken')}
+      style={{ top: topPx, height: ROW_PX }}
     >
       <td className="pl-4 md:pl-8">
         <Checkbox
           className="block"
           aria-label={`Choose ${title}`}
-          checked={isChosen}
+          checked={row.isChosen}
           onChange={() => undefined}
-          onClick={(event) => onToggle(asset.id, event.shiftKey)}
+          onClick={(event) => row.onToggle(asset.id, event.shiftKey)}
         />
       </td>
       <td className="pr-3 md:pr-6">
         <a {...linkTo(asset.id)} className="flex min-w-0 items-center gap-3 rounded-md font-medium no-underline">
-          <Picture asset={asset} className="w-20 shrink-0 max-md:w-16" />
-          <span className="grid min-w-0">
-            <span
-              className="truncate max-md:line-clamp-2 max-md:whitespace-normal max-md:[overflow-wrap:anywhere]"
-              dir="auto"
-            >
+          <Picture asset={asset} fetched={row.isPictured} className="w-20 shrink-0 max-md:w-16" />
+          {isWide ? (
+            <span className="truncate" dir="auto">
               {title}
             </span>
-            <span className="truncate font-normal text-[13px] text-muted-foreground md:hidden">
-              {clock(asset.duration_ms)} · <Ago time={asset.created_at} />
+          ) : (
+            <span className="grid min-w-0">
+              <span className="line-clamp-2 [overflow-wrap:anywhere]" dir="auto">
+                {title}
+              </span>
+              <span className="truncate font-normal text-[13px] text-muted-foreground">
+                {clock(asset.duration_ms)} · <AgoAt time={asset.created_at} nowMs={nowMs} />
+              </span>
             </span>
-          </span>
+          )}
         </a>
       </td>
       <td className="pr-3">
         <Status asset={asset} />
       </td>
-      <td className="text-muted-foreground tabular-nums max-md:hidden">{clock(asset.duration_ms)}</td>
-      <td className="text-muted-foreground max-md:hidden">
-        <Ago time={asset.created_at} />
-      </td>
+      {isWide && (
+        <>
+          <td className="text-muted-foreground tabular-nums">{clock(asset.duration_ms)}</td>
+          <td className="text-muted-foreground">
+            <AgoAt time={asset.created_at} nowMs={nowMs} />
+          </td>
+        </>
+      )}
       <td className="pr-2 text-right md:pr-8">
-        <ActionsMenu asset={asset} />
+        <ActionsMenu asset={asset} menu={row.menu} open={row.openMenu} />
       </td>
     </tr>
   );

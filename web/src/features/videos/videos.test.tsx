@@ -1,5 +1,6 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import { expect, test, vi } from 'vitest';
+import { listenForShortcuts } from '../../app/shortcuts';
 import { asset, caller, job, viewer } from '../../testing/facts';
 import { show } from '../../testing/render';
 import { type Asked, Refusal, serve } from '../../testing/server';
@@ -38,6 +39,41 @@ test('of thousands of videos only those exist that can be seen', async () => {
   const table = await screen.findByRole('table');
   expect(table.getAttribute('aria-rowcount')).toBe('5001');
   expect(within(table).getAllByRole('row').length).toBeLessThan(60);
+});
+
+test('a list has one menu, of the video that it was opened for', async () => {
+  const { user } = await open({ 'GET /api/v1/assets': page(asset('a'), asset('b')) });
+  const [first, second] = ['a', 'b'].map((id) => ({ name: `Actions for Title of ${id}` }));
+  await user.click(await screen.findByRole('button', first));
+  expect(await screen.findByRole('menuitem', { name: 'Delete' })).toBeDefined();
+  await user.keyboard('{Escape}');
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByRole('button', first)));
+  screen.getByRole('button', second).focus();
+  await user.keyboard('{ArrowDown}');
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByRole('menuitem', { name: 'Open' })));
+  expect(screen.getByRole('menu').getAttribute('aria-labelledby')).toBe(screen.getByRole('button', second).id);
+});
+
+test.each(['table', 'grid'] as const)('one goes through a %s by keys, chooses and opens', async (view) => {
+  const stop = listenForShortcuts();
+  const { user, router } = await open({ 'GET /api/v1/assets': page(asset('a'), asset('b')) }, ALL, view);
+  await screen.findByText('Title of b');
+  await user.keyboard('jjx');
+  expect(screen.getByRole('checkbox', { name: 'Choose Title of b' })).toHaveProperty('checked', true);
+  expect(screen.getByText('1 video chosen')).toBeDefined();
+  await user.keyboard('k{Enter}');
+  await waitFor(() => expect(router.state.location.pathname).toBe('/videos/a'));
+  stop();
+});
+
+test('what is chosen stays so while others come, and many are chosen at once', async () => {
+  const { user } = await open({ 'GET /api/v1/assets': page(...['a', 'b', 'c', 'd'].map((id) => asset(id))) });
+  await user.click(await screen.findByRole('checkbox', { name: 'Choose Title of a' }));
+  await user.keyboard('{Shift>}');
+  await user.click(screen.getByRole('checkbox', { name: 'Choose Title of c' }));
+  await user.keyboard('{/Shift}');
+  expect(screen.getByText('3 videos chosen')).toBeDefined();
+  expect(screen.getByRole('checkbox', { name: 'Choose Title of d' })).toHaveProperty('checked', false);
 });
 
 test('titles are text, whatever stands in them', async () => {

@@ -1,0 +1,27 @@
+import { useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { useShortcut } from '../../app/shortcuts';
+import type { Asset } from './asset';
+import type { Selection } from './selection';
+
+/** Lets one go through a list by keys, choose and open; at which place one is, -1 before the first key. */
+export function useListKeys(rows: readonly Asset[], selection: Selection, scrollTo: (place: number) => void): number {
+  const [at, setAt] = useState(-1);
+  const navigate = useNavigate();
+  const current = rows[at];
+  const go = (to: number) => {
+    const next = Math.min(Math.max(to, 0), rows.length - 1);
+    setAt(next);
+    scrollTo(next);
+  };
+  useShortcut('j', 'Next video', 'Videos', () => go(at + 1));
+  useShortcut('k', 'Video before', 'Videos', () => go(at - 1));
+  useShortcut('x', 'Choose it', 'Videos', () => current && selection.toggle(current.id));
+  useShortcut(
+    'Enter',
+    'Open it',
+    'Videos',
+    () => current && void navigate({ to: '/videos/$assetId', params: { assetId: current.id } }),
+  );
+  return at;
+}
