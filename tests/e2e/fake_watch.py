@@ -144,6 +144,7 @@ class FakeWatch:
     making_s: float = 0.0  # how long the first request for a segment of the first ready rung takes
     declared_times: int = 1  # how many times their real bitrate the rungs are said to have
     state: dict[str, Any] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)  # WebVTT, by the names of tracks
     requests: list[Request] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
     version: int = 0
@@ -232,6 +233,7 @@ def preparing_state() -> dict[str, Any]:
         "poster_url": None,
         "storyboard_url": None,
         "captions": [],
+        "chapters": [],
     }
 
 
@@ -250,6 +252,12 @@ def complete() -> dict[str, Any]:
         "poster_url": f"/image/{PLAYBACK_ID}/thumbnail.jpg",
         "storyboard_url": f"/image/{PLAYBACK_ID}/storyboard.json",
     }
+
+
+def caption(track: str, language: str, name: str) -> dict[str, Any]:
+    """Subtitles, as the state tells of them."""
+    flags = {"kind": "subtitles", "default": False, "forced": False}
+    return {**flags, "id": track, "language": language, "name": name, "url": f"/stream/{PLAYBACK_ID}/{track}/track.vtt"}
 
 
 def _handler(fake: FakeWatch) -> type[BaseHTTPRequestHandler]:
@@ -350,6 +358,9 @@ class _Handler(BaseHTTPRequestHandler):
         text = multivariant(tracks, declared_times=self.asset.declared_times)
         self.reply(200, text.encode(), _TYPES[".m3u8"])
 
+    def text(self, track: str) -> None:
+        self.reply(200, self.asset.texts[track].encode(), "text/vtt; charset=utf-8")
+
     def part(self, track: str, name: str) -> None:
         asset = self.asset
         at_s = time.monotonic()
@@ -376,6 +387,7 @@ _ROUTES: list[tuple[str, Any]] = [
     (rf"/watch/{PLAYBACK_ID}/events", _Handler.events),
     (r"/pages/assets/([\w.-]+)", _Handler.asset_file),
     (rf"/stream/{PLAYBACK_ID}\.m3u8", _Handler.master),
+    (rf"/stream/{PLAYBACK_ID}/(track_\w+)/track\.vtt", _Handler.text),
     (rf"/stream/{PLAYBACK_ID}/([\w-]+)/([\w.]+)", _Handler.part),
     (rf"/image/{PLAYBACK_ID}/([\w.-]+)", _Handler.image),
     (r"/test/silence-meter\.js", _Handler.meter),

@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.driving import Driver, Json, running
 from tests.e2e.numbered import picture, tone
 from tests.e2e.streams import breaches
-from tests.e2e.watch_probe import wait_for_data
+from tests.e2e.watch_probe import texts_on_screen, wait_for_data
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.command import vidctl as run_vidctl
 from tests.fixtures.waiting import wait_until
@@ -29,12 +29,6 @@ ENGLISH = (
 )
 GERMAN = "1\r\n00:00:00,000 --> 00:00:09,000\r\nerste Worte\r\n"
 DASH = "{urn:mpeg:dash:schema:mpd:2011}"
-# What is on screen of texts, as the browser has it.
-_SHOWN = """
-() => [...document.querySelector('video').textTracks]
-  .filter((track) => track.mode === 'showing')
-  .flatMap((track) => [...(track.activeCues ?? [])].map((cue) => `${track.language}: ${cue.text}`))
-"""
 
 
 def vidctl(driver: Driver, *arguments: str) -> Any:
@@ -70,7 +64,7 @@ def captioned(driver: Driver, source: Path, tmp_path_factory: pytest.TempPathFac
 
 
 def shows(page: "Page", text: str) -> bool:
-    return bool(page.evaluate(_SHOWN) == [text])
+    return texts_on_screen(page) == [text]
 
 
 def texts(driver: Driver, handle: str) -> list[Any]:
@@ -134,15 +128,15 @@ def test_a_viewer_turns_captions_on_and_sees_what_is_said(driver: Driver, captio
     wait_for_data(page, "state", "playing")
     button = page.locator("media-captions-button")
     wait_until(button.is_visible, what="the button for captions")
-    assert page.evaluate(_SHOWN) == []
+    assert texts_on_screen(page) == []
     page.keyboard.press("c")
-    wait_until(lambda: page.evaluate(_SHOWN), what="a text on screen")
+    wait_until(lambda: texts_on_screen(page), what="a text on screen")
     page.evaluate("document.querySelector('video').pause()")
     for second, said in ((1, "first <b>words</b>"), (5, "last &lt;script&gt;words&lt;/script&gt;")):
         page.evaluate("(at) => { document.querySelector('video').currentTime = at }", second)
         wait_until(partial(shows, page, f"en: {said}"), what=said)
     page.keyboard.press("c")
-    wait_until(lambda: page.evaluate(_SHOWN) == [], what="nothing on screen")
+    wait_until(lambda: texts_on_screen(page) == [], what="nothing on screen")
 
 
 def test_texts_of_a_source_are_offered_with_their_languages(driver: Driver, clip: ClipMaker) -> None:
@@ -164,14 +158,25 @@ def test_texts_of_a_source_are_offered_with_their_languages(driver: Driver, clip
     assert texts(driver, handle) == []
 
 
-def test_a_text_that_is_taken_away_is_offered_no_more(driver: Driver, source: Path, tmp_path: Path) -> None:
+def test_who_watches_is_offered_a_text_that_comes_and_no_more_when_it_is_taken_away(
+    driver: Driver, source: Path, tmp_path: Path, page: "Page"
+) -> None:
     job = driver.done(driver.submit(source, renditions=[{"height": 180}])["id"])
     asset, handle = job["asset_id"], job["asset"]["playback_id"]
     (tmp_path / "film.vtt").write_text(ENGLISH)
+    page.goto(f"{driver.server.url}/watch/{handle}?autoplay=1&muted=1&loop=1")
+    wait_for_data(page, "state", "playing")
+    button = page.locator("media-captions-button")
+    assert not button.is_visible()
     made = vidctl(driver, "tracks", "add", asset, str(tmp_path / "film.vtt"), "-l", "en", "--default")
     assert [tag.attributes["DEFAULT"] for tag in texts(driver, handle)] == ["YES"]
+    wait_until(button.is_visible, what="the button for captions, without a reload")
+    assert texts_on_screen(page) == [], "who watches already is shown nothing by itself"
+    page.keyboard.press("c")
+    wait_until(lambda: texts_on_screen(page), what="a text on screen")
     vidctl(driver, "tracks", "remove", asset, made["id"])
     assert texts(driver, handle) == []
     assert vidctl(driver, "tracks", "list", asset)["items"] == []
+    wait_until(lambda: not button.is_visible() and texts_on_screen(page) == [], what="a page without texts")
     gone = f"/stream/{handle}/{made['id']}/track.vtt"
     wait_until(lambda: driver.get(gone).status_code == 404, what="the end of the text")

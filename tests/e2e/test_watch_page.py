@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.fake_watch import AUDIO, PAGES, RUNGS, FakeWatch, complete, make_stream, playable
-from tests.e2e.watch_probe import read_probe, start_probe, wait_for_data, wait_for_time
+from tests.e2e.fake_watch import AUDIO, PAGES, RUNGS, FakeWatch, caption, complete, make_stream, playable
+from tests.e2e.watch_probe import read_probe, start_probe, texts_on_screen, wait_for_data, wait_for_time
 from tests.fixtures.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -184,6 +184,71 @@ def test_the_quality_menu_offers_what_is_ready_and_holds_a_choice(page: "Page", 
     wait_for_data(page, "level", "h264-240")
     wait_for_time(page, 12)
     assert page.locator("html").get_attribute("data-level") == "h264-240"
+
+
+def test_chapters_are_named_on_the_seek_bar_and_chosen_in_the_menu(
+    page: "Page", start: Start, complaints: list[str]
+) -> None:
+    fake = start()
+    chapters = [{"start_ms": 0, "title": "<b>Opening</b> & more"}, {"start_ms": 20_000, "title": ""}]
+    fake.set(**complete(), chapters=chapters)
+    page.goto(fake.watch_url)
+    wait_for_data(page, "state", "paused")
+    page.wait_for_function("() => document.querySelector('video').duration > 59")
+    seek = page.locator("media-time-range").bounding_box()
+    assert seek is not None
+    page.mouse.move(seek["x"] + seek["width"] / 6, seek["y"] + seek["height"] / 2)
+    page.locator("media-time-range[mediapreviewchapter]").wait_for()
+    named = page.locator("media-preview-chapter-display")
+    assert named.get_attribute("mediapreviewchapter") == "<b>Opening</b> & more"
+    page.locator("media-settings-menu-button").click()
+    page.get_by_role("menuitem", name="Chapters").first.click()
+    items = page.locator("vc-chapter-menu").get_by_role("menuitemradio")
+    assert [text.strip() for text in items.all_inner_texts()] == ["<b>Opening</b> & more", "Chapter 2"]
+    assert items.first.get_attribute("aria-checked") == "true"
+    items.nth(1).click()
+    wait_for_time(page, 20)
+    wait_until(lambda: items.nth(1).get_attribute("aria-checked") == "true", what="the chapter that was gone to")
+    assert page.evaluate("document.querySelector('video').currentTime") < 21
+    assert complaints == []
+
+
+def test_a_video_without_chapters_has_no_menu_of_them(page: "Page", start: Start) -> None:
+    fake = start()
+    fake.set(**complete())
+    page.goto(fake.watch_url)
+    wait_for_data(page, "state", "paused")
+    page.locator("media-settings-menu-button").click()
+    page.get_by_role("menuitem", name="Speed").first.wait_for()
+    assert not page.get_by_role("menuitem", name="Chapters").first.is_visible()
+
+
+@pytest.mark.alone
+def test_captions_come_are_called_otherwise_and_go_while_it_plays(
+    page: "Page", start: Start, complaints: list[str]
+) -> None:
+    fake = start(texts={"track_de": "WEBVTT\n\n00:00.000 --> 01:00.000\nerste Worte\n"})
+    fake.set(**complete())
+    page.goto(f"{fake.watch_url}?autoplay=1")
+    wait_for_time(page, 2)
+    button = page.locator("media-captions-button")
+    assert not button.is_visible()
+    start_probe(page)
+    fake.set(captions=[caption("track_de", "de", "Deutsch")])
+    button.wait_for(state="visible")
+    assert texts_on_screen(page) == []
+    page.keyboard.press("c")
+    wait_until(lambda: texts_on_screen(page) == ["de: erste Worte"], what="the text on screen")
+    fake.set(captions=[caption("track_de", "de", "Deutsch, neu")])
+    page.wait_for_function("() => document.querySelector('video track')?.label === 'Deutsch, neu'")
+    wait_until(lambda: texts_on_screen(page) == ["de: erste Worte"], what="what was turned on, still")
+    fake.set(captions=[])
+    button.wait_for(state="hidden")
+    assert texts_on_screen(page) == []
+    measured = read_probe(page)
+    assert measured.longest_standstill_ms <= 200
+    assert (measured.waits, measured.rewinds) == (0, 0)
+    assert complaints == []
 
 
 def test_the_picture_leaves_the_page_by_its_button_and_comes_back_by_key(page: "Page", start: Start) -> None:

@@ -45,6 +45,12 @@ async () => {
 }
 """
 
+_TEXTS = """
+() => [...document.querySelector('video').textTracks]
+  .filter((track) => track.mode === 'showing')
+  .flatMap((track) => [...(track.activeCues ?? [])].map((cue) => `${track.language}: ${cue.text}`))
+"""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -72,6 +78,12 @@ def read_probe(page: "Page") -> Measured:
         rewinds=seen["rewinds"],
         tracks=seen["tracks"],
     )
+
+
+def texts_on_screen(page: "Page") -> list[str]:
+    """What is on screen of captions and subtitles, as the browser has it: the language, and the text as it was sent."""
+    shown: list[str] = page.evaluate(_TEXTS)
+    return shown
 
 
 def wait_for_data(page: "Page", name: str, value: str, *, timeout_s: float = 30.0) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidcompute.media import facts
-from vidcompute.media.facts import AudioFacts, FramePoint, SourceFacts, TextFacts, VideoFacts
+from vidcompute.media.facts import AudioFacts, ChapterFacts, FramePoint, SourceFacts, TextFacts, VideoFacts
 from vidcompute.media.languages import bcp47
 
 _TEXTS = st.text(max_size=12)
@@ -19,6 +19,7 @@ _STATED = {int: _COUNTS, str: _TEXTS, bool: st.booleans(), Fraction: _FRACTIONS,
 _VIDEO = st.builds(VideoFacts, **{k: _STATED[t] for k, t in VideoFacts.__annotations__.items()})
 _AUDIO = st.builds(AudioFacts, **{k: _STATED[t] for k, t in AudioFacts.__annotations__.items()})
 _TEXT = st.builds(TextFacts, **{k: _STATED[t] for k, t in TextFacts.__annotations__.items()})
+_CHAPTER = st.builds(ChapterFacts, start_ms=_COUNTS, title=_TEXTS)
 _SOURCES = st.builds(
     SourceFacts,
     container=_TEXTS,
@@ -29,6 +30,7 @@ _SOURCES = st.builds(
     audio=st.lists(_AUDIO, max_size=3).map(tuple),
     warnings=st.lists(_TEXTS, max_size=3).map(tuple),
     texts=st.lists(_TEXT, max_size=3).map(tuple),
+    chapters=st.lists(_CHAPTER, max_size=3).map(tuple),
 )
 
 
@@ -37,10 +39,11 @@ def test_facts_survive_json(source: SourceFacts) -> None:
     assert facts.from_json(json.loads(json.dumps(facts.to_json(source)))) == source
 
 
-def test_facts_of_older_probes_name_no_texts() -> None:
+def test_facts_of_older_probes_name_neither_texts_nor_chapters() -> None:
     older = facts.to_json(SourceFacts("mov", 1, 1, 1, None, ()))
-    del older["texts"]
-    assert facts.from_json(older).texts == ()
+    del older["texts"], older["chapters"]
+    found = facts.from_json(older)
+    assert (found.texts, found.chapters) == ((), ())
 
 
 @given(_VIDEO)

@@ -34,6 +34,8 @@ _ASSET_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(\.[A-Za-z0-9_-]{1,40}){1,3}")
 _WATCH = re.compile(r"/(?:watch|embed)/([^/?#]+)/?([?#].*)?")
 _OEMBED_WIDTH = 640
 _FRESH_S = 1.0
+# What changes a video that nothing works on any more, by the beginnings of events' types.
+_AT_REST = ("asset.", "track.", "job.")
 # A strict policy: nothing from elsewhere but what the store delivers, nothing inline but styles in the player.
 _POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:{stores}; "
@@ -174,20 +176,27 @@ async def watch_events(request: Request, visit: Visiting, seen: Seen, given: Giv
 
 
 async def _follow(seen: Viewing, given: Deps, visit: Visit, state: dict[str, Any]) -> AsyncGenerator[bytes]:
-    with given.db.subscribe() as subscription:
+    def hears(kind: str) -> bool:
+        return not _rests(state) or kind.startswith(_AT_REST)
+
+    with given.db.subscribe(hears=hears) as subscription:
         yield sse.event("state", state)
-        quiet_s = 0.0
+        quiet_s, woken = 0.0, True  # something may have come between the first look and the subscription
         while not given.closing.is_set():
-            await subscription.wait(timeout_s=_FRESH_S)
-            now = await _state(seen, given, visit)
+            now = await _state(seen, given, visit) if woken or not _rests(state) else state
             if now != state:
                 state, quiet_s = now, 0.0
                 yield sse.event("state", state)
-                continue
-            quiet_s += _FRESH_S
-            if quiet_s >= sse.HEARTBEAT_S:
+            elif quiet_s >= sse.HEARTBEAT_S:
                 quiet_s = 0.0
                 yield sse.HEARTBEAT
+            woken = await subscription.wait(timeout_s=_FRESH_S)
+            quiet_s += _FRESH_S
+
+
+def _rests(state: Mapping[str, Any]) -> bool:
+    """Whether nothing but an event changes it: its pages are open for hours, and are not looked after each second."""
+    return state["progress"] is None and state["status"] in {"ready", "errored"}
 
 
 async def _state(seen: Viewing, given: Deps, visit: Visit) -> dict[str, Any]:
@@ -217,6 +226,7 @@ async def _state(seen: Viewing, given: Deps, visit: Visit) -> dict[str, Any]:
         "poster_url": _poster(view, images),
         "storyboard_url": f"{images}/storyboard.json" if "storyboard" in view.snapshot.artifacts else None,
         "captions": [_caption(track, visit.handle) for track in texts],
+        "chapters": [vars(chapter) for chapter in view.facts.chapters] if view.facts else [],
     }
 
 

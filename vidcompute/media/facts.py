@@ -121,6 +121,14 @@ class TextFacts:
 
 
 @dataclass(frozen=True)
+class ChapterFacts:
+    """A part of the source: where it begins in the outputs, and its name, empty where it has none."""
+
+    start_ms: int
+    title: str
+
+
+@dataclass(frozen=True)
 class SourceFacts:
     """A source as probed: at least one of `video` and `audio` is there. `warnings` are in plain words, for people."""
 
@@ -132,6 +140,7 @@ class SourceFacts:
     audio: tuple[AudioFacts, ...]
     warnings: tuple[str, ...] = ()
     texts: tuple[TextFacts, ...] = ()
+    chapters: tuple[ChapterFacts, ...] = ()
 
     @property
     def start(self) -> Fraction:
@@ -149,7 +158,7 @@ def _plain(value: Any) -> Any:
         return f"{value.numerator}/{value.denominator}"
     if isinstance(value, FramePoint):
         return [value.index, value.pts]
-    if isinstance(value, VideoFacts | AudioFacts | TextFacts):
+    if isinstance(value, VideoFacts | AudioFacts | TextFacts | ChapterFacts):
         return {name: _plain(inner) for name, inner in vars(value).items()}
     if isinstance(value, tuple):
         return [_plain(inner) for inner in value]
@@ -165,7 +174,9 @@ def from_json(data: dict[str, Any]) -> SourceFacts:
             "video": None if video is None else _video(video),
             "audio": tuple(AudioFacts(**{**a, "time_base": Fraction(a["time_base"])}) for a in data["audio"]),
             "warnings": tuple(data["warnings"]),
-            "texts": tuple(TextFacts(**text) for text in data.get("texts", ())),  # older probes did not look for them
+            # older probes looked for neither
+            "texts": tuple(TextFacts(**text) for text in data.get("texts", ())),
+            "chapters": tuple(ChapterFacts(**chapter) for chapter in data.get("chapters", ())),
         }
     )
 

@@ -1,6 +1,7 @@
 """Captions and subtitles over HTTP: brought, told of, offered to players at once, changed and taken away."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import httpx2
 import pytest
 from sqlalchemy import Connection, insert
 
-from tests.unit.api.conftest import URL, Platform
+from tests.unit.api.conftest import URL, Platform, Stream
 from vidcompute.db import schema
 from vidcompute.ids import LOCAL_ORGANIZATION, new_id
 from vidcompute.media.hls_check.parse import parse
@@ -210,6 +211,26 @@ async def test_the_watch_page_is_told_of_texts_at_another_address(
     assert (await state())["stream_url"] not in {plain["stream_url"], told["stream_url"]}
     await client.delete(f"{path}/{made['id']}")
     assert (await state())["stream_url"] == plain["stream_url"]
+
+
+@pytest.mark.usefixtures("viewer")
+async def test_an_open_watch_page_is_told_of_texts_when_its_video_is_long_done(
+    client: httpx2.AsyncClient, platform: Platform, asset: Json, path: str
+) -> None:
+    await platform.finish_all()
+    assert (await client.get(f"/api/v1/assets/{asset['id']}")).json()["status"] == "ready"
+    async with Stream(platform, f"/watch/{asset['playback_id']}/events") as stream:
+
+        def told() -> list[list[str]]:
+            return [[one["name"] for one in json.loads(data)["captions"]] for _, _, data in stream.events()]
+
+        await stream.until(lambda: told() == [[]])
+        made = await add(client, path, name="English")
+        await stream.until(lambda: told()[-1] == ["English"])
+        await client.patch(f"{path}/{made['id']}", json={"name": "Called otherwise"})
+        await stream.until(lambda: told()[-1] == ["Called otherwise"])
+        await client.delete(f"{path}/{made['id']}")
+        await stream.until(lambda: told()[-1] == [])
 
 
 async def test_what_is_sent_twice_under_one_key_is_added_once(

@@ -9,7 +9,7 @@ from av.stream import Disposition
 from vidcompute.errors import refused
 from vidcompute.media import sniff
 from vidcompute.media.facts import AudioFacts, SourceFacts, VideoFacts
-from vidcompute.media.probe import pictures, sounds, texts, verdict
+from vidcompute.media.probe import chapters, pictures, sounds, texts, verdict
 from vidcompute.media.probe.blocks import BlockIndex, block_index
 from vidcompute.media.probe.limits import Budget, ProbeLimits, Report
 from vidcompute.media.probe.names import PCM_DEMUXERS
@@ -174,4 +174,5 @@ class _Reading:
             audio=tuple(tracks),
             warnings=tuple(self._warnings),
             texts=texts.facts(self._container),
+            chapters=chapters.facts(self._container, start, end),
         )

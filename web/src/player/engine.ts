@@ -1,4 +1,5 @@
 import type { ReadyTracks } from './levels';
+import type { TextChoice, Texts } from './texts';
 import type { TrackLists } from './track-lists';
 
 /** What an engine tells the player. */
@@ -22,6 +23,8 @@ export interface EngineOptions {
   capToSize: boolean;
   /** The lists behind the menus; an engine that can't choose leaves them empty. */
   lists: TrackLists;
+  /** The texts on offer; an engine whose playlists bring them leaves it empty. */
+  texts: Texts;
   events: EngineEvents;
 }
 
@@ -30,6 +33,8 @@ export interface Engine {
   readonly kind: 'hls.js' | 'native';
   /** Tells which tracks can be delivered now; `null`: all. */
   setReadyTracks(ready: ReadyTracks): void;
+  /** Offers these texts, and no others; `streamUrl` is where the stream has them too. */
+  setTexts(texts: readonly TextChoice[], streamUrl: string): void;
   /** Frames per second of what plays. */
   readonly frameRate: number;
   destroy(): void;

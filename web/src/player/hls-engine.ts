@@ -4,6 +4,7 @@ import { GatedHls } from './gated-hls';
 import { type ReadyTracks, trackLabel, trackOfUrl } from './levels';
 import { LOAD_POLICIES } from './load-policy';
 import { PatientAbr } from './patient-abr';
+import type { TextChoice } from './texts';
 import type { TrackLists } from './track-lists';
 
 const USUAL_FRAME_RATE = 30;
@@ -63,6 +64,10 @@ export class HlsEngine implements Engine {
       // fMP4 is passed through, not transmuxed: a worker would cost a download and gain nothing.
       enableWorker: false,
       enableInterstitialPlayback: false,
+      // Texts are tracks of the element: hls.js has those alone that there were when it loaded the playlist.
+      enableWebVTT: false,
+      enableIMSC1: false,
+      enableCEA708Captions: false,
     });
     this.hls.setReadyTracks(this.ready);
     this.listen();
@@ -88,6 +93,10 @@ export class HlsEngine implements Engine {
     this.startWhenReady();
     const after = this.hls.allowedLevels;
     if (this.started && after.some((level) => !before.includes(level))) this.moveUp();
+  }
+
+  setTexts(texts: readonly TextChoice[]): void {
+    this.options.texts.set(texts);
   }
 
   destroy(): void {

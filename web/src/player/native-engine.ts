@@ -1,5 +1,6 @@
 import type { Engine, EngineOptions } from './engine';
 import type { ReadyTracks } from './levels';
+import type { TextChoice } from './texts';
 
 /** The playlist without the rungs that aren't there yet: a browser's own player can't be told to leave them alone. */
 export function withoutPlanned(streamUrl: string, baseUrl: string): string {
@@ -8,11 +9,14 @@ export function withoutPlanned(streamUrl: string, baseUrl: string): string {
   return url.href;
 }
 
-/** Plays by the browser's own HLS (iPhones without managed media source). When more is ready, it loads the list again. */
+/**
+ * Plays by the browser's own HLS (iPhones without managed media source). When more is ready, or other texts are there, it
+ * loads the list again.
+ */
 export class NativeEngine implements Engine {
   readonly kind = 'native';
   readonly frameRate = 30;
-  private readonly url: string;
+  private url: string;
   private readyCount: number;
 
   constructor(
@@ -30,9 +34,14 @@ export class NativeEngine implements Engine {
     const count = countOf(ready);
     if (count === this.readyCount) return;
     this.readyCount = count;
-    const playing = !this.media.paused;
-    this.load(this.media.currentTime);
-    if (playing) this.media.play().catch(() => undefined);
+    this.reload();
+  }
+
+  setTexts(_texts: readonly TextChoice[], streamUrl: string): void {
+    const url = withoutPlanned(streamUrl, document.baseURI);
+    if (url === this.url) return;
+    this.url = url;
+    this.reload();
   }
 
   destroy(): void {
@@ -40,6 +49,12 @@ export class NativeEngine implements Engine {
     this.media.removeEventListener('loadedmetadata', this.onMetadata);
     this.media.removeAttribute('src');
     this.media.load();
+  }
+
+  private reload(): void {
+    const playing = !this.media.paused;
+    this.load(this.media.currentTime);
+    if (playing) this.media.play().catch(() => undefined);
   }
 
   private load(atS: number): void {

@@ -1,11 +1,14 @@
 import './chrome';
 import './player.css';
+import { type Chapter, showChapters } from './chapters';
+import type { ChapterMenu } from './chrome';
 import { type Cover, CoverView } from './cover';
 import type { Engine, EngineOptions } from './engine';
 import { actionFor, type KeyAction, ownedByTarget, steppedSpeed } from './keyboard';
 import type { ReadyTracks } from './levels';
 import { fetchStoryboard, showStoryboard, type Tile } from './storyboard';
 import { PLAYER_HTML } from './template';
+import { type TextChoice, Texts } from './texts';
 import { attachTrackLists, type TrackLists } from './track-lists';
 
 /** What the page wants of the player, mostly from the query string. */
@@ -24,6 +27,8 @@ export interface PlayerOptions {
 export interface PlayerSource {
   streamUrl: string;
   ready: ReadyTracks;
+  /** Captions and subtitles, as they are now. */
+  texts: readonly TextChoice[];
 }
 
 /** What happens to the picture. */
@@ -48,14 +53,17 @@ export class Player extends EventTarget {
   stalls = 0;
   private engine: Engine | null = null;
   private engineAsked = false;
-  private ready: ReadyTracks = new Set();
+  private source: PlayerSource = { streamUrl: '', ready: new Set(), texts: [] };
   private tiles: readonly Tile[] = [];
   private storyboardUrl = '';
+  private chapters: readonly Chapter[] = [];
   private wantsToPlay: boolean;
   private toastTimer = 0;
   private ended = false;
   private readonly cover: CoverView;
   private readonly lists: TrackLists;
+  private readonly texts: Texts;
+  private readonly chapterMenu: ChapterMenu;
 
   constructor(
     private readonly root: HTMLElement,
@@ -69,8 +77,11 @@ export class Player extends EventTarget {
     if (!video) throw new Error("the player's markup has no video");
     this.video = video;
     this.lists = attachTrackLists(video);
+    this.texts = new Texts(video);
     root.replaceChildren(template.content);
     this.nameBackButtons();
+    this.chapterMenu = this.part<ChapterMenu>('vc-chapter-menu');
+    this.chapterMenu.onSelect = (startS) => this.seek(startS);
     this.video.loop = options.loop;
     this.video.muted = options.muted;
     this.video.toggleAttribute('muted', options.muted);
@@ -114,11 +125,11 @@ export class Player extends EventTarget {
     this.part('.vc-top').hidden = title === '';
   }
 
-  /** Loads a stream, or tells the one that plays which of its tracks are ready now. */
+  /** Loads a stream, or tells the one that plays which of its tracks are ready now, and which texts there are. */
   setSource(source: PlayerSource): void {
-    this.ready = source.ready;
+    this.source = source;
     if (this.engine) {
-      this.engine.setReadyTracks(source.ready);
+      this.tellEngine(this.engine);
     } else if (!this.engineAsked) {
       this.engineAsked = true;
       void this.startEngine(source.streamUrl);
@@ -137,6 +148,15 @@ export class Player extends EventTarget {
     }
     showStoryboard(this.video, this.tiles);
     this.root.dataset.storyboard = `${this.tiles.length}`;
+  }
+
+  /** Names parts of what plays, on the seek bar and in a menu. */
+  setChapters(chapters: readonly Chapter[]): void {
+    if (JSON.stringify(chapters) === JSON.stringify(this.chapters)) return;
+    this.chapters = chapters;
+    showChapters(this.video, chapters);
+    this.chapterMenu.show(chapters);
+    this.chapterMenu.mark(this.video.currentTime);
   }
 
   async play(): Promise<void> {
@@ -185,10 +205,11 @@ export class Player extends EventTarget {
   private async startEngine(streamUrl: string): Promise<void> {
     const options: EngineOptions = {
       streamUrl,
-      ready: this.ready,
+      ready: this.source.ready,
       startS: this.options.startS,
       capToSize: this.options.capToSize,
       lists: this.lists,
+      texts: this.texts,
       events: {
         onTrack: (track) => {
           this.track = track;
@@ -199,7 +220,10 @@ export class Player extends EventTarget {
           this.part('.vc-more').hidden = this.waitingQualities === 0;
           this.emit('qualities');
         },
-        onTimeline: () => showStoryboard(this.video, this.tiles),
+        onTimeline: () => {
+          showStoryboard(this.video, this.tiles);
+          showChapters(this.video, this.chapters);
+        },
         onFatal: (detail) => this.onFatal(streamUrl, detail),
       },
     };
@@ -213,9 +237,14 @@ export class Player extends EventTarget {
       this.engine = new NativeEngine(this.video, options);
     }
     this.root.dataset.engine = this.engine.kind;
-    this.engine.setReadyTracks(this.ready);
+    this.tellEngine(this.engine);
     if (this.wantsToPlay) await this.startPlaying();
     else this.setPlayback('paused');
+  }
+
+  private tellEngine(engine: Engine): void {
+    engine.setReadyTracks(this.source.ready);
+    engine.setTexts(this.source.texts, this.source.streamUrl);
   }
 
   /** Plays; where the browser forbids sound before a click, plays without it and offers it. */
@@ -274,6 +303,7 @@ export class Player extends EventTarget {
     video.addEventListener('playing', () => this.setPlayback('playing'));
     video.addEventListener('pause', () => this.setPlayback('paused'));
     video.addEventListener('ended', () => this.setPlayback('ended'));
+    video.addEventListener('timeupdate', () => this.chapterMenu.mark(video.currentTime));
     video.addEventListener('play', () => {
       if (video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA) this.setPlayback('playing');
     });

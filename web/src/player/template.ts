@@ -43,6 +43,7 @@ export const PLAYER_HTML = `
     Tap for sound
   </button>
   <media-settings-menu class="vc-menu" anchor="auto" hidden>
+    ${menuItem('Chapters', 'vc-chapter-menu')}
     ${menuItem('Quality', 'vc-quality-menu', '', '<small class="vc-more" hidden>more on the way</small>')}
     ${menuItem('Speed', 'media-playback-rate-menu', `rates="${SPEEDS.filter((speed) => speed >= 0.5).join(' ')}"`)}
     ${menuItem('Audio', 'media-audio-track-menu')}

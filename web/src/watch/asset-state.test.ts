@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   type AssetState,
+  chaptersOf,
   coverFor,
   isFinal,
   isPlayable,
@@ -26,6 +27,7 @@ const PREPARING: AssetState = {
   poster_url: null,
   storyboard_url: null,
   captions: [],
+  chapters: [],
 };
 const PLAYABLE: AssetState = { ...PREPARING, status: 'playable', ready_tracks: ['h264-480', 'audio-0'] };
 const READY: AssetState = {
@@ -71,6 +73,17 @@ describe('what a state means', () => {
     expect(readyTracks(PLAYABLE)).toEqual(new Set(['h264-480', 'audio-0']));
     expect(readyTracks({ ...READY, complete: false })).not.toBeNull();
     expect(readyTracks(READY)).toBeNull();
+  });
+
+  it('has chapters that end where the next one begins, and a name for each', () => {
+    const chapters = [
+      { start_ms: 0, title: 'Opening' },
+      { start_ms: 20_500, title: '' },
+    ];
+    expect(chaptersOf({ ...READY, chapters })).toEqual([
+      { startS: 0, endS: 20.5, title: 'Opening' },
+      { startS: 20.5, endS: 60, title: 'Chapter 2' },
+    ]);
   });
 
   it('is final when nothing more will come', () => {

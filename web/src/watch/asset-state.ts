@@ -1,16 +1,13 @@
+import type { Chapter } from '../player/chapters';
 import type { Cover } from '../player/cover';
 import type { ReadyTracks } from '../player/levels';
+import type { PlayerSource } from '../player/player';
+import type { TextChoice } from '../player/texts';
 import { approximately } from './words';
 
-/** Captions or subtitles that viewers may choose. */
-export interface Caption {
-  id: string;
-  kind: 'subtitles' | 'captions';
-  language: string;
-  name: string;
-  default: boolean;
+/** Captions or subtitles; those that are forced translate what is in another language than the rest. */
+export interface Caption extends TextChoice {
   forced: boolean;
-  url: string;
 }
 
 /** What `GET /watch/{playback_id}/state` says, and each `state` event after it. */
@@ -30,6 +27,8 @@ export interface AssetState {
   poster_url: string | null;
   storyboard_url: string | null;
   captions: Caption[];
+  /** Parts that the source has names for, in order; a name may be empty. */
+  chapters: { start_ms: number; title: string }[];
 }
 
 /** What is known of the asset: its state, that it doesn't exist or isn't for who asks, or nothing yet. */
@@ -44,9 +43,24 @@ export function isPlayable(state: AssetState): boolean {
   return (state.status === 'playable' || state.status === 'ready') && state.stream_url !== null;
 }
 
-/** Whether nothing more will come. */
+/** Whether nothing more will come by itself. */
 export function isFinal(state: AssetState): boolean {
   return state.status === 'ready' && state.complete && state.storyboard_url !== null;
+}
+
+/** What a player is to play; `null` where there is nothing yet. */
+export function sourceOf(state: AssetState): PlayerSource | null {
+  if (!isPlayable(state) || state.stream_url === null) return null;
+  return { streamUrl: state.stream_url, ready: readyTracks(state), texts: state.captions };
+}
+
+/** The chapters, each until the next one begins. */
+export function chaptersOf({ chapters, duration_ms }: AssetState): Chapter[] {
+  return chapters.map(({ start_ms, title }, place) => ({
+    startS: start_ms / 1_000,
+    endS: (chapters[place + 1]?.start_ms ?? duration_ms ?? start_ms) / 1_000,
+    title: title || `Chapter ${place + 1}`,
+  }));
 }
 
 /** The tracks that can be delivered; `null` when the ladder is whole. */

@@ -78,6 +78,26 @@ describe('Feed', () => {
     expect(fetching).toHaveBeenCalledTimes(1);
   });
 
+  it('follows what has come to rest while the page is seen', async () => {
+    const fetching = answer(200, state('now'));
+    feed = new Feed('/watch/abc', events);
+    await vi.advanceTimersByTimeAsync(0);
+    const visibility = vi.spyOn(document, 'visibilityState', 'get').mockReturnValue('hidden');
+    document.dispatchEvent(new Event('visibilitychange'));
+    expect(FakeSource.opened[0]?.readyState).toBe(1);
+    feed.rest();
+    expect(FakeSource.opened[0]?.readyState).toBe(FakeSource.CLOSED);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(fetching).toHaveBeenCalledTimes(1);
+    answer(200, state('later'));
+    visibility.mockReturnValue('visible');
+    document.dispatchEvent(new Event('visibilitychange'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(seen).toEqual(['now', 'later']);
+    expect(FakeSource.opened).toHaveLength(2);
+    visibility.mockRestore();
+  });
+
   it('asks again when the stream is gone for good, ever more rarely', async () => {
     const fetching = answer(503, {});
     feed = new Feed('/watch/abc', events);

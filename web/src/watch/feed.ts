@@ -23,27 +23,54 @@ const RETRY_MOST_MS = 15_000;
  * Follows an asset's state: one request for what is, an event stream for what becomes.
  *
  * The browser reconnects a stream that broke; where it gives up (a proxy without streams, an HTTP error), the state is
- * asked for and the stream opened again, at growing intervals.
+ * asked for and the stream opened again, at growing intervals. What has come to rest is followed while the page is seen:
+ * a browser opens six connections to a server in all its tabs.
  */
 export class Feed {
   private source: EventSource | null = null;
   private retryTimer = 0;
   private retryMs = RETRY_FIRST_MS;
   private heardEvent = false;
+  private resting = false;
   private closed = false;
 
   constructor(
     private readonly base: string,
     private readonly events: FeedEvents,
   ) {
-    void this.ask();
-    this.open();
+    document.addEventListener('visibilitychange', this.look);
+    this.begin();
   }
 
   close(): void {
     this.closed = true;
+    document.removeEventListener('visibilitychange', this.look);
+    this.stop();
+  }
+
+  /** All has come that comes by itself; from now on it is people who change something, such as captions or the poster. */
+  rest(): void {
+    this.resting = true;
+    this.look();
+  }
+
+  private readonly look = (): void => {
+    if (!this.resting || this.closed) return;
+    if (document.visibilityState === 'hidden') this.stop();
+    else if (this.source === null && !this.retryTimer) this.begin();
+  };
+
+  private begin(): void {
+    this.heardEvent = false;
+    void this.ask();
+    this.open();
+  }
+
+  private stop(): void {
     window.clearTimeout(this.retryTimer);
+    this.retryTimer = 0;
     this.source?.close();
+    this.source = null;
   }
 
   private async ask(): Promise<void> {
@@ -92,14 +119,11 @@ export class Feed {
   }
 
   private lost(): void {
-    if (this.closed || this.retryTimer) return;
+    if (this.source === null || this.retryTimer) return; // it was stopped, or begins again by itself
     this.events.onConnection(false);
     this.retryTimer = window.setTimeout(() => {
-      this.retryTimer = 0;
-      this.heardEvent = false;
-      this.source?.close();
-      void this.ask();
-      this.open();
+      this.stop();
+      this.begin();
     }, this.retryMs);
     this.retryMs = Math.min(this.retryMs * 2, RETRY_MOST_MS);
   }

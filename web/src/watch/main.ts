@@ -2,12 +2,12 @@ import './watch.css';
 import { Player } from '../player/player';
 import {
   type AssetState,
+  chaptersOf,
   coverFor,
   isFinal,
-  isPlayable,
   type Known,
   learn,
-  readyTracks,
+  sourceOf,
   workInWords,
 } from './asset-state';
 import { Feed, type Problem } from './feed';
@@ -48,9 +48,11 @@ function showState(state: AssetState): void {
   }
   player.setPoster(state.poster_url);
   player.setSoundOnly(!state.has_video);
+  player.setChapters(chaptersOf(state));
   html.dataset.complete = `${state.complete}`;
-  if (isPlayable(state) && state.stream_url !== null) {
-    player.setSource({ streamUrl: state.stream_url, ready: readyTracks(state) });
+  const source = sourceOf(state);
+  if (source) {
+    player.setSource(source);
     void player.setStoryboard(state.storyboard_url);
   }
 }
@@ -104,7 +106,7 @@ const feed = new Feed(watchPath, {
     known = learn(known, state);
     announceChange(before, known);
     show();
-    if (known.kind === 'state' && isFinal(known.state)) feed.close();
+    if (known.kind === 'state' && isFinal(known.state)) feed.rest();
   },
   onMissing() {
     known = { kind: 'missing' };

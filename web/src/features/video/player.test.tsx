@@ -1,9 +1,11 @@
 import { render, waitFor } from '@testing-library/react';
 import { beforeEach, expect, test, vi } from 'vitest';
+import type { PlayerSource } from '../../player/player';
 import { serve } from '../../testing/server';
 import VideoPlayer from './player';
 
 const posters: (string | null)[] = [];
+const sources: PlayerSource[] = [];
 
 vi.mock('../../player/player', () => ({
   Player: class {
@@ -11,6 +13,7 @@ vi.mock('../../player/player', () => ({
     readonly setCover = () => undefined;
     readonly setSoundOnly = () => undefined;
     readonly setPoster = (url: string | null) => posters.push(url);
+    readonly setSource = (source: PlayerSource) => sources.push(source);
     readonly destroy = () => undefined;
   },
 }));
@@ -30,6 +33,17 @@ test('another moment chosen for the poster is seen without a reload', async () =
   rerender(<VideoPlayer handle="play" posterMs={2_000} />);
   await waitFor(() => expect(posters).toEqual(['/image/play/thumbnail.jpg?time=2']));
   expect(asked).toHaveLength(1);
+});
+
+test('captions that come are offered by the player that plays', async () => {
+  const captions = [{ id: 'track_1', name: 'Deutsch' }];
+  const state = { status: 'ready', complete: true, stream_url: '/stream/play.m3u8?planned=1&texts=1', captions };
+  serve({ 'GET /watch/play/state': { ...state, poster_url: null } });
+  const { rerender, container } = render(<VideoPlayer handle="play" posterMs={null} />);
+  const player = container.firstElementChild;
+  rerender(<VideoPlayer handle="play" posterMs={null} texts={1} />);
+  await waitFor(() => expect(sources).toEqual([{ streamUrl: state.stream_url, ready: null, texts: captions }]));
+  expect(container.firstElementChild).toBe(player);
 });
 
 test('a poster that can’t be had leaves the one that is shown', async () => {

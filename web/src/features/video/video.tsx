@@ -101,7 +101,7 @@ function Found({ asset, tab, onTab }: { asset: Asset } & Omit<VideoProps, 'asset
   );
 }
 
-/** How often its captions and subtitles were changed while one looks: a player has them from its beginning on. */
+/** How often its captions and subtitles were changed while one looks. */
 function useTextChanges(assetId: string): number {
   const [changes, setChanges] = useState(0);
   const count = useCallback(
@@ -192,9 +192,10 @@ function Stage({ asset, handle, texts, onTime }: StageProps) {
       <Suspense>
         {handle && (
           <VideoPlayer
-            key={`${asset.job_id} ${texts}`}
+            key={asset.job_id}
             handle={handle}
             posterMs={asset.poster_time_ms}
+            texts={texts}
             onTime={onTime}
           />
         )}
