@@ -26,11 +26,17 @@ class Node(Sent):
     name: str
     cpu: float
     """Cores that attempts may fill."""
+    cpu_used: float
+    """Cores that those have asked for that run there, whoever wants them; more than it has where some are shared."""
     memory_bytes: int
+    memory_used_bytes: int
+    """Memory that they have asked for."""
     gpu_memory_bytes: int
     """Of its largest GPU."""
     gpus: list[str]
     """What its GPUs are called."""
+    gpus_used: float
+    """GPUs, and shares of them, that they have asked for."""
     encoders: list[str]
     """Hardware encoders that were seen to work."""
     decoders: list[str]

@@ -980,9 +980,12 @@ class Node(TypedDict):
 
     name: str
     cpu: float
+    cpu_used: float
     memory_bytes: int
+    memory_used_bytes: int
     gpu_memory_bytes: int
     gpus: list[str]
+    gpus_used: float
     encoders: list[str]
     decoders: list[str]
     simulated: bool

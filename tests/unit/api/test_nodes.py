@@ -23,6 +23,12 @@ async def test_nodes_tell_what_they_have_and_what_runs_there(client: httpx2.Asyn
     assert {attempt["id"] for attempt in encodes} == {spec.attempt_id for spec in specs}
     assert {attempt["label"] for attempt in encodes} == {"encode/0", "encode/1", "encode/2"}
     assert {attempt["job_id"] for attempt in node["attempts"]} == {job["id"]}
+    assert node["cpu_used"] >= sum(spec.needs.cpu for spec in specs) > 0
+    assert node["memory_used_bytes"] >= sum(spec.needs.memory_bytes for spec in specs) > 0
+    assert node["gpus_used"] == 0
+    await platform.finish_all()
+    (idle,) = (await client.get("/api/v1/nodes")).json()["items"]
+    assert (idle["running"], idle["cpu_used"], idle["memory_used_bytes"]) == (0, 0, 0)
 
 
 async def test_the_gateway_is_nodes_own_and_an_api_key_opens_nothing_of_it(

@@ -76,7 +76,7 @@ class TaskAttempt:
 
 @dataclass(frozen=True)
 class Placed:
-    """An attempt that has not ended: where it is, and the oldest job that wants it (None: none does any more)."""
+    """An attempt that has not ended: where it is, what it takes there, and the oldest job that wants it, or None."""
 
     id: str
     organization_id: str
@@ -84,6 +84,7 @@ class Placed:
     stage: str
     label: str
     job_id: str | None
+    needs: Needs
     created_ms: int
 
 

@@ -306,12 +306,12 @@ def placed(conn: Connection) -> list[Placed]:
     )
     own = [attempts.c.id, attempts.c.organization_id, attempts.c.node, attempts.c.created_ms]
     query = (
-        select(*own, tasks.c.stage, tasks.c.label, job.label("job_id"))
+        select(*own, tasks.c.stage, tasks.c.label, tasks.c.needs, job.label("job_id"))
         .join_from(attempts, tasks, tasks.c.id == attempts.c.task_id)
         .where(attempts.c.outcome.is_(None))
         .order_by(attempts.c.created_ms)
     )
-    return [Placed(**row._mapping) for row in conn.execute(query)]
+    return [Placed(**{**row._mapping, "needs": Needs(**row.needs)}) for row in conn.execute(query)]
 
 
 _ATTEMPTS = (

@@ -5827,8 +5827,18 @@ export interface components {
              * @description Cores that attempts may fill.
              */
             cpu: number;
+            /**
+             * Cpu Used
+             * @description Cores that those have asked for that run there, whoever wants them; more than it has where some are shared.
+             */
+            cpu_used: number;
             /** Memory Bytes */
             memory_bytes: number;
+            /**
+             * Memory Used Bytes
+             * @description Memory that they have asked for.
+             */
+            memory_used_bytes: number;
             /**
              * Gpu Memory Bytes
              * @description Of its largest GPU.
@@ -5839,6 +5849,11 @@ export interface components {
              * @description What its GPUs are called.
              */
             gpus: string[];
+            /**
+             * Gpus Used
+             * @description GPUs, and shares of them, that they have asked for.
+             */
+            gpus_used: number;
             /**
              * Encoders
              * @description Hardware encoders that were seen to work.

@@ -10,9 +10,12 @@ test('machines show what they have and what runs there', async () => {
     ...{
       name: 'laptop',
       cpu: 8,
+      cpu_used: 2.5,
       memory_bytes: 16_000_000_000,
-      gpu_memory_bytes: 0,
-      gpus: [],
+      memory_used_bytes: 4_000_000_000,
+      gpu_memory_bytes: 24_000_000_000,
+      gpus: ['NVIDIA L4'],
+      gpus_used: 0.5,
       encoders: ['h264_nvenc'],
     },
     ...{ decoders: [], simulated: false, cache_bytes: 0, cache_max_bytes: 0, running: 1, attempts: [attempt] },
@@ -21,7 +24,17 @@ test('machines show what they have and what runs there', async () => {
   await show(<Nodes />);
   expect(await screen.findByText('laptop')).toBeDefined();
   expect(screen.getByText('1 attempt running')).toBeDefined();
-  expect(screen.getByText('16 GB')).toBeDefined();
+  const used = screen
+    .getAllByRole('progressbar')
+    .map((bar) => [bar.getAttribute('aria-label'), bar.getAttribute('aria-valuenow')]);
+  expect(used).toEqual([
+    ['Cores', '31'],
+    ['Memory', '25'],
+    ['GPUs', '50'],
+  ]);
+  expect(screen.getByText('2.5 of 8')).toBeDefined();
+  expect(screen.getByText('4.0 GB of 16 GB')).toBeDefined();
+  expect(screen.getByText('NVIDIA L4')).toBeDefined();
   expect(screen.getByText('h264_nvenc')).toBeDefined();
   expect(screen.getByRole('link', { name: 'encode/3' })).toBeDefined();
 });

@@ -48,23 +48,17 @@ function NodeCard({ node }: { node: Node }) {
         hint={`${count(node.running, 'attempt')} running`}
       />
       <CardBody className="grid grid-cols-1 gap-4">
-        <dl className="grid grid-cols-2 gap-3 sm:grid-cols-3">
-          <Fact name="Cores">{`${node.cpu}`}</Fact>
-          <Fact name="Memory">{bytes(node.memory_bytes)}</Fact>
-          <Fact name="GPU memory">{node.gpu_memory_bytes > 0 ? bytes(node.gpu_memory_bytes) : 'none'}</Fact>
-        </dl>
-        {node.gpus.length > 0 && <Words name="GPUs" words={node.gpus} />}
+        <Use name="Cores" used={node.cpu_used} most={node.cpu} words={cores} />
+        <Use name="Memory" used={node.memory_used_bytes} most={node.memory_bytes} words={bytes} />
+        {node.gpus.length > 0 && (
+          <>
+            <Use name="GPUs" used={node.gpus_used} most={node.gpus.length} words={cores} />
+            <Words name={`GPUs, the largest with ${bytes(node.gpu_memory_bytes)}`} words={node.gpus} />
+          </>
+        )}
         {node.encoders.length > 0 && <Words name="Hardware encoders" words={node.encoders} />}
         {node.cache_max_bytes > 0 && (
-          <div className="grid gap-1.5">
-            <p className="flex justify-between text-[13px] text-muted-foreground">
-              <span>Cache of inputs</span>
-              <span className="tabular-nums">
-                {bytes(node.cache_bytes)} of {bytes(node.cache_max_bytes)}
-              </span>
-            </p>
-            <Progress fraction={node.cache_bytes / node.cache_max_bytes} label="Cache of inputs" />
-          </div>
+          <Use name="Cache of inputs" used={node.cache_bytes} most={node.cache_max_bytes} words={bytes} />
         )}
         {node.attempts.length > 0 && (
           <ul aria-label={`What runs on ${node.name}`} className="grid gap-1 border-t pt-3">
@@ -85,11 +79,29 @@ function NodeCard({ node }: { node: Node }) {
   );
 }
 
-function Fact({ name, children }: { name: string; children: string }) {
+/** `1.5`: cores and GPUs, of which there are shares. */
+function cores(number: number): string {
+  return `${Math.round(number * 10) / 10}`;
+}
+
+interface UseProps {
+  name: string;
+  used: number;
+  most: number;
+  words: (amount: number) => string;
+}
+
+/** How much of something there is, and how much of it what runs there has asked for. */
+function Use({ name, used, most, words }: UseProps) {
   return (
-    <div>
-      <dt className="text-[13px] text-muted-foreground">{name}</dt>
-      <dd className="font-semibold text-[15px] tabular-nums">{children}</dd>
+    <div className="grid gap-1.5">
+      <p className="flex justify-between text-[13px] text-muted-foreground">
+        <span>{name}</span>
+        <span className="tabular-nums">
+          {words(used)} of {words(most)}
+        </span>
+      </p>
+      <Progress fraction={most > 0 ? used / most : 0} label={name} />
     </div>
   );
 }
