@@ -1,5 +1,6 @@
 import type { ComponentProps, ReactNode } from 'react';
 import { cn } from './cn';
+import { Failed, Loading } from './states';
 
 export function Card({ className, ...props }: ComponentProps<'section'>) {
   return <section className={cn('rounded-xl border bg-card', className)} {...props} />;
@@ -26,4 +27,31 @@ export function CardHead({ title, hint, children }: CardHeadProps) {
 
 export function CardBody({ className, ...props }: ComponentProps<'div'>) {
   return <div className={cn('px-5 pb-5', className)} {...props} />;
+}
+
+interface CardItemsProps<T> {
+  /** What was asked for. */
+  query: { error: unknown; refetch?: () => unknown };
+  /** What came; undefined until then. */
+  items: readonly T[] | undefined;
+  /** How many lines stand for it until it is there. */
+  lines?: number;
+  /** Stands where there is none: a sentence, or more than that. */
+  empty: ReactNode;
+  children: (items: readonly T[]) => ReactNode;
+}
+
+/** What a card lists: until it is there, where it can't be had, where there is none, and when it came. */
+export function CardItems<T>({ query, items, lines = 4, empty, children }: CardItemsProps<T>) {
+  const { error, refetch } = query;
+  if (error) return <Failed error={error} {...(refetch ? { onRetry: () => void refetch() } : {})} />;
+  if (!items) {
+    return (
+      <CardBody>
+        <Loading lines={lines} />
+      </CardBody>
+    );
+  }
+  if (items.length > 0) return children(items);
+  return typeof empty === 'string' ? <CardBody className="text-muted-foreground">{empty}</CardBody> : empty;
 }

@@ -7,11 +7,11 @@ import { useCaller, useMay } from '../../app/session';
 import { date } from '../../app/words';
 import { Badge } from '../../ui/badge';
 import { Button } from '../../ui/button';
-import { Card, CardHead } from '../../ui/card';
+import { Card, CardHead, CardItems } from '../../ui/card';
 import { CopyField } from '../../ui/copy';
 import { Confirm, Dialog } from '../../ui/dialog';
 import { CheckField, Field, Input, Select } from '../../ui/field';
-import { Failed, Loading, Nothing } from '../../ui/states';
+import { Nothing } from '../../ui/states';
 import { Cell, Table } from '../../ui/table';
 import { Ago } from '../../ui/time';
 
@@ -32,7 +32,15 @@ export function ApiKeys() {
           </Button>
         )}
       </CardHead>
-      <KeyTable found={found} onMade={setMade} />
+      <CardItems query={found} items={found.data?.items} empty={<Nothing icon={<KeyRound />} title="No keys" />}>
+        {(keys) => (
+          <Table label="API keys" head={['Name', 'Begins with', 'Scopes', 'Last used', 'Expires', '']}>
+            {keys.map((key) => (
+              <KeyLine key={key.id} apiKey={key} onMade={setMade} />
+            ))}
+          </Table>
+        )}
+      </CardItems>
       {making && (
         <NewKey
           onClose={() => setMaking(false)}
@@ -47,30 +55,7 @@ export function ApiKeys() {
   );
 }
 
-interface KeyTableProps {
-  found: { data?: Schemas['KeyPage'] | undefined; error: unknown; refetch: () => unknown };
-  onMade: (key: Schemas['NewKey']) => void;
-}
-
-function KeyTable({ found, onMade }: KeyTableProps) {
-  if (found.error) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
-  if (!found.data)
-    return (
-      <div className="px-5 pb-5">
-        <Loading />
-      </div>
-    );
-  if (found.data.items.length === 0) return <Nothing icon={<KeyRound />} title="No keys" />;
-  return (
-    <Table label="API keys" head={['Name', 'Begins with', 'Scopes', 'Last used', 'Expires', '']}>
-      {found.data.items.map((key) => (
-        <KeyLine key={key.id} apiKey={key} onMade={onMade} />
-      ))}
-    </Table>
-  );
-}
-
-function KeyLine({ apiKey, onMade }: { apiKey: Key; onMade: KeyTableProps['onMade'] }) {
+function KeyLine({ apiKey, onMade }: { apiKey: Key; onMade: (key: Schemas['NewKey']) => void }) {
   const mayChange = useMay('keys:write');
   const { key_id } = useCaller();
   const deed = useDeed();

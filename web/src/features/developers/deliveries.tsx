@@ -5,7 +5,9 @@ import { useDeed } from '../../app/deed';
 import { useMay } from '../../app/session';
 import { Badge, type Tone } from '../../ui/badge';
 import { Button } from '../../ui/button';
-import { Failed, Loading, Nothing } from '../../ui/states';
+import { CardItems } from '../../ui/card';
+import { CodeBlock } from '../../ui/code';
+import { Nothing } from '../../ui/states';
 import { Cell, Table } from '../../ui/table';
 import { Ago } from '../../ui/time';
 
@@ -27,33 +29,30 @@ export function Deliveries({ webhookId }: { webhookId: string }) {
     { refetchInterval: LOOK_MS },
   );
   const [opened, setOpened] = useState('');
-  if (found.isPending)
-    return (
-      <div className="px-5 pb-4">
-        <Loading lines={2} />
-      </div>
-    );
-  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
-  if (found.data.items.length === 0) return <Nothing small title="Nothing was sent yet" />;
+  const nothing = <Nothing small title="Nothing was sent yet" />;
   return (
-    <Table label="Deliveries" head={['Event', 'State', 'Attempts', 'Created', '']}>
-      {found.data.items.map((delivery) => (
-        <Fragment key={delivery.id}>
-          <Line
-            delivery={delivery}
-            isOpen={opened === delivery.id}
-            onToggle={() => setOpened(opened === delivery.id ? '' : delivery.id)}
-          />
-          {opened === delivery.id && (
-            <tr>
-              <Cell colSpan={5} className="bg-sunken">
-                <Exchange delivery={delivery} />
-              </Cell>
-            </tr>
-          )}
-        </Fragment>
-      ))}
-    </Table>
+    <CardItems query={found} items={found.data?.items} lines={2} empty={nothing}>
+      {(deliveries) => (
+        <Table label="Deliveries" head={['Event', 'State', 'Attempts', 'Created', '']}>
+          {deliveries.map((delivery) => (
+            <Fragment key={delivery.id}>
+              <Line
+                delivery={delivery}
+                isOpen={opened === delivery.id}
+                onToggle={() => setOpened(opened === delivery.id ? '' : delivery.id)}
+              />
+              {opened === delivery.id && (
+                <tr>
+                  <Cell colSpan={5} className="bg-sunken">
+                    <Exchange delivery={delivery} />
+                  </Cell>
+                </tr>
+              )}
+            </Fragment>
+          ))}
+        </Table>
+      )}
+    </CardItems>
   );
 }
 
@@ -118,9 +117,7 @@ function Text({ name, text, problem = null }: { name: string; text: string; prob
     <div className="grid grid-cols-1 gap-1">
       <p className="text-[13px] text-muted-foreground">{name}</p>
       {problem && <p className="text-[13px] text-destructive [overflow-wrap:anywhere]">{problem}</p>}
-      <pre className="max-h-60 overflow-auto whitespace-pre-wrap rounded-lg border bg-card p-3 font-mono text-[12px] [overflow-wrap:anywhere]">
-        {text || '(nothing)'}
-      </pre>
+      {text ? <CodeBlock label={name} text={text} /> : <p className="text-[13px] text-muted-foreground">Nothing.</p>}
     </div>
   );
 }

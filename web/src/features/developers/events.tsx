@@ -6,10 +6,10 @@ import { useConnection } from '../../app/live-context';
 import type { Told } from '../../app/tail';
 import { Badge } from '../../ui/badge';
 import { Button } from '../../ui/button';
-import { Card, CardHead } from '../../ui/card';
+import { Card, CardHead, CardItems } from '../../ui/card';
 import { CodeBlock } from '../../ui/code';
 import { Select } from '../../ui/field';
-import { Failed, Loading, Nothing } from '../../ui/states';
+import { Nothing } from '../../ui/states';
 import { Cell, Table } from '../../ui/table';
 import { Ago } from '../../ui/time';
 import { isNamed, useEventLog } from './event-log';
@@ -36,15 +36,9 @@ export default function Events() {
           </Button>
         </div>
       </CardHead>
-      {error ? (
-        <Failed error={error} />
-      ) : events === null ? (
-        <div className="px-5 pb-5">
-          <Loading />
-        </div>
-      ) : (
-        <EventTable events={shown.slice(0, SHOWN)} />
-      )}
+      <CardItems query={{ error }} items={events ? shown.slice(0, SHOWN) : undefined} empty={<NoEvents />}>
+        {(last) => <EventTable events={last} />}
+      </CardItems>
     </Card>
   );
 }
@@ -94,15 +88,16 @@ function bySubject(types: readonly Schemas['EventTypeView'][]): Map<string, Sche
   return found;
 }
 
+function NoEvents() {
+  return (
+    <Nothing icon={<Radio />} title="Nothing of this kind yet">
+      <p>What happens from now on shows up here by itself.</p>
+    </Nothing>
+  );
+}
+
 function EventTable({ events }: { events: readonly Told[] }) {
   const [opened, setOpened] = useState<number | null>(null);
-  if (events.length === 0) {
-    return (
-      <Nothing icon={<Radio />} title="Nothing of this kind yet">
-        <p>What happens from now on shows up here by itself.</p>
-      </Nothing>
-    );
-  }
   return (
     <Table label="Events" head={['Event', 'About', 'Number', 'When']}>
       {events.map((event) => (

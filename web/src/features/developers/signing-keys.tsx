@@ -6,12 +6,12 @@ import { useDeed } from '../../app/deed';
 import { useMay } from '../../app/session';
 import { Badge } from '../../ui/badge';
 import { Button } from '../../ui/button';
-import { Card, CardHead } from '../../ui/card';
+import { Card, CardHead, CardItems } from '../../ui/card';
 import { CodeBlock } from '../../ui/code';
 import { CopyButton } from '../../ui/copy';
 import { Confirm, Dialog } from '../../ui/dialog';
 import { Field, Input, Select, Textarea } from '../../ui/field';
-import { Failed, Loading, Nothing } from '../../ui/states';
+import { Nothing } from '../../ui/states';
 import { Cell, Table } from '../../ui/table';
 import { Ago } from '../../ui/time';
 
@@ -33,25 +33,15 @@ export default function SigningKeys() {
           </Button>
         )}
       </CardHead>
-      {found.isPending ? (
-        <div className="px-5 pb-5">
-          <Loading />
-        </div>
-      ) : found.isError ? (
-        <Failed error={found.error} onRetry={() => void found.refetch()} />
-      ) : found.data.items.length === 0 ? (
-        <Nothing icon={<PenLine />} title="No signing keys">
-          <p>
-            A link that is signed opens one private video, for as long as you say. Single ones are made at the video.
-          </p>
-        </Nothing>
-      ) : (
-        <Table label="Signing keys" head={['Name', 'Key ID', 'Algorithm', 'Made', '']}>
-          {found.data.items.map((key) => (
-            <KeyLine key={key.id} signingKey={key} mayChange={mayChange} />
-          ))}
-        </Table>
-      )}
+      <CardItems query={found} items={found.data?.items} empty={<NoKeys />}>
+        {(keys) => (
+          <Table label="Signing keys" head={['Name', 'Key ID', 'Algorithm', 'Made', '']}>
+            {keys.map((key) => (
+              <KeyLine key={key.id} signingKey={key} mayChange={mayChange} />
+            ))}
+          </Table>
+        )}
+      </CardItems>
       {making && (
         <NewSigningKey
           onClose={() => setMaking(false)}
@@ -63,6 +53,14 @@ export default function SigningKeys() {
       )}
       {made?.private_key && <Shown made={made} privateKey={made.private_key} onClose={() => setMade(null)} />}
     </Card>
+  );
+}
+
+function NoKeys() {
+  return (
+    <Nothing icon={<PenLine />} title="No signing keys">
+      <p>A link that is signed opens one private video, for as long as you say. Single ones are made at the video.</p>
+    </Nothing>
   );
 }
 

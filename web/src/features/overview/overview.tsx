@@ -1,18 +1,18 @@
 import { Link } from '@tanstack/react-router';
 import { ArrowRight, Clapperboard } from 'lucide-react';
 import type { ReactNode } from 'react';
-import { api } from '../../api/client';
+import { api, type Schemas } from '../../api/client';
 import { useMay } from '../../app/session';
 import { count, percent } from '../../app/words';
 import { Button } from '../../ui/button';
-import { Card, CardBody, CardHead } from '../../ui/card';
+import { Card, CardBody, CardHead, CardItems } from '../../ui/card';
 import { Page } from '../../ui/page';
 import { Progress } from '../../ui/progress';
-import { Failed, Loading, Nothing } from '../../ui/states';
+import { Nothing } from '../../ui/states';
 import { Ago } from '../../ui/time';
 import { activity, byQueue, type JobSummary } from '../jobs/words';
 import { QuotaBar } from '../settings/quotas';
-import { titleOf } from '../videos/asset';
+import { type Asset, titleOf } from '../videos/asset';
 import { Picture } from '../videos/picture';
 import { Status, useJob } from '../videos/status';
 
@@ -70,21 +70,15 @@ function Running() {
   return (
     <Card>
       <CardHead title="Running now">{waiting > 0 && <More>{count(waiting, 'job')} waiting</More>}</CardHead>
-      {running.isPending ? (
-        <CardBody>
-          <Loading lines={2} />
-        </CardBody>
-      ) : running.isError ? (
-        <Failed error={running.error} onRetry={() => void running.refetch()} />
-      ) : running.data.items.length === 0 ? (
-        <CardBody className="text-muted-foreground">Nothing runs.</CardBody>
-      ) : (
-        <ul aria-label="Running jobs">
-          {byQueue(running.data.items).map((job) => (
-            <RunningLine key={job.id} job={job} />
-          ))}
-        </ul>
-      )}
+      <CardItems query={running} items={running.data?.items} lines={2} empty="Nothing runs.">
+        {(jobs) => (
+          <ul aria-label="Running jobs">
+            {byQueue(jobs).map((job) => (
+              <RunningLine key={job.id} job={job} />
+            ))}
+          </ul>
+        )}
+      </CardItems>
     </Card>
   );
 }
@@ -124,61 +118,74 @@ function LastVideos() {
           </Link>
         </Button>
       </CardHead>
-      {found.isPending ? (
-        <CardBody>
-          <Loading />
-        </CardBody>
-      ) : found.isError ? (
-        <Failed error={found.error} onRetry={() => void found.refetch()} />
-      ) : found.data.items.length === 0 ? (
-        <Nothing icon={<Clapperboard />} title="No videos yet" />
-      ) : (
-        <ul aria-label="Last videos">
-          {found.data.items.map((asset) => (
-            <li key={asset.id} className="flex items-center gap-3 border-t px-5 py-2.5">
-              <Link
-                to="/videos/$assetId"
-                params={{ assetId: asset.id }}
-                className="flex min-w-0 flex-1 items-center gap-3 font-medium no-underline"
-              >
-                <Picture asset={asset} className="w-16 shrink-0" />
-                <span className="truncate" dir="auto">
-                  {titleOf(asset)}
-                </span>
-              </Link>
-              <Status asset={asset} />
-              <span className="text-[13px] text-muted-foreground max-sm:hidden">
-                <Ago time={asset.created_at} />
-              </span>
-            </li>
-          ))}
-        </ul>
-      )}
+      <CardItems
+        query={found}
+        items={found.data?.items}
+        empty={<Nothing icon={<Clapperboard />} title="No videos yet" />}
+      >
+        {(assets) => (
+          <ul aria-label="Last videos">
+            {assets.map((asset) => (
+              <LastVideo key={asset.id} asset={asset} />
+            ))}
+          </ul>
+        )}
+      </CardItems>
     </Card>
+  );
+}
+
+function LastVideo({ asset }: { asset: Asset }) {
+  return (
+    <li className="flex items-center gap-3 border-t px-5 py-2.5">
+      <Link
+        to="/videos/$assetId"
+        params={{ assetId: asset.id }}
+        className="flex min-w-0 flex-1 items-center gap-3 font-medium no-underline"
+      >
+        <Picture asset={asset} className="w-16 shrink-0" />
+        <span className="truncate" dir="auto">
+          {titleOf(asset)}
+        </span>
+      </Link>
+      <Status asset={asset} />
+      <span className="text-[13px] text-muted-foreground max-sm:hidden">
+        <Ago time={asset.created_at} />
+      </span>
+    </li>
   );
 }
 
 function Use() {
   const may = useMay('usage:read');
-  const { data } = api.useQuery('get', '/api/v1/quotas', {}, { enabled: may });
-  const shown = data?.items.filter(({ name }) => name !== 'requests_per_minute') ?? [];
-  if (shown.length === 0) return null;
+  const found = api.useQuery('get', '/api/v1/quotas', {}, { enabled: may });
+  const shown = found.data?.items.filter(({ name }) => name !== 'requests_per_minute');
+  if (!may) return null;
   return (
     <Card>
       <CardHead title="Used" />
-      <CardBody className="grid grid-cols-1 gap-4">
-        {shown.map((quota) => (
-          <QuotaBar key={quota.name} quota={quota} />
-        ))}
-      </CardBody>
+      <CardItems query={found} items={shown} empty="Nothing is counted.">
+        {(quotas) => (
+          <CardBody className="grid grid-cols-1 gap-4">
+            {quotas.map((quota) => (
+              <QuotaBar key={quota.name} quota={quota} />
+            ))}
+          </CardBody>
+        )}
+      </CardItems>
     </Card>
   );
 }
 
 function Machines() {
   const may = useMay('nodes:read');
-  const { data } = api.useQuery('get', '/api/v1/nodes', {}, { enabled: may });
-  if (!data) return null;
+  const found = api.useQuery('get', '/api/v1/nodes', {}, { enabled: may });
+  if (!may) return null;
+  const none = (
+    <CardBody className="text-destructive">
+      <p>No machine answers: nothing can be run.</p>
+    </CardBody>
+  );
   return (
     <Card>
       <CardHead title="Nodes">
@@ -188,20 +195,28 @@ function Machines() {
           </Link>
         </Button>
       </CardHead>
-      <CardBody>
-        {data.items.length === 0 && <p className="text-destructive">No machine answers: nothing can be run.</p>}
-        <ul className="grid grid-cols-1 gap-2">
-          {data.items.map((node) => (
-            <li key={node.name} className="flex items-center justify-between gap-3">
-              <span className="flex min-w-0 items-center gap-2">
-                <span aria-hidden className="size-2 shrink-0 rounded-full bg-ok" />
-                <span className="truncate">{node.name}</span>
-              </span>
-              <More>{node.running > 0 ? `${count(node.running, 'attempt')} running` : 'idle'}</More>
-            </li>
-          ))}
-        </ul>
-      </CardBody>
+      <CardItems query={found} items={found.data?.items} lines={2} empty={none}>
+        {(nodes) => (
+          <ul aria-label="Nodes" className="grid grid-cols-1 gap-2 px-5 pb-5">
+            {nodes.map((node) => (
+              <Machine key={node.name} node={node} />
+            ))}
+          </ul>
+        )}
+      </CardItems>
     </Card>
+  );
+}
+
+function Machine({ node }: { node: Schemas['Node'] }) {
+  const work = `${count(node.running, 'attempt')} on ${Math.ceil(node.cpu_used)} of ${node.cpu} cores`;
+  return (
+    <li className="flex items-center justify-between gap-3">
+      <span className="flex min-w-0 items-center gap-2">
+        <span aria-hidden className="size-2 shrink-0 rounded-full bg-ok" />
+        <span className="truncate">{node.name}</span>
+      </span>
+      <More>{node.running > 0 ? work : 'idle'}</More>
+    </li>
   );
 }

@@ -6,10 +6,10 @@ import { http, type Schemas } from '../../api/client';
 import { download } from '../../app/download';
 import { sayProblem } from '../../app/messages';
 import { Button } from '../../ui/button';
-import { Card, CardHead } from '../../ui/card';
+import { Card, CardHead, CardItems } from '../../ui/card';
 import { Input } from '../../ui/field';
 import { Menu, MenuItem } from '../../ui/menu';
-import { Failed, Loading, Nothing } from '../../ui/states';
+import { Nothing } from '../../ui/states';
 import { Cell, Table } from '../../ui/table';
 import { Ago } from '../../ui/time';
 
@@ -30,7 +30,6 @@ export default function Audit() {
     queryFn: ({ pageParam }) => pageOf(action, pageParam),
     getNextPageParam: (page) => page.next_cursor,
   });
-  const entries = found.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <Card>
       <CardHead title="Audit log" hint="Everything that people and keys have done, newest first.">
@@ -46,29 +45,27 @@ export default function Audit() {
           <Export action={action} />
         </div>
       </CardHead>
-      {found.isPending ? (
-        <div className="px-5 pb-5">
-          <Loading />
-        </div>
-      ) : found.isError ? (
-        <Failed error={found.error} onRetry={() => void found.refetch()} />
-      ) : entries.length === 0 ? (
-        <Nothing icon={<ScrollText />} title="Nothing of this kind" />
-      ) : (
-        <Table label="Audit log" head={['When', 'Who', 'Action', 'What', 'From']}>
-          {entries.map((entry) => (
-            <tr key={entry.id}>
-              <Cell className="text-muted-foreground">
-                <Ago time={entry.at} />
-              </Cell>
-              <Cell dir="auto">{entry.actor}</Cell>
-              <Cell className="font-mono text-[13px]">{entry.action}</Cell>
-              <Cell className="font-mono text-[13px] text-muted-foreground">{entry.subject_id}</Cell>
-              <Cell className="text-muted-foreground">{entry.address}</Cell>
-            </tr>
-          ))}
-        </Table>
-      )}
+      <CardItems
+        query={found}
+        items={found.data?.pages.flatMap((page) => page.items)}
+        empty={<Nothing icon={<ScrollText />} title="Nothing of this kind" />}
+      >
+        {(entries) => (
+          <Table label="Audit log" head={['When', 'Who', 'Action', 'What', 'From']}>
+            {entries.map((entry) => (
+              <tr key={entry.id}>
+                <Cell className="text-muted-foreground">
+                  <Ago time={entry.at} />
+                </Cell>
+                <Cell dir="auto">{entry.actor}</Cell>
+                <Cell className="font-mono text-[13px]">{entry.action}</Cell>
+                <Cell className="font-mono text-[13px] text-muted-foreground">{entry.subject_id}</Cell>
+                <Cell className="text-muted-foreground">{entry.address}</Cell>
+              </tr>
+            ))}
+          </Table>
+        )}
+      </CardItems>
       {found.hasNextPage && (
         <div className="border-t p-3 text-center">
           <Button onClick={() => void found.fetchNextPage()}>More</Button>

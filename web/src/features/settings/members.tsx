@@ -6,10 +6,10 @@ import { useCaller, useMay } from '../../app/session';
 import { date } from '../../app/words';
 import { Badge } from '../../ui/badge';
 import { Button } from '../../ui/button';
-import { Card, CardBody, CardHead } from '../../ui/card';
+import { Card, CardBody, CardHead, CardItems } from '../../ui/card';
 import { Confirm } from '../../ui/dialog';
 import { Field, Input, Select } from '../../ui/field';
-import { Failed, Loading, Nothing } from '../../ui/states';
+import { Nothing } from '../../ui/states';
 import { Cell, Table } from '../../ui/table';
 import { Ago } from '../../ui/time';
 
@@ -45,23 +45,26 @@ export function Members() {
 
 function MemberList({ mayChange }: { mayChange: boolean }) {
   const found = api.useQuery('get', '/api/v1/members', { params: { query: { limit: 100 } } });
-  if (found.isPending) return <Loading />;
-  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
+  const nobody = (
+    <Nothing icon={<Users />} title="Nobody yet">
+      <p>Invite somebody, and they log in with a password of their own.</p>
+    </Nothing>
+  );
   return (
     <Card>
       <CardHead title="Members" />
-      {found.data.items.length === 0 ? (
-        <Nothing icon={<Users />} title="Nobody yet">
-          <p>Invite somebody, and they log in with a password of their own.</p>
-        </Nothing>
-      ) : (
-        <Table label="Members" head={['Name', 'E-mail address', 'Role', 'Since', '']}>
-          {found.data.items.map((member) => (
-            <MemberLine key={member.person_id} member={member} mayChange={mayChange} />
-          ))}
-        </Table>
-      )}
-      <Handover members={found.data.items} />
+      <CardItems query={found} items={found.data?.items} empty={nobody}>
+        {(members) => (
+          <>
+            <Table label="Members" head={['Name', 'E-mail address', 'Role', 'Since', '']}>
+              {members.map((member) => (
+                <MemberLine key={member.person_id} member={member} mayChange={mayChange} />
+              ))}
+            </Table>
+            <Handover members={members} />
+          </>
+        )}
+      </CardItems>
     </Card>
   );
 }

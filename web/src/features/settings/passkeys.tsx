@@ -6,9 +6,8 @@ import { api, http, type Schemas } from '../../api/client';
 import { useDeed } from '../../app/deed';
 import { say } from '../../app/messages';
 import { Button } from '../../ui/button';
-import { Card, CardBody, CardHead } from '../../ui/card';
+import { Card, CardHead, CardItems } from '../../ui/card';
 import { Confirm, Dialog } from '../../ui/dialog';
-import { Failed, Loading } from '../../ui/states';
 import { TextForm } from '../../ui/text-form';
 import { Ago } from '../../ui/time';
 import { PASSWORD } from '../enter/fields';
@@ -40,23 +39,20 @@ export default function Passkeys() {
           </Button>
         )}
       </CardHead>
-      {found.isPending ? (
-        <CardBody>
-          <Loading lines={1} />
-        </CardBody>
-      ) : found.isError ? (
-        <Failed error={found.error} onRetry={() => void found.refetch()} />
-      ) : found.data.items.length === 0 ? (
-        <CardBody className="text-muted-foreground">
-          {ways && !ways.passkeys ? 'They need an https:// address with a host name.' : 'You have none.'}
-        </CardBody>
-      ) : (
-        <ul aria-label="Passkeys">
-          {found.data.items.map((passkey) => (
-            <PasskeyLine key={passkey.id} passkey={passkey} />
-          ))}
-        </ul>
-      )}
+      <CardItems
+        query={found}
+        items={found.data?.items}
+        lines={1}
+        empty={ways && !ways.passkeys ? 'They need an https:// address with a host name.' : 'You have none.'}
+      >
+        {(passkeys) => (
+          <ul aria-label="Passkeys">
+            {passkeys.map((passkey) => (
+              <PasskeyLine key={passkey.id} passkey={passkey} />
+            ))}
+          </ul>
+        )}
+      </CardItems>
       <Dialog
         open={adding}
         onOpenChange={setAdding}

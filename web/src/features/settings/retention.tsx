@@ -5,7 +5,7 @@ import { say } from '../../app/messages';
 import { useMay } from '../../app/session';
 import { bytes, count } from '../../app/words';
 import { Button } from '../../ui/button';
-import { Card, CardBody, CardHead } from '../../ui/card';
+import { Card, CardBody, CardHead, CardItems } from '../../ui/card';
 import { Confirm } from '../../ui/dialog';
 import { Field, Input } from '../../ui/field';
 import { Failed, Loading, Nothing } from '../../ui/states';
@@ -174,16 +174,10 @@ function WouldGo({ supposed }: { supposed: Supposed }) {
           </Button>
         )}
       </CardHead>
-      <CardBody>
-        {found.isPending ? (
-          <Loading lines={2} />
-        ) : found.isError ? (
-          <Failed error={found.error} />
-        ) : items.length === 0 ? (
-          <Nothing title="Nothing" small />
-        ) : (
-          <ul aria-label="What would go" className="grid gap-1.5">
-            {items.map((item) => (
+      <CardItems query={found} items={found.data?.items} lines={2} empty={<Nothing title="Nothing" small />}>
+        {(all) => (
+          <ul aria-label="What would go" className="grid gap-1.5 px-5 pb-5">
+            {all.map((item) => (
               <li key={`${item.what} ${item.subject_id}`} className="flex justify-between gap-3">
                 <span className="truncate" dir="auto">
                   {item.name || item.subject_id}
@@ -195,7 +189,7 @@ function WouldGo({ supposed }: { supposed: Supposed }) {
             ))}
           </ul>
         )}
-      </CardBody>
+      </CardItems>
       <Confirm
         open={asked}
         onOpenChange={setAsked}

@@ -3,8 +3,7 @@ import { api, http, type Schemas } from '../../api/client';
 import { useDeed } from '../../app/deed';
 import { Badge } from '../../ui/badge';
 import { Button } from '../../ui/button';
-import { Card, CardHead } from '../../ui/card';
-import { Failed, Loading } from '../../ui/states';
+import { Card, CardHead, CardItems } from '../../ui/card';
 import { Ago } from '../../ui/time';
 import { browserName } from '../enter/ways';
 
@@ -16,22 +15,24 @@ export function Sessions() {
   const deed = useDeed();
   const endOthers = () =>
     deed(() => http.DELETE('/api/v1/me/sessions'), { done: 'All others are logged out.', touches: SESSIONS });
-  if (found.isPending) return <Loading />;
-  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
   return (
     <Card>
       <CardHead title="Where you are logged in">
-        {found.data.items.length > 1 && (
+        {found.data && found.data.items.length > 1 && (
           <Button size="sm" onClick={() => void endOthers()}>
             Log out all others
           </Button>
         )}
       </CardHead>
-      <ul aria-label="Sessions">
-        {found.data.items.map((session) => (
-          <SessionLine key={session.id} session={session} />
-        ))}
-      </ul>
+      <CardItems query={found} items={found.data?.items} lines={2} empty="Nowhere.">
+        {(sessions) => (
+          <ul aria-label="Sessions">
+            {sessions.map((session) => (
+              <SessionLine key={session.id} session={session} />
+            ))}
+          </ul>
+        )}
+      </CardItems>
     </Card>
   );
 }

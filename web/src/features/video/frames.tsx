@@ -6,11 +6,11 @@ import { useMay } from '../../app/session';
 import { bytes, count, percent } from '../../app/words';
 import { Badge } from '../../ui/badge';
 import { Button } from '../../ui/button';
-import { Card, CardBody, CardHead } from '../../ui/card';
+import { Card, CardBody, CardHead, CardItems } from '../../ui/card';
 import { CopyButton } from '../../ui/copy';
 import { Field, Input, Select } from '../../ui/field';
 import { Progress } from '../../ui/progress';
-import { Failed, Loading, Nothing, Skeleton } from '../../ui/states';
+import { Nothing, Skeleton } from '../../ui/states';
 import { Cell, Table } from '../../ui/table';
 import { Ago } from '../../ui/time';
 import { isOver, JOB_STATUS, type Job } from '../jobs/words';
@@ -206,22 +206,21 @@ function Archives({ asset }: { asset: Asset }) {
   const query = { asset_id: asset.id, kind: 'frames', limit: SHOWN };
   const found = api.useQuery('get', '/api/v1/jobs', { params: { query } });
   const first = useJob(asset.job_id, true);
-  if (found.isPending || (first.isPending && asset.job_id !== null)) return <Loading />;
-  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
+  const isFirstKnown = !first.isPending || asset.job_id === null;
   const own = first.data && framesOf(first.data).length > 0 ? [first.data.id] : [];
-  const ids = [...found.data.items.map(({ id }) => id), ...own];
+  const ids = found.data && isFirstKnown ? [...found.data.items.map(({ id }) => id), ...own] : undefined;
   return (
     <Card>
       <CardHead title="Archives" hint="Those of this video, newest first." />
-      {ids.length === 0 ? (
-        <Nothing icon={<Icon />} title="No frames were taken yet" small />
-      ) : (
-        <Table label="Archives" head={['Frames', 'State', '']}>
-          {ids.map((id) => (
-            <Archive key={id} jobId={id} />
-          ))}
-        </Table>
-      )}
+      <CardItems query={found} items={ids} empty={<Nothing icon={<Icon />} title="No frames were taken yet" small />}>
+        {(jobs) => (
+          <Table label="Archives" head={['Frames', 'State', '']}>
+            {jobs.map((id) => (
+              <Archive key={id} jobId={id} />
+            ))}
+          </Table>
+        )}
+      </CardItems>
     </Card>
   );
 }

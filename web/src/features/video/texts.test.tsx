@@ -93,6 +93,30 @@ test('a file that canâ€™t be read is told of where it was chosen, in the serverâ
   expect(screen.getByRole('dialog')).toBeDefined();
 });
 
+test('what viewers choose a text by is changed', async () => {
+  let items = [track({ name: 'Deutsch' })];
+  const asked = serve({
+    ...CALLER,
+    [`GET ${TRACKS}`]: () => ({ items }),
+    [`PATCH ${TRACKS}/track_1`]: () => {
+      items = [track({ name: 'German', default: true })];
+      return items[0];
+    },
+  });
+  const { user } = await show(<Texts asset={asset('a')} handle="playa" />);
+  await user.click(await screen.findByRole('button', { name: 'Change Deutsch' }));
+  const name = await screen.findByLabelText('Name');
+  expect(name).toHaveProperty('value', 'Deutsch');
+  await user.clear(name);
+  await user.type(name, ' German');
+  await user.click(screen.getByLabelText('Show it unless a viewer chooses'));
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  expect(await screen.findByText('Default')).toBeDefined();
+  expect(screen.queryByRole('dialog')).toBeNull();
+  const said = { language: 'de', name: 'German', kind: 'subtitles', default: true };
+  expect(sent(asked, 'PATCH').map(({ body }) => body)).toEqual([said]);
+});
+
 test('a text is removed when one means it', async () => {
   let items = [track({ name: 'Deutsch' })];
   const asked = serve({
@@ -117,5 +141,5 @@ test('who may only look is offered neither', async () => {
   serve({ 'GET /api/v1/caller': viewer(), [`GET ${TRACKS}`]: { items: [track({ name: 'Deutsch' })] } });
   await show(<Texts asset={asset('a')} handle="playa" />);
   expect(await screen.findByText('Deutsch')).toBeDefined();
-  expect(screen.queryByRole('button', { name: /^(Add|Remove) / })).toBeNull();
+  expect(screen.queryByRole('button', { name: /^(Add|Change|Remove) / })).toBeNull();
 });

@@ -1,5 +1,5 @@
 import { Captions } from 'lucide-react';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, type ReactNode, useState } from 'react';
 import { api, http, type Schemas } from '../../api/client';
 import { told } from '../../api/problem';
 import { useDeed } from '../../app/deed';
@@ -7,10 +7,9 @@ import { useMay } from '../../app/session';
 import { bytes } from '../../app/words';
 import { Badge } from '../../ui/badge';
 import { Button } from '../../ui/button';
-import { Card, CardBody, CardHead } from '../../ui/card';
+import { Card, CardHead, CardItems } from '../../ui/card';
 import { Confirm, Dialog } from '../../ui/dialog';
 import { CheckField, Choice, Field, Input } from '../../ui/field';
-import { Failed, Loading } from '../../ui/states';
 import { Cell, Table } from '../../ui/table';
 import { type Asset, pathOf } from '../videos/asset';
 import { Download } from './download';
@@ -26,7 +25,7 @@ const KINDS: Readonly<Record<Kind, string>> = {
   captions: 'Captions, for who does not hear',
 };
 
-/** The captions and subtitles of a video: listed, added, removed. */
+/** The captions and subtitles of a video: listed, added, changed, removed. */
 export function Texts({ asset, handle }: { asset: Asset; handle: string | null }) {
   const found = api.useQuery('get', PATH, { params: { path: { asset_id: asset.id } } });
   const mayChange = useMay('assets:write');
@@ -40,21 +39,22 @@ export function Texts({ asset, handle }: { asset: Asset; handle: string | null }
           </Button>
         )}
       </CardHead>
-      {found.isPending ? (
-        <CardBody>
-          <Loading lines={1} />
-        </CardBody>
-      ) : found.isError ? (
-        <Failed error={found.error} onRetry={() => void found.refetch()} />
-      ) : found.data.items.length === 0 ? (
-        <CardBody className="text-muted-foreground">There are none.</CardBody>
-      ) : (
-        <Table label="Text" head={['Language', 'Name', 'Kind', 'Texts', 'Size', '']}>
-          {found.data.items.map((track) => (
-            <TextLine key={track.id} asset={asset} handle={handle} track={track} mayChange={mayChange} />
-          ))}
-        </Table>
-      )}
+      <CardItems query={found} items={found.data?.items} lines={1} empty="There are none.">
+        {(tracks) => (
+          <Table label="Text" head={['Language', 'Name', 'Kind', 'Texts', 'Size', '']}>
+            {tracks.map((track) => (
+              <TextLine
+                key={track.id}
+                asset={asset}
+                handle={handle}
+                track={track}
+                isFirst={tracks.length === 1}
+                mayChange={mayChange}
+              />
+            ))}
+          </Table>
+        )}
+      </CardItems>
       <Dialog
         open={adding}
         onOpenChange={setAdding}
@@ -71,12 +71,14 @@ interface TextLineProps {
   asset: Asset;
   handle: string | null;
   track: TextTrack;
+  isFirst: boolean;
   mayChange: boolean;
 }
 
-function TextLine({ asset, handle, track, mayChange }: TextLineProps) {
+function TextLine({ asset, handle, track, isFirst, mayChange }: TextLineProps) {
   const deed = useDeed();
   const [asked, setAsked] = useState(false);
+  const [changing, setChanging] = useState(false);
   const path = { asset_id: asset.id, track_id: track.id };
   const remove = () =>
     deed(() => http.DELETE('/api/v1/assets/{asset_id}/tracks/{track_id}', { params: { path } }), {
@@ -106,11 +108,19 @@ function TextLine({ asset, handle, track, mayChange }: TextLineProps) {
             name={`${track.language}.vtt`}
           />
           {mayChange && (
-            <Button size="sm" variant="danger" aria-label={`Remove ${track.name}`} onClick={() => setAsked(true)}>
-              Remove
-            </Button>
+            <>
+              <Button size="sm" variant="ghost" aria-label={`Change ${track.name}`} onClick={() => setChanging(true)}>
+                Change
+              </Button>
+              <Button size="sm" variant="danger" aria-label={`Remove ${track.name}`} onClick={() => setAsked(true)}>
+                Remove
+              </Button>
+            </>
           )}
         </div>
+        <Dialog open={changing} onOpenChange={setChanging} title="Change what is said of it">
+          <ChangedText asset={asset} track={track} isFirst={isFirst} onDone={() => setChanging(false)} />
+        </Dialog>
         <Confirm
           open={asked}
           onOpenChange={setAsked}
@@ -126,53 +136,46 @@ function TextLine({ asset, handle, track, mayChange }: TextLineProps) {
   );
 }
 
-function NewText({ asset, isFirst, onDone }: { asset: Asset; isFirst: boolean; onDone: () => void }) {
-  const deed = useDeed();
-  const [file, setFile] = useState<File | null>(null);
-  const [tag, setTag] = useState('');
-  const [name, setName] = useState('');
-  const [kind, setKind] = useState<Kind>('subtitles');
-  const [isDefault, setDefault] = useState(false);
+/** What is said of a text, as it is typed. */
+interface Said {
+  language: string;
+  name: string;
+  kind: Kind;
+  default: boolean;
+}
+
+const UNSAID: Said = { language: '', name: '', kind: 'subtitles', default: false };
+
+interface SaidFormProps {
+  before: Said;
+  /** Whether the video has no other text. */
+  isFirst: boolean;
+  action: string;
+  /** Gets what was typed; gives why it was refused, or null. */
+  onSend: (said: Said) => Promise<string | null>;
+  /** Stands before it, and may say something of the text. */
+  children?: (say: (part: Partial<Said>) => void, said: Said) => ReactNode;
+}
+
+function SaidForm({ before, isFirst, action, onSend, children }: SaidFormProps) {
+  const [said, setSaid] = useState(before);
   const [problem, setProblem] = useState('');
   const [sending, setSending] = useState(false);
-  const choose = (chosen: File | undefined) => {
-    setFile(chosen ?? null);
-    if (chosen && tag === '') setTag(languageOfFile(chosen.name));
-  };
+  const say = (part: Partial<Said>) => setSaid((now) => ({ ...now, ...part }));
   const send = async (event: FormEvent) => {
     event.preventDefault();
-    if (!file) return;
     setProblem('');
     setSending(true);
-    const query = { language: tag.trim(), name: name.trim(), kind, default: isDefault };
-    const post = () =>
-      http.POST(PATH, {
-        params: { path: { asset_id: asset.id }, query },
-        headers: { 'Content-Type': file.type || 'application/octet-stream' },
-        body: file as never,
-        bodySerializer: (body: unknown) => body as File,
-      });
-    const refuse = (error: unknown) => setProblem(told(error).detail);
-    const added = await deed(post, { done: 'Viewers can choose it now.', touches: TOUCHES, refuse });
+    const refused = await onSend({ ...said, language: said.language.trim(), name: said.name.trim() });
     setSending(false);
-    if (added) onDone();
+    if (refused !== null) setProblem(refused);
   };
-  const called = language(tag.trim());
+  const called = language(said.language.trim());
+  const isKnown = said.language !== '' && called !== said.language.trim();
   return (
     <form onSubmit={(event) => void send(event)} className="grid grid-cols-1 gap-4">
-      <Field label="File">
-        {(field) => (
-          <Input
-            {...field}
-            type="file"
-            required
-            accept=".vtt,.srt,text/vtt,application/x-subrip"
-            className="py-1.5"
-            onChange={(event) => choose(event.target.files?.[0])}
-          />
-        )}
-      </Field>
-      <Field label="Language" hint={tag && called !== tag.trim() ? called : 'A tag such as en, pt-BR or zh-Hant.'}>
+      {children?.(say, said)}
+      <Field label="Language" hint={isKnown ? called : 'A tag such as en, pt-BR or zh-Hant.'}>
         {(field) => (
           <Input
             {...field}
@@ -180,21 +183,27 @@ function NewText({ asset, isFirst, onDone }: { asset: Asset; isFirst: boolean; o
             maxLength={63}
             spellCheck={false}
             autoCapitalize="none"
-            value={tag}
-            onChange={(event) => setTag(event.target.value)}
+            value={said.language}
+            onChange={(event) => say({ language: event.target.value })}
           />
         )}
       </Field>
       <Field label="Name" hint="What viewers choose it by; its language where it is left out.">
         {(field) => (
-          <Input {...field} dir="auto" maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
+          <Input
+            {...field}
+            dir="auto"
+            maxLength={200}
+            value={said.name}
+            onChange={(event) => say({ name: event.target.value })}
+          />
         )}
       </Field>
-      <Choice label="Kind" value={kind} options={KINDS} onChange={setKind} />
+      <Choice label="Kind" value={said.kind} options={KINDS} onChange={(kind) => say({ kind })} />
       <CheckField
         label={isFirst ? 'Show it unless a viewer chooses' : 'Show it, and no other, unless a viewer chooses'}
-        checked={isDefault}
-        onChange={setDefault}
+        checked={said.default}
+        onChange={(isDefault) => say({ default: isDefault })}
       />
       {problem && (
         <p role="alert" className="text-destructive">
@@ -202,8 +211,81 @@ function NewText({ asset, isFirst, onDone }: { asset: Asset; isFirst: boolean; o
         </p>
       )}
       <Button type="submit" variant="primary" className="justify-self-start" disabled={sending}>
-        Add it
+        {action}
       </Button>
     </form>
   );
+}
+
+/** Does something to a text, and gives why that was refused, in the server's words; null where it was done. */
+function useTextDeed(): (request: Parameters<ReturnType<typeof useDeed>>[0], done: string) => Promise<string | null> {
+  const deed = useDeed();
+  return async (request, done) => {
+    let refused: string | null = null;
+    const refuse = (error: unknown) => {
+      refused = told(error).detail;
+    };
+    await deed(request, { done, touches: TOUCHES, refuse });
+    return refused;
+  };
+}
+
+function NewText({ asset, isFirst, onDone }: { asset: Asset; isFirst: boolean; onDone: () => void }) {
+  const deed = useTextDeed();
+  const [file, setFile] = useState<File | null>(null);
+  const add = async (query: Said) => {
+    if (!file) return null;
+    const post = () =>
+      http.POST(PATH, {
+        params: { path: { asset_id: asset.id }, query },
+        headers: { 'Content-Type': file.type || 'application/octet-stream' },
+        body: file as never,
+        bodySerializer: (body: unknown) => body as File,
+      });
+    const refused = await deed(post, 'Viewers can choose it now.');
+    if (refused === null) onDone();
+    return refused;
+  };
+  return (
+    <SaidForm before={UNSAID} isFirst={isFirst} action="Add it" onSend={add}>
+      {(say, said) => (
+        <Field label="File">
+          {(field) => (
+            <Input
+              {...field}
+              type="file"
+              required
+              accept=".vtt,.srt,text/vtt,application/x-subrip"
+              className="py-1.5"
+              onChange={(event) => {
+                const chosen = event.target.files?.[0];
+                setFile(chosen ?? null);
+                if (chosen && said.language === '') say({ language: languageOfFile(chosen.name) });
+              }}
+            />
+          )}
+        </Field>
+      )}
+    </SaidForm>
+  );
+}
+
+interface ChangedTextProps {
+  asset: Asset;
+  track: TextTrack;
+  isFirst: boolean;
+  onDone: () => void;
+}
+
+function ChangedText({ asset, track, isFirst, onDone }: ChangedTextProps) {
+  const deed = useTextDeed();
+  const path = { asset_id: asset.id, track_id: track.id };
+  const change = async (body: Said) => {
+    const patch = () => http.PATCH('/api/v1/assets/{asset_id}/tracks/{track_id}', { params: { path }, body });
+    const refused = await deed(patch, 'Saved.');
+    if (refused === null) onDone();
+    return refused;
+  };
+  const before = { language: track.language, name: track.name, kind: track.kind, default: track.default };
+  return <SaidForm before={before} isFirst={isFirst} action="Save" onSend={change} />;
 }
