@@ -68,7 +68,7 @@ def test_who_is_invited_by_mail_sees_what_their_role_may(
         page.get_by_label(f"Role of {VIEWER}").select_option("editor")
         expect(page.get_by_text("Saved.")).to_be_visible()
         theirs.reload()
-        expect(theirs.get_by_role("button", name="Delete")).to_be_visible()
+        expect(theirs.get_by_role("button", name="Delete", exact=True)).to_be_visible()
         page.get_by_role("button", name=f"Remove {VIEWER}").click()
         page.get_by_role("button", name="Remove", exact=True).click()
         expect(page.get_by_role("row").filter(has_text=VIEWER)).to_have_count(0)

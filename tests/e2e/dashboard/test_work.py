@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from standardwebhooks import Webhook as Verifier
 
 from tests.contract.site import serving
-from tests.e2e.dashboards import COMES_MS, complaints, enter
+from tests.e2e.dashboards import COMES_MS, breaches, complaints, enter
 from tests.e2e.driving import Driver, Json
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.platform import Server
@@ -143,6 +143,11 @@ def test_what_gave_up_says_why_and_is_done_once_it_is_tried_again(
         alert.get_by_role("link", name="Look at them").click()
         row = page.get_by_role("row").filter(has_text="The server answers 503")
         expect(row).to_contain_text("Failed")
+        log = row.get_by_role("button", name=re.compile("^Log of"))
+        log.click()
+        expect(page.get_by_label("Search the log")).to_be_visible()
+        assert breaches(page) == []
+        log.click()
         site.serve("/film.mp4", clip("h264_aac_240p30_2s").read_bytes(), Content_Type="video/mp4")
         row.get_by_role("button", name="Try again").click()
         expect(page.get_by_text("No job has given up")).to_be_visible()

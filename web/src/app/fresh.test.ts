@@ -26,6 +26,19 @@ test('an event makes old what it may have changed, and nothing else', () => {
   expect(old()).toEqual(['/api/v1/jobs/{job_id}', '/api/v1/nodes']);
 });
 
+test('what a job makes is listed anew while it works, and a list of videos when one of them changes', () => {
+  const { queries, fresh, old } = setUp();
+  const [outputs, one] = ['/api/v1/assets/{asset_id}/outputs', '/api/v1/assets/{asset_id}'];
+  for (const path of [outputs, one]) queries.setQueryData(['get', path, {}], {});
+  fresh.take(event('asset.playable'));
+  vi.advanceTimersByTime(1_000);
+  expect(old()).toEqual(['/api/v1/assets']);
+  fresh.take(event('task.done'));
+  vi.advanceTimersByTime(1_000);
+  expect(old()).toContain(outputs);
+  expect(old()).not.toContain(one);
+});
+
 test('the events of a moment are answered together', () => {
   const { fresh, queries } = setUp();
   const asked = vi.spyOn(queries, 'invalidateQueries');

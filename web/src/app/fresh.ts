@@ -3,22 +3,30 @@ import type { LiveEvent } from './live';
 
 const GATHER_MS = 300;
 
-// The queries that an event may make old, by the beginning of its type and of their path.
+const OUTPUTS = '/api/v1/assets/{asset_id}/outputs';
+const AUDIT = '/api/v1/audit';
+
+// The queries that an event may make old, by the beginning of its type and of their path; `$` ends a path that is whole.
 const TOUCHED: readonly (readonly [string, readonly string[]])[] = [
-  ['job.', ['/api/v1/jobs', '/api/v1/usage']],
-  ['task.', ['/api/v1/jobs/', '/api/v1/nodes']],
+  ['job.', ['/api/v1/jobs', '/api/v1/usage', OUTPUTS]],
+  ['task.', ['/api/v1/jobs/', '/api/v1/nodes', OUTPUTS]],
   ['upload.', ['/api/v1/uploads']],
-  ['track.', ['/api/v1/assets/{asset_id}/tracks', '/api/v1/assets/{asset_id}/outputs']],
-  ['asset.', ['/api/v1/quotas', '/api/v1/cleanup']],
-  ['key.', ['/api/v1/keys', '/api/v1/caller']],
-  ['webhook.', ['/api/v1/webhooks']],
-  ['signing_key.', ['/api/v1/signing-keys']],
-  ['member.', ['/api/v1/members', '/api/v1/caller', '/api/v1/organizations']],
-  ['invitation.', ['/api/v1/invitations']],
-  ['organization.', ['/api/v1/organization']],
+  ['track.', ['/api/v1/assets/{asset_id}/tracks', OUTPUTS]],
+  ['asset.', ['/api/v1/assets$', '/api/v1/quotas', '/api/v1/cleanup', AUDIT]],
+  ['key.', ['/api/v1/keys', '/api/v1/caller', AUDIT]],
+  ['webhook.', ['/api/v1/webhooks', AUDIT]],
+  ['signing_key.', ['/api/v1/signing-keys', AUDIT]],
+  ['member.', ['/api/v1/members', '/api/v1/caller', '/api/v1/organizations', AUDIT]],
+  ['invitation.', ['/api/v1/invitations', AUDIT]],
+  ['organization.', ['/api/v1/organization', AUDIT]],
   ['quota.', ['/api/v1/quotas']],
   ['cleanup.', ['/api/v1/cleanup', '/api/v1/quotas']],
 ];
+
+/** Whether a path is among those that an event makes old. */
+function isAmong(path: unknown, old: readonly string[]): boolean {
+  return typeof path === 'string' && old.some((one) => `${path}$`.startsWith(one));
+}
 
 type Watcher = (event: LiveEvent) => void;
 
@@ -66,7 +74,7 @@ export class Fresh {
     const paths = [...this.old];
     this.old.clear();
     void this.queries.invalidateQueries({
-      predicate: ({ queryKey: [, path] }) => typeof path === 'string' && paths.some((old) => path.startsWith(old)),
+      predicate: ({ queryKey: [, path] }) => isAmong(path, paths),
     });
   }
 }

@@ -1,10 +1,12 @@
 import { useNavigate } from '@tanstack/react-router';
 import { Command } from 'cmdk';
-import { Clapperboard, Moon, Sun } from 'lucide-react';
+import { Clapperboard, Keyboard, Monitor, Moon, Sun } from 'lucide-react';
 import { type ReactNode, useDeferredValue, useEffect, useState } from 'react';
 import { api } from '../api/client';
 import { titleOf } from '../features/videos/asset';
+import { Keys } from '../ui/kbd';
 import type { PageLink } from './navigation';
+import { useShortcuts } from './shortcuts';
 import { setTheme } from './theme';
 
 const ITEM =
@@ -12,6 +14,11 @@ const ITEM =
 const HEADING =
   '[&_[cmdk-group-heading]]:px-3 [&_[cmdk-group-heading]]:py-1.5 [&_[cmdk-group-heading]]:text-[13px] [&_[cmdk-group-heading]]:text-muted-foreground';
 const FOUND = 8;
+const THEMES = [
+  ['light', 'Light theme', Sun],
+  ['dark', 'Dark theme', Moon],
+  ['system', 'Theme of the system', Monitor],
+] as const;
 
 interface PaletteProps {
   pages: readonly PageLink[];
@@ -25,8 +32,16 @@ export default function Palette({ pages, onClose }: PaletteProps) {
   const wanted = useDeferredValue(text.trim());
   const { data } = api.useQuery('get', '/api/v1/assets', { params: { query: { q: wanted, limit: FOUND } } });
   const matches = (label: string) => label.toLowerCase().includes(wanted.toLowerCase());
-  const first = data?.items[0]?.id ?? pages.find((page) => matches(page.label))?.to ?? '';
-  const [chosen, setChosen] = useState(first);
+  const does = useShortcuts().filter(({ group, label }) => group === 'Everywhere' && matches(label));
+  const themes = THEMES.filter(([, label]) => matches(label));
+  const places = pages.filter((page) => matches(page.label));
+  const others = [
+    ...places.map(({ to }) => to),
+    ...does.map(({ keys }) => `key ${keys}`),
+    ...themes.map(([name]) => name),
+  ];
+  const first = data?.items[0]?.id ?? others[0] ?? '';
+  const [chosen, setChosen] = useState<string>(first);
   // What was found last comes first, and is what Enter opens.
   useEffect(() => setChosen(first), [first]);
   const act = (run: () => unknown) => () => {
@@ -73,15 +88,27 @@ export default function Palette({ pages, onClose }: PaletteProps) {
           )}
         </Command.Group>
         <Command.Group heading="Go to" className={HEADING}>
-          {pages
-            .filter((page) => matches(page.label))
-            .map(({ to, label, icon: Icon }) => item(to, <Icon aria-hidden />, label, () => navigate({ to })))}
+          {places.map(({ to, label, icon: Icon }) => item(to, <Icon aria-hidden />, label, () => navigate({ to })))}
         </Command.Group>
         <Command.Group heading="Do" className={HEADING}>
-          {matches('Light theme') && item('light', <Sun aria-hidden />, 'Light theme', () => setTheme('light'))}
-          {matches('Dark theme') && item('dark', <Moon aria-hidden />, 'Dark theme', () => setTheme('dark'))}
+          {does.map(({ keys, label, run }) =>
+            item(`key ${keys}`, <Keyboard aria-hidden />, <Deed label={label} keys={keys} />, run),
+          )}
+          {themes.map(([theme, label, Icon]) => item(theme, <Icon aria-hidden />, label, () => setTheme(theme)))}
         </Command.Group>
       </Command.List>
     </Command.Dialog>
+  );
+}
+
+/** What can be done, with the keys that do it as well. */
+function Deed({ label, keys }: { label: string; keys: string }) {
+  return (
+    <>
+      <span className="flex-1">{label}</span>
+      <span aria-hidden>
+        <Keys keys={keys} />
+      </span>
+    </>
   );
 }

@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from '@testing-library/react';
+import { act, fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { caller, viewer } from '../testing/facts';
 import { show } from '../testing/render';
@@ -154,6 +154,19 @@ test('a theme is chosen, and the keys are listed', async () => {
   expect(document.documentElement.dataset.theme).toBe('light');
   await user.keyboard('?');
   expect((await screen.findByRole('dialog', { name: 'Keys' })).textContent).toContain('Go to Videos');
+});
+
+test('what can be done from everywhere is found by its name, and done', async () => {
+  serve({ ...ORGANIZATION, 'GET /api/v1/caller': caller(), 'GET /api/v1/assets': { items: [], next_cursor: null } });
+  const { user } = await show(<Shell>here</Shell>);
+  await screen.findAllByRole('link', { name: 'Videos' });
+  await act(async () => fireEvent.keyDown(document.body, { key: 'k', ctrlKey: true }));
+  await user.type(await screen.findByPlaceholderText('Find a video or a page …'), 'show the k');
+  await waitFor(() =>
+    expect(screen.getAllByRole('option').map(({ textContent }) => textContent)).toEqual(['Show the keys?']),
+  );
+  await user.keyboard('{Enter}');
+  expect(await screen.findByRole('dialog', { name: 'Keys' })).toBeDefined();
 });
 
 test('the side bar is folded, and stays so', async () => {

@@ -5,20 +5,17 @@ export interface Shortcut {
   keys: string;
   label: string;
   group: string;
-}
-
-interface Entry extends Shortcut {
   run: () => void;
 }
 
 const SEQUENCE_MS = 1_200;
 
-let entries: readonly Entry[] = [];
+let entries: readonly Shortcut[] = [];
 const listeners = new Set<() => void>();
 let before = '';
 let timer = 0;
 
-function changed(next: readonly Entry[]): void {
+function changed(next: readonly Shortcut[]): void {
   entries = next;
   for (const listener of listeners) listener();
 }
@@ -60,7 +57,7 @@ export function useShortcut(keys: string, label: string, group: string, run: () 
   const latest = useRef(run);
   latest.current = run;
   useEffect(() => {
-    const entry: Entry = { keys, label, group, run: () => latest.current() };
+    const entry: Shortcut = { keys, label, group, run: () => latest.current() };
     changed([...entries, entry]);
     return () => changed(entries.filter((other) => other !== entry));
   }, [keys, label, group]);

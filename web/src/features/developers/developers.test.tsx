@@ -83,6 +83,29 @@ test('an endpoint is added, its secret is shown, and what is wrong with it is to
   expect(bodies(asked, 'POST')).toEqual([wish, wish]);
 });
 
+test('an endpoint is told of other events, at another address', async () => {
+  let answer: unknown = new Refusal(422, 'event_type_unknown', 'There is no type "jobs.*".');
+  const asked = serve({
+    'GET /api/v1/caller': caller(),
+    'GET /api/v1/webhooks': page(hook),
+    'PATCH /api/v1/webhooks/hook_1': () => answer,
+  });
+  const { user } = await show(<Developers tab="webhooks" onTab={() => undefined} />);
+  await user.click(await screen.findByRole('button', { name: 'Change' }));
+  const events = await screen.findByLabelText('Events');
+  expect(events).toHaveProperty('value', hook.events.join('\n'));
+  await user.clear(events);
+  await user.type(events, 'jobs.*');
+  await user.type(screen.getByLabelText('Description'), 'Tells the shop');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  expect(await screen.findByText('There is no type "jobs.*".')).toBeDefined();
+  answer = hook;
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+  const wish = { url: hook.url, events: ['jobs.*'], description: 'Tells the shop' };
+  expect(bodies(asked, 'PATCH')).toEqual([wish, wish]);
+});
+
 test('deliveries show what was sent and answered, and are sent again', async () => {
   const attempt = {
     ...{ started_at: AT, latency_ms: 12, url: hook.url, request_headers: {}, response_status: 500 },

@@ -1,5 +1,7 @@
+import { useQueryClient } from '@tanstack/react-query';
 import { Webhook as Icon, Plus } from 'lucide-react';
 import { type FormEvent, useState } from 'react';
+import { answered } from '../../api/answered';
 import { api, http, type Schemas } from '../../api/client';
 import { told } from '../../api/problem';
 import { useDeed } from '../../app/deed';
@@ -45,15 +47,7 @@ export function Webhooks() {
           ))}
         </>
       )}
-      {making && (
-        <NewEndpoint
-          onClose={() => setMaking(false)}
-          onMade={(made) => {
-            setMaking(false);
-            setSecret(made.secret);
-          }}
-        />
-      )}
+      {making && <NewEndpoint onClose={() => setMaking(false)} onMade={(made) => setSecret(made.secret)} />}
       {secret && (
         <Dialog
           open
@@ -74,6 +68,7 @@ function Endpoint({ webhook, onSecret }: { webhook: Webhook; onSecret: (secret: 
   const deed = useDeed();
   const mayChange = useMay('webhooks:write');
   const [asked, setAsked] = useState(false);
+  const [changing, setChanging] = useState(false);
   const [open, setOpen] = useState(false);
   const path = { params: { path: { webhook_id: webhook.id } } };
   const test = () =>
@@ -107,6 +102,9 @@ function Endpoint({ webhook, onSecret }: { webhook: Webhook; onSecret: (secret: 
             <Button size="sm" onClick={() => void test().then(() => setOpen(true))}>
               Test
             </Button>
+            <Button size="sm" variant="ghost" onClick={() => setChanging(true)}>
+              Change
+            </Button>
             <Button size="sm" variant="ghost" onClick={() => void show()}>
               Secret
             </Button>
@@ -125,6 +123,7 @@ function Endpoint({ webhook, onSecret }: { webhook: Webhook; onSecret: (secret: 
         </Button>
       </div>
       {open && <Deliveries webhookId={webhook.id} />}
+      {changing && <ChangedEndpoint webhook={webhook} onClose={() => setChanging(false)} />}
       <Confirm
         open={asked}
         onOpenChange={setAsked}
@@ -146,24 +145,58 @@ function State({ webhook }: { webhook: Webhook }) {
   return webhook.failing_since ? <Badge tone="warn">Failing</Badge> : <Badge tone="ok">On</Badge>;
 }
 
-const USUAL = 'asset.*\njob.*\nupload.*';
+interface Said {
+  url: string;
+  events: string[];
+  description: string;
+}
+
+const USUAL: Said = { url: '', events: ['asset.*', 'job.*', 'upload.*'], description: '' };
 
 function NewEndpoint({ onClose, onMade }: { onClose: () => void; onMade: (made: Schemas['CreatedWebhook']) => void }) {
-  const [url, setUrl] = useState('');
-  const [events, setEvents] = useState(USUAL);
+  const make = async (said: Said) => {
+    const made = await answered(http.POST('/api/v1/webhooks', { body: { ...said, enabled: true } }));
+    onMade(made as Schemas['CreatedWebhook']);
+  };
+  return <EndpointForm title="Add an endpoint" action="Add it" said={USUAL} send={make} onClose={onClose} />;
+}
+
+function ChangedEndpoint({ webhook, onClose }: { webhook: Webhook; onClose: () => void }) {
+  const path = { params: { path: { webhook_id: webhook.id } } };
+  const change = (body: Said) => answered(http.PATCH('/api/v1/webhooks/{webhook_id}', { ...path, body }));
+  return <EndpointForm title="Change the endpoint" action="Save" said={webhook} send={change} onClose={onClose} />;
+}
+
+interface EndpointFormProps {
+  title: string;
+  action: string;
+  said: Said;
+  /** What it throws is shown at the address. */
+  send: (said: Said) => Promise<unknown>;
+  onClose: () => void;
+}
+
+/** Where an endpoint is, what it is told of, what it is for. */
+function EndpointForm({ title, action, said, send, onClose }: EndpointFormProps) {
+  const queries = useQueryClient();
+  const [url, setUrl] = useState(said.url);
+  const [events, setEvents] = useState(said.events.join('\n'));
+  const [description, setDescription] = useState(said.description);
   const [problem, setProblem] = useState<string>();
-  const make = async (event: FormEvent) => {
+  const save = async (event: FormEvent) => {
     event.preventDefault();
-    const wanted = events.split(/[\s,]+/).filter((type) => type !== '');
-    const { data, error } = await http
-      .POST('/api/v1/webhooks', { body: { url: url.trim(), events: wanted, description: '', enabled: true } })
-      .catch((wrong: unknown) => ({ data: undefined, error: wrong }));
-    if (data) onMade(data as Schemas['CreatedWebhook']);
-    else setProblem(told(error).detail);
+    const types = events.split(/[\s,]+/).filter((type) => type !== '');
+    try {
+      await send({ url: url.trim(), events: types, description: description.trim() });
+      onClose();
+      void queries.invalidateQueries({ queryKey: ['get', '/api/v1/webhooks'] });
+    } catch (error) {
+      setProblem(told(error).detail);
+    }
   };
   return (
-    <Dialog open onOpenChange={(open) => !open && onClose()} title="Add an endpoint">
-      <form onSubmit={(event) => void make(event)} className="grid grid-cols-1 gap-4">
+    <Dialog open onOpenChange={(open) => !open && onClose()} title={title}>
+      <form onSubmit={(event) => void save(event)} className="grid grid-cols-1 gap-4">
         <Field label="Address" problem={problem}>
           {(field) => (
             <Input
@@ -186,8 +219,19 @@ function NewEndpoint({ onClose, onMade }: { onClose: () => void; onMade: (made: 
             />
           )}
         </Field>
+        <Field label="Description" hint="What it is for.">
+          {(field) => (
+            <Input
+              {...field}
+              dir="auto"
+              maxLength={200}
+              value={description}
+              onChange={(event) => setDescription(event.target.value)}
+            />
+          )}
+        </Field>
         <Button type="submit" variant="primary" className="justify-self-end">
-          Add it
+          {action}
         </Button>
       </form>
     </Dialog>

@@ -77,6 +77,23 @@ test('dead letters are tried again, one by one and all together', async () => {
   );
 });
 
+test('a job’s log is read where the job is listed', async () => {
+  const entry = { stage: 'frames', task: 'frames', attempt_id: 'att_1', line: 1, at: null };
+  serve({
+    'GET /api/v1/caller': viewer(),
+    'GET /api/v1/assets/asset_1': asset('asset_1'),
+    'GET /api/v1/jobs': page(summary('job_f', { status: 'failed', kind: 'frames' })),
+    'GET /api/v1/jobs/job_f': job('job_f', { status: 'failed', stages: [stage('frames')] }),
+    'GET /api/v1/jobs/job_f/logs': page({ ...entry, level: 'error', message: 'No room for <b>pictures</b>' }),
+  });
+  const { user } = await show(<Jobs tab="failed" onTab={() => undefined} />);
+  await user.click(await screen.findByRole('button', { name: 'Log of Title of asset_1' }));
+  expect(await screen.findByText('No room for <b>pictures</b>')).toBeDefined();
+  expect(screen.getByLabelText('Search the log')).toBeDefined();
+  await user.click(screen.getByRole('button', { name: 'Log of Title of asset_1', expanded: true }));
+  expect(screen.queryByText('No room for <b>pictures</b>')).toBeNull();
+});
+
 test('who may only look tries nothing again', async () => {
   serve({ 'GET /api/v1/caller': viewer(), 'GET /api/v1/jobs': page(summary('job_d', { status: 'failed' })) });
   await show(<Jobs tab="dead" onTab={() => undefined} />);

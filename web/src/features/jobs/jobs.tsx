@@ -1,8 +1,11 @@
 import { useInfiniteQuery, useQueries } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { Activity, RotateCcw } from 'lucide-react';
+import { Activity, RotateCcw, ScrollText } from 'lucide-react';
+import { useState } from 'react';
 import { api, http, type Schemas } from '../../api/client';
 import { useDeed } from '../../app/deed';
+import { sayProblem } from '../../app/messages';
+import { part } from '../../app/part';
 import { useMay } from '../../app/session';
 import { percent, took } from '../../app/words';
 import { Badge } from '../../ui/badge';
@@ -18,6 +21,8 @@ import { titleOf } from '../videos/asset';
 import { jobQuery, useJob } from '../videos/status';
 import { JOB_TABS, type JobTab } from './tabs';
 import { activity, byQueue, isAtWork, isOver, JOB_STATUS, type JobSummary } from './words';
+
+const JobLog = part(() => import('./job-log'));
 
 const LABELS: Record<JobTab, string> = {
   queue: 'Queue',
@@ -151,37 +156,54 @@ function RequeueAll() {
 
 /** A job: its video, where it stands and why, and what can be done. */
 function Line({ job, place }: { job: JobSummary; place?: string }) {
+  const [open, setOpen] = useState(false);
   const { data: asset } = api.useQuery(
     'get',
     '/api/v1/assets/{asset_id}',
     { params: { path: { asset_id: job.asset_id } } },
     { staleTime: 60_000, retry: false },
   );
+  const title = asset ? titleOf(asset) : job.asset_id;
+  const toggle = () => (open ? setOpen(false) : void JobLog.load().then(() => setOpen(true), sayProblem));
   return (
-    <tr>
-      {place && <Cell className="w-12 text-muted-foreground tabular-nums">{place}</Cell>}
-      <Cell className="min-w-48 max-w-80">
-        <Link
-          to="/videos/$assetId"
-          params={{ assetId: job.asset_id }}
-          search={{ tab: 'processing' }}
-          className="block truncate font-medium no-underline hover:underline"
-          dir="auto"
-        >
-          {asset ? titleOf(asset) : job.asset_id}
-        </Link>
-      </Cell>
-      <Cell className="min-w-56">
-        <Standing job={job} />
-      </Cell>
-      <Cell className="text-muted-foreground">{job.priority}</Cell>
-      <Cell className="text-muted-foreground">
-        <Ago time={job.created_at} />
-      </Cell>
-      <Cell className="text-right">
-        <Deeds job={job} />
-      </Cell>
-    </tr>
+    <>
+      <tr>
+        {place && <Cell className="w-12 text-muted-foreground tabular-nums">{place}</Cell>}
+        <Cell className="min-w-48 max-w-80">
+          <Link
+            to="/videos/$assetId"
+            params={{ assetId: job.asset_id }}
+            search={{ tab: 'processing' }}
+            className="block truncate font-medium no-underline hover:underline"
+            dir="auto"
+          >
+            {title}
+          </Link>
+        </Cell>
+        <Cell className="min-w-56">
+          <Standing job={job} />
+        </Cell>
+        <Cell className="text-muted-foreground">{job.priority}</Cell>
+        <Cell className="text-muted-foreground">
+          <Ago time={job.created_at} />
+        </Cell>
+        <Cell>
+          <div className="flex justify-end gap-1">
+            <Button size="sm" variant="ghost" aria-expanded={open} aria-label={`Log of ${title}`} onClick={toggle}>
+              <ScrollText aria-hidden /> Log
+            </Button>
+            <Deeds job={job} />
+          </div>
+        </Cell>
+      </tr>
+      {open && (
+        <tr>
+          <Cell colSpan={place ? 6 : 5} className="bg-sunken">
+            <JobLog jobId={job.id} />
+          </Cell>
+        </tr>
+      )}
+    </>
   );
 }
 

@@ -1,11 +1,28 @@
-import { screen } from '@testing-library/react';
-import { expect, test } from 'vitest';
+import { fireEvent, screen, waitFor } from '@testing-library/react';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { asset, caller, job, viewer } from '../../testing/facts';
 import { show } from '../../testing/render';
 import { serve } from '../../testing/server';
+import { uploads } from './queue';
+import { rememberFile } from './remembered';
 import { UploadPage } from './upload-page';
 
 const NOTHING = { 'GET /api/v1/uploads': { items: [], next_cursor: null } };
+const film = (name: string, type = 'video/mp4') => new File(['1234'], name, { type, lastModified: 1 });
+
+beforeEach(() => vi.restoreAllMocks());
+
+/** An entry of what is dropped: a file, or a folder of some. */
+function entry(file: File): unknown;
+function entry(folder: readonly unknown[]): unknown;
+function entry(what: File | readonly unknown[]): unknown {
+  if (what instanceof File) return { isFile: true, file: (take: (file: File) => void) => take(what) };
+  const pieces = [what, []];
+  return {
+    isFile: false,
+    createReader: () => ({ readEntries: (take: (some: unknown) => void) => take(pieces.shift()) }),
+  };
+}
 
 test('what is chosen is what the job is to make', async () => {
   const asked = serve({
@@ -34,4 +51,50 @@ test('who may not upload is told so, and is offered nothing', async () => {
   await show(<UploadPage />);
   expect(await screen.findByText('Not for you')).toBeDefined();
   expect(screen.queryByRole('button', { name: 'Choose files' })).toBeNull();
+});
+
+test('files and folders are dropped, of which what can be played is taken', async () => {
+  const add = vi.spyOn(uploads, 'add').mockImplementation(() => undefined);
+  serve({ ...NOTHING, 'GET /api/v1/caller': caller() });
+  await show(<UploadPage />);
+  const zone = await screen.findByRole('region', { name: 'Files' });
+  const folder = entry([entry(film('inside.mp4')), entry(film('notes.txt', 'text/plain'))]);
+  const items = [entry(film('alone.mp4')), folder].map((one) => ({ webkitGetAsEntry: () => one }));
+  fireEvent.dragOver(zone);
+  fireEvent.drop(zone, { dataTransfer: { items, files: [] } });
+  await waitFor(() => expect(add).toHaveBeenCalledTimes(1));
+  expect([...(add.mock.calls[0]?.[0] ?? [])].map(({ name }) => name)).toEqual(['alone.mp4', 'inside.mp4']);
+});
+
+test('a folder is chosen without a mouse as well', async () => {
+  const add = vi.spyOn(uploads, 'add').mockImplementation(() => undefined);
+  serve({ ...NOTHING, 'GET /api/v1/caller': caller() });
+  const { user } = await show(<UploadPage />);
+  expect(await screen.findByRole('button', { name: 'Choose a folder' })).toBeDefined();
+  const field = screen.getByLabelText('Folder of videos');
+  expect(field.hasAttribute('webkitdirectory')).toBe(true);
+  await user.upload(field, [film('one.mp4'), film('cover.jpg', 'image/jpeg')]);
+  expect([...(add.mock.calls[0]?.[0] ?? [])].map(({ name }) => name)).toEqual(['one.mp4']);
+});
+
+test('what is not finished is given up only when one means it', async () => {
+  const left = { id: 'upl_1', name: 'film.mp4', status: 'uploading', offset_bytes: 2, size_bytes: 4 };
+  let items = [left];
+  rememberFile('upl_1', film('film.mp4'));
+  const asked = serve({
+    'GET /api/v1/caller': caller(),
+    'GET /api/v1/uploads': () => ({ items, next_cursor: null }),
+    'DELETE /api/v1/uploads/upl_1': () => {
+      items = [];
+      return null;
+    },
+  });
+  const { user } = await show(<UploadPage />);
+  await user.click(await screen.findByRole('button', { name: 'Give up film.mp4' }));
+  await user.click(await screen.findByRole('button', { name: 'Cancel' }));
+  expect(asked.filter(({ method }) => method === 'DELETE')).toEqual([]);
+  await user.click(screen.getByRole('button', { name: 'Give up film.mp4' }));
+  await user.click(await screen.findByRole('button', { name: 'Give it up' }));
+  await waitFor(() => expect(screen.queryByText('Not finished')).toBeNull());
+  expect(asked.filter(({ method }) => method === 'DELETE')).toHaveLength(1);
 });

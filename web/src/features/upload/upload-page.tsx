@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { CircleCheck, Link2, Pause, Play, RotateCcw, Trash2, Upload as UploadIcon, X } from 'lucide-react';
-import { type DragEvent, type FormEvent, useRef, useState, useSyncExternalStore } from 'react';
+import { type ComponentProps, type DragEvent, type FormEvent, useRef, useState, useSyncExternalStore } from 'react';
 import { api, http, type Schemas } from '../../api/client';
 import { told } from '../../api/problem';
 import { say, sayProblem } from '../../app/messages';
@@ -9,13 +9,14 @@ import { bytes, percent, took } from '../../app/words';
 import { Button } from '../../ui/button';
 import { Card, CardBody, CardHead } from '../../ui/card';
 import { cn } from '../../ui/cn';
+import { Confirm } from '../../ui/dialog';
 import { Choice, Field, Input } from '../../ui/field';
 import { Page } from '../../ui/page';
 import { Progress } from '../../ui/progress';
 import { Denied } from '../../ui/states';
 import { plays } from '../videos/asset';
 import { Status } from '../videos/status';
-import { filesOf } from './dropped';
+import { filesOf, looksPlayable } from './dropped';
 import { type Chosen, jobOf, POLICIES, PRESET_LABELS, PRIORITIES, USUAL } from './options';
 import { type Item, uploads } from './queue';
 import { begun, forgetFile } from './remembered';
@@ -57,7 +58,6 @@ export function UploadPage() {
 
 function DropZone({ onFiles }: { onFiles: (files: Iterable<File>) => void }) {
   const [over, setOver] = useState(false);
-  const files = useRef<HTMLInputElement>(null);
   const drop = (event: DragEvent) => {
     event.preventDefault();
     setOver(false);
@@ -79,22 +79,51 @@ function DropZone({ onFiles }: { onFiles: (files: Iterable<File>) => void }) {
     >
       <UploadIcon aria-hidden className="size-8 text-muted-foreground" />
       <p className="font-medium text-[15px]">Drop videos or folders here</p>
-      <Button variant="primary" onClick={() => files.current?.click()}>
-        Choose files
+      <div className="flex flex-wrap justify-center gap-2">
+        <Picker variant="primary" label="Choose files" name="Video files" onFiles={onFiles} accept={ACCEPTED} />
+        <Picker
+          label="Choose a folder"
+          name="Folder of videos"
+          onFiles={(files) => onFiles([...files].filter(looksPlayable))}
+          {...OF_FOLDERS}
+        />
+      </div>
+    </section>
+  );
+}
+
+const ACCEPTED = 'video/*,audio/*,.mkv,.mxf,.ts,.mts,.flv,.wmv,.avi';
+const OF_FOLDERS = { webkitdirectory: '' };
+
+type PickerProps = Pick<ComponentProps<'input'>, 'accept'> &
+  Pick<ComponentProps<typeof Button>, 'variant' | 'size'> & {
+    label: string;
+    /** What the field behind the button is called. */
+    name: string;
+    onFiles: (files: Iterable<File>) => void;
+  };
+
+/** A button that lets one choose files of this machine. */
+function Picker({ label, name, onFiles, variant, size, ...input }: PickerProps) {
+  const files = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <Button variant={variant} size={size} onClick={() => files.current?.click()}>
+        {label}
       </Button>
       <input
+        {...input}
         ref={files}
         type="file"
         multiple
         hidden
-        aria-label="Video files"
-        accept="video/*,audio/*,.mkv,.mxf,.ts,.mts,.flv,.wmv,.avi"
+        aria-label={name}
         onChange={(event) => {
-          onFiles(event.target.files ?? []);
+          onFiles([...(event.target.files ?? [])]);
           event.target.value = '';
         }}
       />
-    </section>
+    </>
   );
 }
 
@@ -181,6 +210,8 @@ function ByAddress({ chosen }: { chosen: Chosen }) {
 
 function Line({ item }: { item: Item }) {
   const { key, name, sizeBytes, sentBytes, state } = item;
+  const [asked, setAsked] = useState(false);
+  const cancel = () => void uploads.cancel(key);
   return (
     <li className="grid grid-cols-1 gap-2 border-t px-5 py-3 first:border-0">
       <div className="flex items-center gap-3">
@@ -207,10 +238,11 @@ function Line({ item }: { item: Item }) {
           variant="ghost"
           size="icon-sm"
           aria-label={state === 'done' ? `Take ${name} off the list` : `Give up ${name}`}
-          onClick={() => void uploads.cancel(key)}
+          onClick={() => (state === 'done' || sentBytes === 0 ? cancel() : setAsked(true))}
         >
           <X />
         </Button>
+        <GiveUp open={asked} onOpenChange={setAsked} name={name} onConfirm={cancel} />
       </div>
       {state !== 'done' && (
         <Progress
@@ -225,6 +257,21 @@ function Line({ item }: { item: Item }) {
         <p className="text-[13px] text-muted-foreground [overflow-wrap:anywhere]">{words(item)}</p>
       )}
     </li>
+  );
+}
+
+interface GiveUpProps {
+  open: boolean;
+  onOpenChange: (open: boolean) => void;
+  name: string;
+  onConfirm: () => void;
+}
+
+function GiveUp({ name, ...confirm }: GiveUpProps) {
+  return (
+    <Confirm {...confirm} title="Give this upload up?" action="Give it up">
+      What has arrived of <span dir="auto">{name}</span> is removed. To bring it later, it is sent from the beginning.
+    </Confirm>
   );
 }
 
@@ -268,7 +315,7 @@ function WatchLink({ assetId }: { assetId: string }) {
 /** What was begun in this browser and is not on its way now: the page has lost the files, and asks for them again. */
 function Unfinished({ onFiles, shown }: { onFiles: (files: Iterable<File>) => void; shown: readonly Item[] }) {
   const { data, refetch } = api.useQuery('get', '/api/v1/uploads', { params: { query: { limit: 100 } } });
-  const files = useRef<HTMLInputElement>(null);
+  const [asked, setAsked] = useState<Schemas['Upload'] | null>(null);
   const known = begun();
   const names = new Set(
     shown.filter(({ state }) => state !== 'done').map(({ name, sizeBytes }) => `${name} ${sizeBytes}`),
@@ -290,36 +337,34 @@ function Unfinished({ onFiles, shown }: { onFiles: (files: Iterable<File>) => vo
         title="Not finished"
         hint="The page was loaded anew meanwhile. Choose the same files again: they go on where they were."
       >
-        <Button size="sm" onClick={() => files.current?.click()}>
-          Choose the files
-        </Button>
-        <input
-          ref={files}
-          type="file"
-          multiple
-          hidden
-          aria-label="Files to go on with"
-          onChange={(event) => {
-            onFiles(event.target.files ?? []);
-            event.target.value = '';
-          }}
-        />
+        <Picker size="sm" label="Choose the files" name="Files to go on with" onFiles={onFiles} />
       </CardHead>
       <ul aria-label="Uploads that are not finished">
-        {left.map(({ id, name, offset_bytes, size_bytes }) => (
-          <li key={id} className="flex items-center gap-3 border-t px-5 py-2.5">
+        {left.map((upload) => (
+          <li key={upload.id} className="flex items-center gap-3 border-t px-5 py-2.5">
             <span className="min-w-0 flex-1 truncate" dir="auto">
-              {name}
+              {upload.name}
             </span>
             <span className="text-[13px] text-muted-foreground tabular-nums">
-              {bytes(offset_bytes)} of {bytes(size_bytes)}
+              {bytes(upload.offset_bytes)} of {bytes(upload.size_bytes)}
             </span>
-            <Button variant="ghost" size="icon-sm" aria-label={`Give up ${name}`} onClick={() => void giveUp(id)}>
+            <Button
+              variant="ghost"
+              size="icon-sm"
+              aria-label={`Give up ${upload.name}`}
+              onClick={() => setAsked(upload)}
+            >
               <Trash2 />
             </Button>
           </li>
         ))}
       </ul>
+      <GiveUp
+        open={asked !== null}
+        onOpenChange={() => setAsked(null)}
+        name={asked?.name ?? ''}
+        onConfirm={() => asked && void giveUp(asked.id)}
+      />
     </Card>
   );
 }

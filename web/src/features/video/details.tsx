@@ -12,6 +12,7 @@ import { CopyButton } from '../../ui/copy';
 import { Field, Input } from '../../ui/field';
 import { type Asset, titleOf } from '../videos/asset';
 import { takeEvent } from '../videos/list';
+import { Danger } from './danger';
 
 type Changes = Partial<Schemas['AssetChanges']>;
 
@@ -56,6 +57,7 @@ export function Details({ asset }: { asset: Asset }) {
           <Facts asset={asset} />
         </CardBody>
       </Card>
+      {mayChange && <Danger asset={asset} />}
     </div>
   );
 }

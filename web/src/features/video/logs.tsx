@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { useDeferredValue, useState } from 'react';
+import { useDeferredValue, useEffect, useState } from 'react';
 import { http, type Schemas } from '../../api/client';
 import { Button } from '../../ui/button';
 import { Card, CardBody, CardHead } from '../../ui/card';
@@ -9,18 +9,29 @@ import { Failed, Loading } from '../../ui/states';
 
 const LINES = 500;
 const LOOK_MS = 2_000;
-const LEVELS: Record<string, string> = {
+const COLOURS: Record<string, string> = {
   error: 'text-destructive',
   warning: 'text-warn',
   debug: 'text-muted-foreground',
 };
+const LEVELS = ['debug', 'info', 'warning', 'error'] as const;
+type Level = (typeof LEVELS)[number];
+const FROM: Readonly<Record<Level, string>> = {
+  debug: 'All levels',
+  info: 'Info and above',
+  warning: 'Warnings and errors',
+  error: 'Errors',
+};
 
 type Entry = Schemas['LogEntry'];
 
-/** The lines of a log that have a text in them. */
-export function matching(entries: readonly Entry[], text: string): Entry[] {
+/** The lines of a log that have a text in them, and at least this level. */
+export function matching(entries: readonly Entry[], text: string, from: Level = 'debug'): Entry[] {
   const wanted = text.toLowerCase();
-  return entries.filter((entry) => entry.message.toLowerCase().includes(wanted));
+  const levels: readonly string[] = LEVELS.slice(LEVELS.indexOf(from));
+  return entries.filter(
+    ({ level, message }) => (from === 'debug' || levels.includes(level)) && message.toLowerCase().includes(wanted),
+  );
 }
 
 async function linesOf(jobId: string, stage: string, cursor: string | null): Promise<Schemas['LogPage']> {
@@ -34,6 +45,7 @@ async function linesOf(jobId: string, stage: string, cursor: string | null): Pro
 export function Logs({ job }: { job: Schemas['Job'] }) {
   const [text, setText] = useState('');
   const [stage, setStage] = useState('');
+  const [from, setFrom] = useState<Level>('debug');
   const wanted = useDeferredValue(text);
   return (
     <Card>
@@ -43,6 +55,13 @@ export function Logs({ job }: { job: Schemas['Job'] }) {
             <option value="">All stages</option>
             {job.stages.map(({ name }) => (
               <option key={name}>{name}</option>
+            ))}
+          </Select>
+          <Select aria-label="Level" value={from} onChange={(event) => setFrom(event.target.value as Level)}>
+            {LEVELS.map((level) => (
+              <option key={level} value={level}>
+                {FROM[level]}
+              </option>
             ))}
           </Select>
           <Input
@@ -56,7 +75,7 @@ export function Logs({ job }: { job: Schemas['Job'] }) {
         </div>
       </CardHead>
       <CardBody>
-        <Log job={job} stage={stage} text={wanted} />
+        <Log job={job} stage={stage} text={wanted} from={from} />
       </CardBody>
     </Card>
   );
@@ -67,10 +86,11 @@ interface LogProps {
   /** Whose lines; empty for those of all stages. */
   stage: string;
   text?: string;
+  from?: Level;
 }
 
-/** The lines of a job's log, as they come, with a text in them. */
-export function Log({ job, stage, text = '' }: LogProps) {
+/** The lines of a job's log, as they come, with a text in them and from a level on. */
+export function Log({ job, stage, text = '', from = 'debug' }: LogProps) {
   const runs = job.status === 'queued' || job.status === 'running';
   const found = useInfiniteQuery({
     queryKey: ['get', '/api/v1/jobs/{job_id}/logs', job.id, stage],
@@ -79,18 +99,21 @@ export function Log({ job, stage, text = '' }: LogProps) {
     getNextPageParam: (page) => (page.items.length < LINES ? null : page.next_cursor),
     refetchInterval: runs ? LOOK_MS : false,
   });
+  const isSought = text !== '' || from !== 'debug';
+  useRest(isSought, found);
   if (found.isPending) return <Loading lines={3} />;
   if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
   const lines = matching(
     found.data.pages.flatMap((page) => page.items),
     text,
+    from,
   );
   return (
     <>
       {lines.length > 0 ? (
         <Lines lines={lines} label={stage ? `Lines of ${stage}` : 'Lines'} />
       ) : (
-        <p className="text-muted-foreground">{text ? 'No line has this text.' : 'The log is empty.'}</p>
+        <p className="text-muted-foreground">{isSought ? 'No line is like this.' : 'The log is empty.'}</p>
       )}
       {found.hasNextPage && (
         <Button size="sm" className="mt-3" onClick={() => void found.fetchNextPage()}>
@@ -99,6 +122,21 @@ export function Log({ job, stage, text = '' }: LogProps) {
       )}
     </>
   );
+}
+
+interface Paged {
+  hasNextPage: boolean;
+  isFetching: boolean;
+  isError: boolean;
+  fetchNextPage: () => unknown;
+}
+
+/** What is sought may be in any line: all of them are fetched, page by page. */
+function useRest(isSought: boolean, { hasNextPage, isFetching, isError, fetchNextPage }: Paged): void {
+  const isDue = isSought && hasNextPage && !isFetching && !isError;
+  useEffect(() => {
+    if (isDue) void fetchNextPage();
+  }, [isDue, fetchNextPage]);
 }
 
 // Who has a keyboard alone has to be able to scroll it.
@@ -114,9 +152,10 @@ function Lines({ lines, label }: { lines: readonly Entry[]; label: string }) {
       {lines.map((entry) => (
         <p
           key={`${entry.attempt_id} ${entry.line}`}
-          className={cn('whitespace-pre-wrap [overflow-wrap:anywhere]', LEVELS[entry.level])}
+          className={cn('whitespace-pre-wrap [overflow-wrap:anywhere]', COLOURS[entry.level])}
         >
           <span className="select-none text-muted-foreground">{entry.task.padEnd(12)} </span>
+          {entry.level !== 'info' && <span className="font-semibold">{entry.level} </span>}
           {entry.message}
         </p>
       ))}

@@ -5,7 +5,7 @@ import { show } from '../../testing/render';
 import { type Asked, serve } from '../../testing/server';
 import { Details } from './details';
 import { Files } from './files';
-import { matching } from './logs';
+import { Logs, matching } from './logs';
 import Processing from './processing';
 import { codeOf, Sharing } from './sharing';
 import { Video } from './video';
@@ -42,9 +42,21 @@ test('who may only look is offered no deletion', async () => {
   serve({ 'GET /api/v1/caller': viewer(), 'GET /api/v1/assets/a': asset('a', { metadata: { album: '2026' } }) });
   await show(<Video assetId="a" tab="details" onTab={() => undefined} />);
   expect(await screen.findByText('player of playa')).toBeDefined();
-  expect(screen.queryByRole('button', { name: 'Delete' })).toBeNull();
+  expect(screen.queryByRole('button', { name: /^Delete/ })).toBeNull();
   expect(screen.queryByRole('button', { name: 'Save' })).toBeNull();
   expect(screen.getByText('2026')).toBeDefined();
+});
+
+test('a video goes for good only when one means it', async () => {
+  const asked = serve({ ...CALLER, 'DELETE /api/v1/assets/a': null });
+  const { user, router } = await show(<Details asset={asset('a')} />);
+  await user.click(await screen.findByRole('button', { name: 'Delete it for good' }));
+  const dialog = await screen.findByRole('alertdialog', { name: 'Delete this video for good?' });
+  expect(sent(asked, 'DELETE')).toEqual([]);
+  await user.click(within(dialog).getByRole('button', { name: 'Delete for good' }));
+  expect(await screen.findByText('1 video deleted for good.')).toBeDefined();
+  expect(sent(asked, 'DELETE').map(({ query }) => query.get('permanent'))).toEqual(['true']);
+  expect(router.state.location.pathname).toBe('/videos');
 });
 
 test('title and metadata are saved together', async () => {
@@ -149,17 +161,47 @@ test('a job that runs is cancelled only when one means it', async () => {
   await waitFor(() => expect(sent(asked, 'DELETE')).toHaveLength(1));
 });
 
-test('a log is searched by its text', () => {
-  const line = (message: string) => ({
-    stage: 's',
-    task: 's',
-    attempt_id: 'a',
-    line: 1,
-    at: null,
-    level: 'info',
-    message,
+const line = (message: string, level = 'info', number = 1) => ({
+  stage: 'encode',
+  task: 'encode',
+  attempt_id: 'att_1',
+  line: number,
+  at: null,
+  level,
+  message,
+});
+
+test('a log is searched by its text and its level', () => {
+  const lines = [
+    line('Encoding frame 12'),
+    line('Slow frames', 'warning'),
+    line('Broken frame', 'error'),
+    line('?', 'odd'),
+  ];
+  const found = (...wanted: [string, ('info' | 'warning' | 'error')?]) =>
+    matching(lines, ...wanted).map(({ message }) => message);
+  expect(found('FRAME')).toEqual(['Encoding frame 12', 'Slow frames', 'Broken frame']);
+  expect(found('')).toHaveLength(4);
+  expect(found('', 'warning')).toEqual(['Slow frames', 'Broken frame']);
+  expect(found('broken', 'error')).toEqual(['Broken frame']);
+});
+
+test('what is sought in a log is sought in all of its lines, and levels are words', async () => {
+  const many = Array.from({ length: 500 }, (_, number) => line(`frame ${number}`, 'info', number + 1));
+  const asked = serve({
+    ...CALLER,
+    'GET /api/v1/jobs/job_a/logs': ({ query }: Asked) =>
+      query.has('cursor')
+        ? { items: [line('It broke', 'error', 501)], next_cursor: 'two' }
+        : { items: many, next_cursor: 'one' },
   });
-  const lines = [line('Encoding frame 12'), line('Done')];
-  expect(matching(lines, 'FRAME').map(({ message }) => message)).toEqual(['Encoding frame 12']);
-  expect(matching(lines, '')).toHaveLength(2);
+  const { user } = await show(<Logs job={job('job_a')} />);
+  await screen.findByText('frame 499');
+  expect(asked).toHaveLength(1);
+  await user.selectOptions(screen.getByLabelText('Level'), 'Errors');
+  const lines = await screen.findByRole('region', { name: 'Lines' });
+  await waitFor(() => expect(lines.textContent).toContain('error It broke'));
+  expect(screen.queryByText('frame 499')).toBeNull();
+  await user.type(screen.getByLabelText('Search the log'), 'nothing like it');
+  expect(await screen.findByText('No line is like this.')).toBeDefined();
 });
