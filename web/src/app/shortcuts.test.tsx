@@ -46,6 +46,25 @@ test('what is typed stays text, and the keys of the system stay its own', () => 
   expect(does).toHaveBeenCalledTimes(1);
 });
 
+test('Enter presses the button and follows the link that has the focus, and else is the page’s', () => {
+  const opens = vi.fn();
+  function List() {
+    useShortcut('Enter', 'Open it', 'Videos', opens);
+    return (
+      <>
+        <button type="button">Undo</button>
+        <a href="/somewhere">Title of a</a>
+      </>
+    );
+  }
+  const { getByText } = render(<List />);
+  expect(fireEvent.keyDown(getByText('Undo'), { key: 'Enter' })).toBe(true);
+  expect(fireEvent.keyDown(getByText('Title of a'), { key: 'Enter' })).toBe(true);
+  expect(opens).not.toHaveBeenCalled();
+  expect(fireEvent.keyDown(document.body, { key: 'Enter' })).toBe(false);
+  expect(opens).toHaveBeenCalledTimes(1);
+});
+
 test('what is pressed while a dialog is on its way is not for the page', () => {
   const does = vi.fn();
   render(

@@ -20,9 +20,10 @@ function changed(next: readonly Shortcut[]): void {
   for (const listener of listeners) listener();
 }
 
-/** Whether the keys belong to what has the focus: text is typed there, or a menu or a player listens itself. */
-function isTaken(target: EventTarget | null): boolean {
+/** Whether a key belongs to what has the focus: text is typed there, it is pressed, or a menu or a player listens itself. */
+function isTaken(target: EventTarget | null, key: string): boolean {
   if (!(target instanceof HTMLElement)) return false;
+  if (key === 'Enter' && target.closest('a[href], button, summary') !== null) return true;
   return target.closest('input, textarea, select, [contenteditable], [role="menu"], .vc-player') !== null
     ? !(target instanceof HTMLInputElement && target.type === 'checkbox')
     : false;
@@ -36,7 +37,7 @@ function isCovered(): boolean {
 
 function onKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (isTaken(event.target) || isCovered()) return;
+  if (isTaken(event.target, event.key) || isCovered()) return;
   const pressed = before ? `${before} ${event.key}` : event.key;
   const entry = entries.findLast(({ keys }) => keys === pressed) ?? entries.findLast(({ keys }) => keys === event.key);
   window.clearTimeout(timer);

@@ -10,6 +10,8 @@ export function useListKeys(rows: readonly Asset[], selection: Selection, scroll
   const navigate = useNavigate();
   const current = rows[at];
   const go = (to: number) => {
+    // From here on Enter opens the row: what had the focus would take it for itself.
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     const next = Math.min(Math.max(to, 0), rows.length - 1);
     setAt(next);
     scrollTo(next);
