@@ -105,11 +105,11 @@ async def test_an_end_that_nobody_collected_is_told_to_the_next_leader(ray_clust
         assert await leader.adopt(3) == []
 
 
-async def test_ray_sets_aside_what_an_attempt_needs(ray_cluster: RayCluster, tmp_path: Path) -> None:
+async def test_ray_sets_aside_what_an_attempt_needs(ray_room: RayCluster, tmp_path: Path) -> None:
     """Who needs a core that another one has waits for it; who has somebody waiting for it does not."""
     await put_source(tmp_path)
     both, one = (Needs(cpu=cores, memory_bytes=64 * 2**20) for cores in (1.5, 1.0))  # of the two that there are
-    async with server(ray_cluster, tmp_path) as (executor, events):
+    async with server(ray_room, tmp_path) as (executor, events):
         await executor.adopt(1)
         first, second = attempt("lasting", needs=both), attempt(inputs=source(SOURCE), needs=one)
         urgent = attempt(inputs=source(SOURCE), needs=both, background=False)
@@ -227,14 +227,14 @@ async def test_a_server_on_a_machine_that_is_no_node_is_told_what_to_do() -> Non
 
 
 async def test_room_that_another_installation_has_costs_an_attempt_nothing(
-    ray_cluster: RayCluster, tmp_path: Path
+    ray_room: RayCluster, tmp_path: Path
 ) -> None:
     """Nobody here knows of it: what is placed there waits for a while, and is handed back."""
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
     second.mkdir()
     needs = Needs(cpu=1.5, memory_bytes=64 * 2**20)  # of the two cores that there are
-    async with server(ray_cluster, first) as (one, heard), server(ray_cluster, second, accept_s=2.0) as (other, events):
+    async with server(ray_room, first) as (one, heard), server(ray_room, second, accept_s=2.0) as (other, events):
         await one.adopt(1)
         await other.adopt(1)
         spec, waiting = attempt("lasting", needs=needs), attempt("lasting", needs=needs)
