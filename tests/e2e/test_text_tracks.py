@@ -89,8 +89,8 @@ def test_a_stream_with_texts_keeps_every_rule(driver: Driver, captioned: Json) -
 def test_each_segment_has_the_texts_of_its_time_as_text(driver: Driver, captioned: Json) -> None:
     folder = f"/stream/{captioned['playback_id']}/{captioned['texts'][0]['id']}"
     pieces = [driver.bytes(f"{folder}/{number}.vtt").decode() for number in range(3)]
-    assert [re.findall(r"first|last", piece) for piece in pieces] == [["first", "last"], ["last"], ["last"]]
-    assert all("last &lt;script&gt;words&lt;/script&gt;" in piece for piece in pieces)
+    assert [re.findall(r"first|last", piece) for piece in pieces] == [["first"], ["first", "last"], ["last"]]
+    assert all("last &lt;script&gt;words&lt;/script&gt;" in piece for piece in pieces[1:])
     assert driver.get(f"{folder}/3.vtt").status_code == 404
 
 
