@@ -39,6 +39,7 @@ NAME = "waiting"
 _P50_MS, _P99_MS = 20, 100
 _CROWD_S, _API_P99_MS, _CROWD_WALL = 300, 150, 1.15
 _FRAMES = {"type": "frames", "pick": "rate", "rate": 1}
+_STILLS = ("-map", "0:v", "-vf", "fps=1", "-q:v", "3")  # JPEGs of our quality: see bench/frames.py
 _STAGE_S = 0.05
 _OTHER = "org_other"
 
@@ -214,13 +215,14 @@ def _ask(server: Platform, over: threading.Event, asked_ms: list[float]) -> None
 
 
 def _bare_s(run: Run, source: Path, count: int) -> float:
-    """The same encodes, one bare ffmpeg for each clip, two at a time."""
+    """The same ladder and frames, by one bare ffmpeg for each clip that decodes it once, two at a time."""
     laid = lay_out(source, MediaSpec.model_validate({"outputs": ["hls"]}))
     with tempfile.TemporaryDirectory(dir=run.work, prefix="crowd-") as folder:
 
         def one(number: int) -> None:
             mine = Path(folder) / str(number)
-            run_in_turn(peers.one_process(laid.task(mine)))
+            (ladder,) = peers.one_process(laid.task(mine))
+            run_in_turn([[*ladder, *_STILLS, str(mine / "%06d.jpg")]])
             shutil.rmtree(mine)
 
         began_s = time.monotonic()
