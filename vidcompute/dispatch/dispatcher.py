@@ -138,13 +138,13 @@ class Dispatcher:
         await self._step_down()
 
     async def _rise_or_let(self) -> None:
-        """Begin to lead, however long it takes to hear of what runs; who can't hear of it lets another one try."""
+        """Begin to lead; the lease is kept while it hears of what runs, and let go where it can't."""
         try:
             async with self._lead.kept():
                 await self._rise()
         except VidComputeError:
+            await self._lead.release()  # first: who still held it would record what is let go as lost
             await self._step_down()
-            await self._lead.release()
             raise
 
     async def _rise(self) -> None:

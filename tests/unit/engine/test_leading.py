@@ -1,6 +1,7 @@
 """One dispatcher leads, others stand by: who takes over, and what a former leader can still do."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -187,6 +188,37 @@ async def test_who_can_not_hear_of_what_runs_lets_another_one_try(db: Database) 
         async with engine(db, holder="two", policy=patient) as other:
             await eventually(lambda: leads(other))
             assert (await other.until(await other.submit(), "done")).status == "done"
+
+
+async def test_a_database_that_goes_away_amid_a_take_over_costs_no_attempt(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is what was adopted recorded then, nor can the lease be let go."""
+    left = [VidComputeError(Kind.UNAVAILABLE, "database_unavailable", "The database is away.")] * 2
+    executor, write = HandExecutor(outlives=True), db.write
+
+    async def refusing(step: Callable[..., object], *args: object, **kwargs: object) -> object:
+        if executor.epochs and step is not lease.take and left:
+            raise left.pop()
+        return await write(step, *args, **kwargs)
+
+    async with engine(db, HandExecutor(stuck, outlives=True), holder="one") as former:
+        job = await former.submit()
+        await former.executor.until(lambda: former.has_started(3))
+        encodes = [spec for spec in former.executor.started if spec.stage == "encode"]
+        await db.write(taken_over)
+        former.executor.end(toys.done(encodes[0]))  # it learns of it as it wants to record this
+        await eventually(lambda: not leads(former))
+    executor.elsewhere = [Adopted(spec, "local", 1) for spec in encodes]
+    async with engine(db, executor, holder="three") as leader:
+        monkeypatch.setattr(db, "write", refusing)
+        await write(lease.release, NAME, 2)
+        await eventually(lambda: len(executor.epochs) == 2 and not left)
+        for spec in encodes:
+            executor.end(toys.done(spec))
+        assert (await leader.until(job, "done")).status == "done"
+        outcomes = await db.read(lambda conn: set(conn.execute(select(schema.attempts.c.outcome)).scalars()))
+        assert (outcomes, executor.cancelled) == ({"ok"}, [])
 
 
 async def test_a_server_that_is_started_again_leads_at_once(db: Database) -> None:
