@@ -308,10 +308,16 @@ class Dispatcher:
             self._check_idle()
             for spec in specs:
                 self._errand(self._begin(spec))
-        overdue = self._missing.overdue(ready, nodes)
-        if overdue and (again := await self._lead.write(jobs.do_without, overdue)):
-            log.warning("hardware_gone", jobs=sorted(again))
+        if overdue := self._missing.overdue(ready, nodes):
+            await self._do_without(overdue)
         return self._depth.looked(placed=bool(chosen), spare=bool(ready) and decision.spare, cut=view.more)
+
+    async def _do_without(self, task_ids: Sequence[str]) -> None:
+        """Have what no node has the hardware for planned in software."""
+        planned_again = await self._lead.write(jobs.do_without, task_ids)
+        self._missing.settled(task_ids)
+        if planned_again:
+            log.warning("hardware_gone", jobs=sorted(planned_again))
 
     def _busy(self) -> list[Busy]:
         return [Busy(r.node, r.spec.needs, r.spec.background, r.since_ms, r.spec.gpus) for r in self._running.values()]
