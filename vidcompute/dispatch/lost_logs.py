@@ -68,7 +68,7 @@ async def _own(storage: Storage, key: str) -> str | None:
 async def _store(storage: Storage, key: str, folder: Path, text: str) -> None:
     path = folder / key.rpartition("/")[2]
     try:
-        await asyncio.to_thread(path.write_text, text, encoding="utf-8")
+        await asyncio.to_thread(path.write_bytes, text.encode("utf-8", "replace"))  # names of files may be anything
         await storage.put(key, path)
     finally:
         with contextlib.suppress(OSError):

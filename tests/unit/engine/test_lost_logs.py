@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,20 @@ async def test_a_log_that_the_attempt_stored_itself_stays_and_its_loss_is_told_a
     assert [line.rpartition("attempt_lost: ")[2] for line in more] == (
         [LOST["error_detail"]] if outcome is Outcome.LOST else []
     )
+
+
+async def test_an_end_that_is_told_in_no_proper_text_holds_up_no_task(
+    db: Database, storage: FolderStorage, tmp_path: Path
+) -> None:
+    executor = HandExecutor(behave=stuck, cpu=8.0)
+    async with leading(db, executor, keeper(storage, tmp_path)) as dispatcher:
+        await db.write(toys.submit)
+        await executor.until(lambda: len(executor.live) == 3)
+        spec = executor.started[1]
+        executor.end(replace(lost(spec, Outcome.LOST), error_detail="It was reading clip-\udce9.mp4."))
+        await executor.until(lambda: any(s.number == 2 for s in executor.started))
+        assert dispatcher.running_attempts == 3
+        assert (await read(storage, logs_key(spec))).endswith("attempt_lost: It was reading clip-?.mp4.\n")
 
 
 async def test_a_store_that_is_down_or_hangs_holds_up_no_task(
