@@ -31,6 +31,10 @@ for line in lines:
     if (folder / f"die-at-{asked['op']}").exists():
         (folder / f"die-at-{asked['op']}").unlink()
         sys.exit(1)
+    if (folder / f"fail-at-{asked['op']}").exists():
+        (folder / f"fail-at-{asked['op']}").unlink()
+        tell({"n": asked["n"], "error": {"kind": "unavailable", "code": "cluster_failed", "detail": "Not now."}})
+        continue
     tell({"n": asked["n"], "node": "n", "attempts": []})
     if asked["op"] == "start" and asked["spec"]["options"].get("ends"):
         tell({"event": "attempt", "data": {"event": "finished", "attempt_id": attempt_id, "outcome": "ok"}})
@@ -51,6 +55,10 @@ class Line:
     def break_at(self, op: str) -> None:
         """The bridge dies as it is asked for this."""
         (self.folder / f"die-at-{op}").touch()
+
+    def fail_at(self, op: str) -> None:
+        """The cluster can't do this the next time that it is asked for."""
+        (self.folder / f"fail-at-{op}").touch()
 
     async def until_asked(self, op: str, attempt_id: str) -> None:
         await eventually(lambda: (op, attempt_id) in self.asked())
@@ -105,6 +113,17 @@ async def test_what_was_cancelled_while_the_line_was_broken_is_cancelled_later(t
         await it.executor.cancel(spec.attempt_id)
         await it.until_asked("cancel", spec.attempt_id)
         assert it.asked().index(("follow", spec.attempt_id)) < it.asked().index(("cancel", spec.attempt_id))
+
+
+@pytest.mark.parametrize("op", ["hold", "adopt"])
+async def test_what_lives_is_heard_of_again_though_the_cluster_fails_at_first(tmp_path: Path, op: str) -> None:
+    async with line(tmp_path) as it:
+        spec = attempt()
+        await it.executor.start(spec)
+        it.fail_at(op)
+        it.break_at("read")
+        assert await it.executor.read_output(spec.attempt_id, "frames.zip", 0) == b""
+        await it.until_asked("follow", spec.attempt_id)
 
 
 async def test_a_bridge_that_hangs_is_started_anew_and_costs_no_attempt(tmp_path: Path) -> None:

@@ -205,7 +205,8 @@ class LocalExecutor:
         except OSError as problem:  # no descriptors or processes are left, say
             detail = f"It could not be begun: {problem}."
             finished = _unfinished(running.spec.attempt_id, Outcome.FAILED, "runner_failed", detail)
-        vouching.cancel()
+        finally:
+            vouching.cancel()
         self._end(running, finished, None)
 
     async def _vouch(self, attempt_id: str) -> None:

@@ -90,8 +90,8 @@ class RayExecutor:
 
     `argv` starts the bridge; the number of its socket's descriptor is added to it. It gets `env` and a few plain
     variables of ours. `access` says what opens the storage to an attempt. While the cluster is away there are no
-    nodes, and the bridge is started again and again; attempts that live on are then heard of again. So it is where the
-    bridge, once connected, says nothing for `silent_s`.
+    nodes, and the bridge is started again and again; attempts that live on are then heard of again. A bridge that was
+    connected and says nothing for `silent_s` counts as away.
     """
 
     outlives = True
@@ -118,7 +118,7 @@ class RayExecutor:
         self._nodes: list[NodeInfo] = []
         self._epoch = 0
         self._held = False
-        self._owed: set[str] = set()  # attempts that are over for us, and that the cluster could not be told of
+        self._owed: set[str] = set()  # attempts that are over here, of which the cluster is still to be told
         self._closing = False
 
     # -- the bridge ---------------------------------------------------------------------------------------------------
@@ -205,9 +205,22 @@ class RayExecutor:
         self._answered.set()
 
     async def _resume(self, line: _Line) -> None:
-        """After a break: hear again of what lives; what does not is lost. Say what the break kept from being said."""
+        """After a break: take up again what goes on in the cluster, however often that is refused for now."""
         known = dict(self._running)
-        await line.ask("hold", held=self._held)
+        while line is self._line:  # where it breaks again, this is done over the next one
+            try:
+                await self._take_up(line, known)
+            except VidComputeError as error:
+                if error.kind is not Kind.UNAVAILABLE:
+                    raise
+                _log.warning("what runs in the cluster is not heard of yet: %s", error.detail)
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                await self.hold(held=self._held)
+                return
+
+    async def _take_up(self, line: _Line, known: Mapping[str, _Running]) -> None:
+        """Hear again of what lives; what does not is lost. Say what the break kept from being said."""
         if known:
             await line.ask("adopt", epoch=self._epoch)
         for attempt_id, running in known.items():
