@@ -66,6 +66,7 @@ class _Move:
         self._new = new
         self._told = told
         self._incoming = settings.data_dir / f"moving-{secrets.token_hex(4)}"
+        self._attempts_outlive_servers = settings.executor == "ray"
         self.copied = 0
 
     async def copy_all(self) -> int:
@@ -108,16 +109,16 @@ class _Move:
         return 1
 
     async def until_settled(self) -> None:
-        """Copy until a round finds nothing, and none of the attempts is at work that are so now.
+        """Copy until a round finds nothing, and until none of the attempts that are at work now is so any more.
 
-        They may have begun before the new place was known. They are known by name: clocks of machines differ. Where no
-        server is there, none is at work, whatever rows say that one has left which was killed.
+        They may write to the old place still: they may have begun before their server knew of the new one. They are
+        told by name, not by time, because the clocks of machines differ.
         """
         self._incoming.mkdir(parents=True, exist_ok=True)
         try:
             early, waited = await self._db.read(housekeeping.at_work), False
             while True:
-                early &= await self._db.read(housekeeping.at_work) if await self._db.read(rows.there) else set()
+                early &= await self._at_work()
                 if await self.copy_all() == 0 and not early:
                     return
                 if early and not waited:
@@ -126,6 +127,13 @@ class _Move:
                 await asyncio.sleep(_LOOK_S if early else 0)
         finally:
             await asyncio.to_thread(self._incoming.rmdir)
+
+    async def _at_work(self) -> set[str]:
+        """The attempts that are under way. Those of a server that was killed died with it, but for a cluster's."""
+        servers = await self._db.read(rows.there)
+        if not servers and not self._attempts_outlive_servers:
+            return set()
+        return await self._db.read(housekeeping.at_work)
 
     async def verify(self) -> tuple[int, int]:
         """Compare the new place with the old one and with the rows; objects and bytes there."""

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -153,9 +153,15 @@ async def test_meanwhile_what_is_new_goes_there_and_all_is_found(settings: Setti
     assert len(await storage.list("orgs")) == 6
 
 
-@pytest.mark.parametrize("ahead_ms", [0, 3_600_000])
-def test_attempts_that_began_before_it_are_waited_for(settings: Settings, tmp_path: Path, ahead_ms: int) -> None:
-    """Their outputs may still go to the old place: they come along. The clock that began them may be ahead of ours."""
+@pytest.mark.parametrize(("executor", "ahead_ms"), [("local", 0), ("local", 3_600_000), ("ray", 0)])
+def test_attempts_that_began_before_it_are_waited_for(
+    settings: Settings, tmp_path: Path, executor: str, ahead_ms: int
+) -> None:
+    """Their outputs may still go to the old place: they come along. The clock that began them may be ahead of ours.
+
+    Those in a cluster go on while no server is there.
+    """
+    settings = settings.model_copy(update={"executor": executor})
 
     async def begin() -> list[AttemptSpec]:
         db = Database.open(settings.effective_database_url)
@@ -189,7 +195,7 @@ def test_attempts_that_began_before_it_are_waited_for(settings: Settings, tmp_pa
             ending.start()
             ending.join()
 
-    with following(settings, settings):
+    with following(settings, settings) if executor == "local" else nullcontext():
         assert moved(settings, tmp_path / "new", say).objects == 5 + len(specs)
     assert any(text.startswith(f"Waiting for {len(specs)} attempts") for text in said)
     assert all((tmp_path / "new" / spec.output_prefix / "late").exists() for spec in specs)
