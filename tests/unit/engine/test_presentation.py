@@ -69,3 +69,15 @@ def test_what_has_no_picture_that_is_made_in_haste_is_not_offered_as_sound_alone
         view.multivariant("x", planned=False)
     alone = source_facts(None, audio_facts())
     assert Presentation(snapshot, alone, layout(alone, spec)).ready_tracks == ["audio-0"]
+
+
+def test_streams_of_a_job_that_failed_before_any_could_be_played_are_not_waited_for() -> None:
+    spec = MediaSpec.model_validate({"renditions": [{"height": 720, "codec": "hevc"}]})
+    facts = source_facts(video_facts(), audio_facts())
+    asset = SimpleNamespace(playback_id="x", status="errored")
+    snapshot = cast(Any, SimpleNamespace(plan=None, artifacts={}, asset=asset))
+    failed = Presentation(snapshot, facts, layout(facts, spec))
+    assert failed.without_streams
+    with pytest.raises(VidComputeError, match="stream_not_found"):
+        failed.multivariant("x", planned=False)
+    assert not Presentation(snapshot, facts, layout(facts, MediaSpec())).without_streams

@@ -49,7 +49,7 @@ class Presentation:
 
     @property
     def opens(self) -> bool:
-        """Whether it can be watched before all is made: by a picture that is copied or made in haste, or by ear."""
+        """Whether it can be watched before all is made: there is a rung that plays first, or sound alone."""
         return self.layout is not None and (self.layout.timeline is None or self.layout.fast is not None)
 
     @property
@@ -59,8 +59,10 @@ class Presentation:
 
     @property
     def without_streams(self) -> bool:
-        """Whether there will never be any: none were asked for, or the job came to nothing before it was planned."""
-        return self.layout is None and (self.facts is not None or self.snapshot.asset.status == AssetStatus.ERRORED)
+        """Whether none are there or to come: none were asked for, or the job failed before any could be played."""
+        none_asked = self.layout is None and self.facts is not None
+        failed = not (self.complete or self.opens) and self.snapshot.asset.status == AssetStatus.ERRORED
+        return none_asked or failed
 
     @property
     def expected_cpu_s(self) -> float:
@@ -159,7 +161,7 @@ class Presentation:
         return layout.audio[0].edges(), layout.audio[0].sample_rate
 
     def _promised(self) -> Layout:
-        if self.layout is None and self.without_streams:
+        if self.without_streams:
             raise not_found("stream", self.snapshot.asset.playback_id)
         if self.layout is None or not (self.complete or self.opens):
             detail = "The video can't be played yet; try again in a moment."
