@@ -87,3 +87,11 @@ async def test_those_who_asked_get_their_picture_though_there_is_no_room_to_keep
     asked = [made.picture(view(300), tmp_path, Wanted(at, 320, None, "preserve", "jpeg")) for at in (1.0, 2.0, 3.0)]
     assert await asyncio.gather(*asked) == [b"picture"] * 3
     assert len(list(tmp_path.iterdir())) == 1
+
+
+async def test_those_who_make_room_at_one_time_are_not_in_each_others_way(tmp_path: Path) -> None:
+    for number in range(500):
+        (tmp_path / f"old-{number}.jpg").write_bytes(b"picture")
+    made = Thumbnails(cast(Any, Hands()), tmp_path, at_once=8, cache_bytes=0)
+    asked = [made.picture(view(300), tmp_path, Wanted(at, 320, None, "preserve", "jpeg")) for at in range(8)]
+    assert await asyncio.gather(*asked) == [b"picture"] * 8

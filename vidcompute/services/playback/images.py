@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import os
 import shutil
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -112,7 +114,7 @@ class Thumbnails:
                 async for _ in told:
                     pass
             made = folder / f"thumbnail.{SUFFIXES[stage.format]}"
-            data = await asyncio.to_thread(made.read_bytes)  # before there is no room for it any more
+            data = await asyncio.to_thread(made.read_bytes)  # at once: the cache may be too small to keep it
             await asyncio.to_thread(made.rename, path)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -121,7 +123,12 @@ class Thumbnails:
 
     def _trim(self) -> None:
         """Remove the pictures that were made first until the others fit into the cache."""
-        files = [(entry.stat(), entry) for entry in self._folder.iterdir() if entry.is_file()]
+        files: list[tuple[os.stat_result, Path]] = []
+        for entry in self._folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # who made another one trims as well
+                status = entry.stat()
+                if stat.S_ISREG(status.st_mode):
+                    files.append((status, entry))
         files.sort(key=lambda found: found[0].st_mtime_ns, reverse=True)
         kept_bytes = 0
         for status, entry in files:
