@@ -150,3 +150,13 @@ def test_players_are_told_of_the_highest_rate_and_not_of_the_mean() -> None:
     line = timeline.build(video)
     assert (line.rule, *map(int, (line.frame_rate, line.highest_rate))) == (RateRule.VARIABLE, 18, 30)
     assert timeline.build(video_facts(rate=Fraction(30000, 1001))).highest_rate == Fraction(30000, 1001)
+
+
+def test_a_frame_behind_the_last_key_frame_is_no_rate() -> None:
+    video = video_facts(frames=201, rate=Fraction(25), time_base=Fraction(1, 1000), steady=False)
+    points = (FramePoint(0, 0), FramePoint(100, 4000), FramePoint(200, 8000))
+    line = timeline.build(replace(video, grid=points, keyframes=points, end_pts=8001), on_keyframes=True)
+    assert [segment.frames for segment in line.segments] == [100, 100, 1]
+    assert line.highest_rate == 25
+    alone = replace(video, frame_count=2, grid=points[:1], keyframes=points[:1], end_pts=100)
+    assert timeline.build(alone).highest_rate == 20

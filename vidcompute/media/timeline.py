@@ -21,6 +21,7 @@ _LONGEST_KEPT_GAP_MS = 1000
 _FILL_RATE = Fraction(30)
 _SLOW_RATE = Fraction(5)
 _VARIABLE_TIMESCALE = 90_000
+_LEAST_RATED_S = Fraction(1, 2)  # shorter segments say nothing of the frame rate, where there are others
 _CHUNK_S = Fraction(60)
 _CHUNK_SLACK = Fraction(1, 4)  # by how much of it chunks are longer, rather than more
 _CHUNK_S_MIN = Fraction(8)
@@ -79,8 +80,11 @@ class Timeline:
         """Frames a second of the segment that has the most: what players are to be told (RFC 8216bis, 4.4.6.2)."""
         if self.rule is not RateRule.VARIABLE:
             return self.frame_rate
-        lengths = (max(1, end - start) for start, end in pairwise(self.boundaries()))
-        rates = (Fraction(s.frames * self.timescale, ticks) for s, ticks in zip(self.segments, lengths, strict=True))
+        lengths = (end - start for start, end in pairwise(self.boundaries()))
+        spans = [(segment.frames, ticks) for segment, ticks in zip(self.segments, lengths, strict=True)]
+        # A frame or two behind the last key frame are no rate, however close they are.
+        telling = [(frames, ticks) for frames, ticks in spans if ticks >= _LEAST_RATED_S * self.timescale] or spans
+        rates = (Fraction(frames * self.timescale, max(1, ticks)) for frames, ticks in telling)
         return max(rates).limit_denominator(1001)
 
 
