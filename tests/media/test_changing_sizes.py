@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.numbered import numbers, picture
 from tests.fixtures.clips import ClipMaker
-from tests.media.test_vmaf import PROBE, Place
+from tests.media.ffmpeg_work import PROBE, Place
 from vidcompute.media import timeline
 from vidcompute.media.encode import cut
 from vidcompute.media.probe import probe

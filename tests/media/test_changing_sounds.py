@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.numbered import LIP_SYNC_S, RATE, lag, sound, tone
 from tests.fixtures.clips import ClipMaker
-from tests.media.test_vmaf import PROBE, Place
+from tests.media.ffmpeg_work import PROBE, Place
 from vidcompute.media import waveform
 from vidcompute.media.probe import probe
 from vidcompute.pipeline.recipes.encoding import Capacity

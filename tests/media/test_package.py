@@ -1,45 +1,19 @@
 """What is said of tracks is what they are."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.numbered import tone
 from tests.fixtures.clips import ClipMaker
-from tests.media.pictures.local_work import LocalWork
+from tests.media.ffmpeg_work import PROBE, Place
 from vidcompute.media.probe import probe
-from vidcompute.pipeline.plan import SOURCE, PlanNode
 from vidcompute.pipeline.recipes.encoding import Capacity
 from vidcompute.pipeline.recipes.standard import plan
 from vidcompute.pipeline.spec import MediaSpec
-from vidcompute.pipeline.stage import Cost
 from vidcompute.pipeline.stages.audio import EncodeAudio
 from vidcompute.pipeline.stages.package import DASH, MULTIVARIANT, Package
 from vidcompute.runner.decode import decode
-
-PROBE = PlanNode("probe", "probe", 1, {}, {"source": (SOURCE,)}, Cost(0.1, 0.1))
-
-
-@dataclass
-class Place(LocalWork):
-    """A place for stages that start ffmpeg; the second one gets what the first one made."""
-
-    program: Path = Path()
-    made: Path = Path()
-    told: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def ffmpeg(self) -> Path:
-        return self.program
-
-    def paths(self, name: str) -> list[Path]:
-        return [self.source if name == "source" else self.made]
-
-    def facts(self, name: str) -> list[Mapping[str, Any]]:
-        return [self.told]
 
 
 @pytest.mark.parametrize(("coding", "channels"), [("aac", 1), ("flac", 2)])

@@ -1,26 +1,20 @@
 """VMAF judges a rendition by what a screen would show of the source: whole pictures, in the standard range."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.numbered import picture
 from tests.fixtures.clips import ClipMaker
-from tests.media.pictures.local_work import LocalWork
+from tests.media.ffmpeg_work import PROBE, Place
 from vidcompute.media.probe import probe
-from vidcompute.pipeline.plan import SOURCE, PlanNode
 from vidcompute.pipeline.recipes.encoding import Capacity
 from vidcompute.pipeline.recipes.standard import plan
 from vidcompute.pipeline.spec import MediaSpec
-from vidcompute.pipeline.stage import Cost
 from vidcompute.pipeline.stages.encode import Encode
 from vidcompute.pipeline.stages.vmaf import Vmaf
 from vidcompute.runner.decode import decode
 
-PROBE = PlanNode("probe", "probe", 1, {}, {"source": (SOURCE,)}, Cost(0.1, 0.1))
 INTERLACED = ["-vf", "tinterlace=interleave_top,setfield=tff", "-c:v", "mpeg2video", "-flags", "+ildct+ilme"]
 PQ = "format=yuv420p10le,setparams=color_primaries=bt2020:colorspace=bt2020nc:range=tv:color_trc=smpte2084"
 SOURCES: dict[str, tuple[list[str], str]] = {
@@ -30,27 +24,6 @@ SOURCES: dict[str, tuple[list[str], str]] = {
         ".mp4",
     ),
 }
-
-
-@dataclass
-class Place(LocalWork):
-    """A place for stages that start ffmpeg; the second one gets what the first one made."""
-
-    program: Path = Path()
-    made: Path = Path()
-    told: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def ffmpeg(self) -> Path:
-        return self.program
-
-    def paths(self, name: str) -> list[Path]:
-        assert name == "video"
-        return [self.made]
-
-    def facts(self, name: str) -> list[Mapping[str, Any]]:
-        assert name == "video"
-        return [self.told]
 
 
 @pytest.mark.parametrize(("name", "codec"), [("interlaced", "h264"), ("hdr", "h264"), ("hdr", "hevc")])

@@ -27,8 +27,6 @@ _EARLIER_S = Fraction(3, 23)
 _LEFT_OUT_MAX = 3000  # packets: an argument has 128 KiB at the most
 _LEAF = 4
 _RAW = frozenset({"h264", "hevc", "vvc", "m4v", "mpegvideo", "h261", "h263", "obu", "vc1"})
-# Left alone, ffmpeg makes BT.601 of it and says so nowhere; players take what is large for BT.709.
-_MATRIX_OF_RGB = ":out_color_matrix=bt709"
 COPY_SHIFT_S = 2  # copied times are moved by so much, because those before 0 can't be written
 
 # Linear light by zimg, Hable's curve, back to BT.709 (ITU-R BT.2390 describes the steps).
@@ -43,11 +41,11 @@ _RGB = re.compile("pal8|gbr|[0ax]?2?(rgb|bgr)")  # ffmpeg's names of pixel forma
 
 
 class Taking(Enum):
-    """How frames are taken over."""
+    """How the source's frames are taken over, in the order in which the ways are tried."""
 
     USUAL = auto()  # as they come
-    STEADY = auto()  # all in one size from the start: ffmpeg begins anew to count where a source changes it
-    FILLED = auto()  # so, too, and a neighbour repeated for those that can't be decoded
+    STEADY = auto()  # scaled to one size first: ffmpeg starts its filters, and their frame count, anew at each change
+    FILLED = auto()  # so, too, and frames that can't be decoded are replaced by a neighbour
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class VideoCut:
     `delay_ticks` is how much later than in decoding order frames may be shown, at the most. `counted` says that the
     source's frames have no reliable times: they are told by their number, so decoding begins at the first.
     `next_key_pts` is the source's key frame after the one at `seek_pts`, if there is one. `rgb` says that its pixels
-    are no luma and colours yet.
+    are RGB, not Y'CbCr.
     """
 
     stream: int
@@ -299,7 +297,7 @@ def vmaf_command(
     The report goes, as JSON, to a file of that name in the working directory, for filter options have no good quoting.
     """
     size = f"scale={part.display_size[0]}:{part.display_size[1]}:flags=bicubic,setsar=1,format=yuv420p"
-    shown = ",".join((_frames(part), *_taken_over(part), *([_TONE_MAP] if part.hdr else ()), size))
+    shown = ",".join((_frames(part), *_deinterlaced(part), *([_TONE_MAP] if part.hdr else ()), size))
     reference = f"[0:{part.stream}]{shown},settb=1/1000,setpts=N[reference]"
     judged = f"[1:0]{f'{_TONE_MAP},' if hdr else ''}{size},settb=1/1000,setpts=N[judged]"
     compare = f"[judged][reference]libvmaf=n_subsample={every}:log_fmt=json:log_path={report.name}"
@@ -337,18 +335,27 @@ class _Made:
 def _graph(part: VideoCut, ladder: Sequence[_Made], taking: Taking) -> str:
     width, height = part.display_size
     steady = "" if taking is Taking.USUAL else f"scale={width}:{height}:flags=bicubic,"
-    chain = [f"[0:{part.stream}]{steady}{_frames(part, fill=taking is Taking.FILLED)}", *_taken_over(part)]
+    chain = [f"[0:{part.stream}]{steady}{_frames(part, fill=taking is Taking.FILLED)}", *_deinterlaced(part)]
     kept, mapped = _ranges(part, ladder)
     if kept and mapped:
         head = ",".join(chain) + ",split=2[wide][narrow]"
-        return ";".join((head, _fan("[wide]null", kept, _WIDE), _fan(f"[narrow]{_TONE_MAP}", mapped, _NARROW)))
+        wide = _fan("[wide]null", kept, _WIDE, _matrix(part, hdr=True))
+        return ";".join((head, wide, _fan(f"[narrow]{_TONE_MAP}", mapped, _NARROW)))
     if part.hdr and mapped:
         chain.append(_TONE_MAP)
-    return _fan(",".join(chain), kept or mapped, _WIDE if kept else _NARROW, _MATRIX_OF_RGB if part.rgb else "")
+    return _fan(",".join(chain), kept or mapped, _WIDE if kept else _NARROW, _matrix(part, hdr=bool(kept)))
 
 
-def _taken_over(part: VideoCut) -> list[str]:
-    """The filters that make whole pictures of what a source has."""
+def _matrix(part: VideoCut, *, hdr: bool) -> str:
+    """The option of `scale` by which RGB becomes what players take it for, in standard or in high dynamic range.
+
+    Left alone, ffmpeg makes BT.601 of it, and says so nowhere; players take large pictures for BT.709.
+    """
+    return f":out_color_matrix={'bt2020' if hdr else 'bt709'}" if part.rgb else ""
+
+
+def _deinterlaced(part: VideoCut) -> list[str]:
+    """The filter that makes whole pictures of the fields of an interlaced source; none for others."""
     return ["bwdif=mode=send_frame:deint=all"] if part.deinterlace else []
 
 
