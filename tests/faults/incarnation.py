@@ -30,7 +30,7 @@ from vidcompute.dispatch.dispatcher import Dispatcher, DispatchPolicy
 from vidcompute.errors import VidComputeError
 from vidcompute.pipeline.spec import JobSpec
 from vidcompute.services import accounts, assets, housekeeping, jobs, retention, uploads
-from vidcompute.services.idempotency import Answer, Once, RepeatedError
+from vidcompute.services.idempotency import Answer, KeyedRequest, RepeatedError
 from vidcompute.services.jobs.live import ProgressHub
 from vidcompute.services.uploads.receiver import Received
 from vidcompute.services.uploads.service import NewSource
@@ -265,14 +265,14 @@ class _Platform:
     async def _submit_url(self, key: str, spec: dict[str, Any]) -> dict[str, Any]:
         """As `POST /jobs` with a URL and an Idempotency-Key."""
         whole = JobSpec.model_validate({**spec, "input": "https://example.org/film.mp4"})
-        once = Once(toys.ORG, key)
-        once.cover(whole.model_dump_json())
+        keyed = KeyedRequest(toys.ORG, key)
+        keyed.cover(whole.model_dump_json())
 
         def begin(conn: Connection) -> Answer:
             return Answer(201, _shown(jobs.submit(conn, toys.ORG, whole, prelude=toys.PLANNER)))
 
         with claims.none():
-            claims.make(once)
+            claims.make(keyed)
             try:
                 answer = await self._db.write(begin)
             except RepeatedError as repeated:

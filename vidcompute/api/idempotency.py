@@ -1,7 +1,8 @@
 """`Idempotency-Key` on POST: a request that is sent twice is carried out once, and answered the same.
 
-No route does anything for it. The dependency `asked` stands before all that know who asks, and the first transaction
-of a request is then carried out once; `Answers` keeps what was answered, where the transaction itself did not say so.
+No handler does anything for it. The dependency `asked`, which stands before all routes that know their caller, claims
+the request's first transaction (`db.claims`). The middleware `Answers` records the response, unless that transaction
+has recorded its answer itself.
 """
 
 import json
@@ -19,7 +20,7 @@ from vidcompute.api.deps import Deps, deps_of
 from vidcompute.db import claims
 from vidcompute.errors import FieldProblem, VidComputeError, invalid
 from vidcompute.services.accounts import OPERATIONS, Entry, Principal
-from vidcompute.services.idempotency import Answer, Once, RepeatedError
+from vidcompute.services.idempotency import Answer, KeyedRequest, RepeatedError
 
 _log = logs.get(__name__)
 
@@ -39,7 +40,7 @@ PARAMETER: Mapping[str, Any] = {
 _STRANGER = "Nobody is known yet who could have a key"
 _CONFIRMED = "It takes a password, of which nothing may be kept, not even a digest"
 _READS = "It changes nothing"
-# The operations by POST that take no key, and why that does no harm.
+# The operations by POST that ignore the header, and why that does no harm; the API's document tells it.
 APART: Mapping[str, str] = {
     "register_person": f"{_STRANGER}; there is one account of an address.",
     "verify_email": f"{_STRANGER}; the link is good once.",
@@ -69,25 +70,25 @@ APART: Mapping[str, str] = {
     "export_person": f"{_READS}.",
     "override_upload_method": "It is PATCH, HEAD or DELETE by another name: the upload's offset says what came.",
 }
-# Fields of answers that are shown once, and kept nowhere. A webhook's secret can be shown again: see there.
+# Fields of answers that are shown once, and recorded nowhere. A webhook's secret can be shown again (api/webhooks.py).
 SHOWN_ONCE = frozenset({"one_time_url", "private_key", "secret"})
 _NOT_KEPT = frozenset({"content-length", "content-type", "set-cookie"})
 
 
 async def asked(request: Request, caller: Annotated[Principal | None, Depends(guard)]) -> None:
-    """Let a request that has a key be carried out once: a dependency of all routes that know their caller."""
+    """Have a request that has a key carried out once: a dependency of all routes that know their caller."""
     key = request.headers.get(HEADER)
     name = _operation(request.scope)
     if key is None or caller is None or request.method != "POST" or name in APART:
         return
     _check(key)
-    once = Once(caller.organization_id, key)
+    keyed = KeyedRequest(caller.organization_id, key)
     if OPERATIONS.get(name) is Entry.PERSON:
-        once = Once.of_person(caller.person_id, key)
-    once.cover(request.method, request.scope["path"], request.scope["query_string"])
-    once.cover(*(f"{name}:{value}" for name, value in request.headers.items() if name.startswith(_TELLING)))
-    request.state.once = once
-    claims.make(once)
+        keyed = KeyedRequest.of_person(caller.person_id, key)
+    keyed.cover(request.method, request.scope["path"], request.scope["query_string"])
+    keyed.cover(*(f"{name}:{value}" for name, value in request.headers.items() if name.startswith(_TELLING)))
+    request.state.keyed = keyed
+    claims.make(keyed)
 
 
 def _operation(scope: Scope) -> str:
@@ -101,21 +102,21 @@ def _check(key: str) -> None:
 
 
 def cover(request: Request, *parts: bytes | str) -> None:
-    """What was read of a request's body: with another one it is another request."""
-    once: Once | None = getattr(request.state, "once", None)
-    if once is not None:
-        once.cover(*parts)
+    """Add what was read of a request's body to what tells it from other requests with the same key."""
+    keyed: KeyedRequest | None = getattr(request.state, "keyed", None)
+    if keyed is not None:
+        keyed.cover(*parts)
 
 
 async def recall(request: Request) -> None:
-    """Raise what answers a request that was carried out before; for those who do much before they write."""
-    once: Once | None = getattr(request.state, "once", None)
-    if once is not None:
-        await deps_of(request).db.read(once.recall)
+    """Raise RepeatedError where the request was carried out before: for handlers that do much before they write."""
+    keyed: KeyedRequest | None = getattr(request.state, "keyed", None)
+    if keyed is not None:
+        await deps_of(request).db.read(keyed.recall)
 
 
 def response_of(answer: Answer) -> Response:
-    """An answer as the response; a repeated one says so."""
+    """An answer as a response, with `Idempotent-Replayed` where it is a repetition."""
     headers = {**answer.headers, **({"Idempotent-Replayed": "true"} if answer.replayed else {})}
     if answer.is_empty:
         return Response(status_code=answer.status, headers=headers)
@@ -123,14 +124,14 @@ def response_of(answer: Answer) -> Response:
 
 
 async def send_again(_: Request, error: Exception) -> Response:
-    """The response to a request that was carried out before."""
+    """The handler of RepeatedError: the response to a request that was carried out before."""
     if not isinstance(error, RepeatedError):
         raise error
     return response_of(error.answer)
 
 
 class Answers:
-    """Keeps what was answered to requests with a key, before it is sent. Pure ASGI; all others pass untouched."""
+    """Records responses to requests with a key before they are sent. Pure ASGI; all others pass untouched."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -149,42 +150,42 @@ def _has_key(scope: Scope) -> bool:
 
 
 class _Answering:
-    """One answer on its way out; it is held back until it is kept, where it has to be."""
+    """One response on its way out; where it has to be recorded, it is held back until it is."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._scope = scope
         self._send = send
-        self._once: Once | None = None
+        self._keyed: KeyedRequest | None = None
         self._start: MutableMapping[str, Any] = {}
         self._body = bytearray()
 
     async def send(self, message: Message) -> None:
         """See ASGI."""
         if message["type"] == "http.response.start":
-            once: Once | None = self._scope["state"].get("once")
-            self._once = once if once is not None and once.is_done and not once.is_answered else None
+            keyed: KeyedRequest | None = self._scope["state"].get("keyed")
+            self._keyed = keyed if keyed is not None and keyed.is_done and not keyed.is_answered else None
             self._start = message
-        if self._once is None:
+        if self._keyed is None:
             await self._send(message)
             return
         self._body += message.get("body", b"")
         if message["type"] == "http.response.body" and not message.get("more_body", False):
-            await self._settle(self._once)
+            await self._settle(self._keyed)
             await self._send(self._start)
             await self._send({"type": "http.response.body", "body": bytes(self._body)})
 
-    async def _settle(self, once: Once) -> None:
+    async def _settle(self, keyed: KeyedRequest) -> None:
         deps = cast(Deps, self._scope["app"].state.deps)
         try:
             if self._start["status"] >= 400:
-                await deps.db.write(once.release)
+                await deps.db.write(keyed.release)
             else:
-                await deps.db.write(once.answer, self._answer())
+                await deps.db.write(keyed.answer, self._answer())
         except VidComputeError as error:  # what was done is done, and whoever did it is told so
             _log.warning("answer_not_kept", code=error.code, operation=_operation(self._scope))
 
     def _answer(self) -> Answer:
-        """What was answered, without what is shown once."""
+        """The response as it is recorded: without secrets and cookies."""
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._start["headers"]}
         is_json = headers.get("content-type", "").startswith("application/json")
         body: Any = json.loads(self._body) if is_json and self._body else None

@@ -1,4 +1,4 @@
-"""HTTP as uvicorn speaks it, and what it can't read: told of as everything else is that is wrong with a request."""
+"""uvicorn's HTTP/1.1, with problem details for requests that can't be parsed or whose head is too large."""
 
 import json
 from typing import Any
@@ -12,12 +12,12 @@ from vidcompute.errors import VidComputeError, invalid
 from vidcompute.ids import new_id
 
 _log = logs.get(__name__)
-LONGEST_ADDRESS_BYTES = 65_535  # what the parser can measure
-LARGEST_HEAD_BYTES = 256 * 1024  # it keeps all of them until it has the last one
+LONGEST_ADDRESS_BYTES = 65_535  # the parser counts them in 16 bits
+LARGEST_HEAD_BYTES = 256 * 1024  # the parser holds all headers in memory until it has the last one
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection. What is no request is answered by a problem, and the line is closed.
+    """One connection. What is no request is answered by a problem, and the connection is closed.
 
     `address_too_long` (414), `head_too_large` (431), `bad_request` (400).
     """

@@ -34,7 +34,7 @@ _ASSET_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}(\.[A-Za-z0-9_-]{1,40}){1,3}")
 _WATCH = re.compile(r"/(?:watch|embed)/([^/?#]+)/?([?#].*)?")
 _OEMBED_WIDTH = 640
 _FRESH_S = 1.0
-# What changes a video that nothing works on any more, by the beginnings of events' types.
+# The beginnings of the types of events that change a video which nothing works on any more.
 _AT_REST = ("asset.", "track.", "job.")
 # A strict policy: nothing from elsewhere but what the store delivers, nothing inline but styles in the player.
 _POLICY = (
@@ -195,7 +195,7 @@ async def _follow(seen: Viewing, given: Deps, visit: Visit, state: dict[str, Any
 
 
 def _rests(state: Mapping[str, Any]) -> bool:
-    """Whether nothing but an event changes it: its pages are open for hours, and are not looked after each second."""
+    """Whether only events change the state from now on: pages stay open for hours, and need no look each second."""
     return state["progress"] is None and state["status"] in {"ready", "errored"}
 
 

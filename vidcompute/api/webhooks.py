@@ -70,9 +70,10 @@ def _delivery_view(delivery: Delivery) -> schemas.Delivery:
 
 
 async def _revealed(deps: Deps, work: Callable[[Connection], Answer], webhook_id: str = "") -> Response:
-    """What `work` answers, with the secrets whose versions it names; nothing else of them is kept for a repetition.
+    """The response to what `work` does, or did at an earlier request, with the webhook's secrets in it.
 
-    They are of this webhook; left out, of the one that the answer is about.
+    The answer of `work` has the versions of the secrets in their place, and so it is recorded for repetitions. They are
+    those of `webhook_id`; left out, of the webhook whose `id` is in the answer.
     """
     try:
         answer = await deps.db.write(work)

@@ -1,4 +1,8 @@
-"""What a request asks to have done once, on its way from the edge to the transaction that does it."""
+"""A claim: something that a request wants done once, carried from the edge to the transaction that does it.
+
+The edge makes a claim for the task that serves the request, in a context variable, so that no handler has to pass it
+on. `Database.write` takes it: the task's first transaction that commits also records that the claim is done.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,16 +15,16 @@ T = TypeVar("T")
 
 
 class Claim(Protocol):
-    """What is to be done once: by the first transaction of its task that is committed.
+    """What is to be done once, by the first transaction of its task that commits.
 
-    It `is_open` until one is under way, and again where that has failed; it `is_done` once one is committed.
+    It `is_open` while no transaction is under way for it; it `is_done` once one has committed.
     """
 
     is_open: bool
     is_done: bool
 
     def within(self, conn: Connection, step: Callable[[Connection], T]) -> T:
-        """Carry a step out, and keep in the same transaction that it was; raise where that was done before."""
+        """Run `step`, and record in the same transaction that the claim is done; raises where it was done before."""
         ...
 
 
@@ -28,13 +32,13 @@ _current: ContextVar[Claim | None] = ContextVar("vidcompute_claim", default=None
 
 
 def make(claim: Claim) -> None:
-    """From now on the next transaction of this task, and of those that it starts, is for this."""
+    """Claim the next transaction of this task, or of a task that it starts."""
     _current.set(claim)
 
 
 @contextmanager
 def none() -> Iterator[None]:
-    """Within this block the task claims nothing, until it is told; what it was told is forgotten at the end."""
+    """A block that begins without a claim; one that is made within ends with it."""
     token = _current.set(None)
     try:
         yield
@@ -44,9 +48,9 @@ def none() -> Iterator[None]:
 
 @contextmanager
 def taken() -> Iterator[Claim | None]:
-    """What the transaction of this block is for; None for nothing of the kind.
+    """The claim that the transaction of this block is for, if one is open.
 
-    A block that is cancelled may be committed all the same: no other one is for it then.
+    A block that raises opens it again. One that is cancelled does not, because its transaction may commit all the same.
     """
     claim = _current.get()
     if claim is None or not claim.is_open:

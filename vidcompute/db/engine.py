@@ -132,9 +132,10 @@ def _run(dialect: Dialect, connection: Connection, waiting: _Write, *, alone: bo
 
 
 def may_be_written(error: BaseException) -> bool:
-    """Whether what a write did that ended so may be durable all the same, for nobody was left to say.
+    """Whether a write that raised this may have been committed all the same.
 
-    It was cancelled while it ran, or the database went away over its commit.
+    Nobody knows where the caller was cancelled while it ran, or where the database went away during the commit. Who
+    would undo what it did elsewhere (remove a stored file, say) must leave that to the clean-up then.
     """
     lost = isinstance(error, VidComputeError) and error.code == "database_unavailable"
     return lost or not isinstance(error, Exception)
@@ -183,7 +184,8 @@ class Database:
         """Run `step(connection, …)` in a transaction; its result once that is durable, its error once undone.
 
         Steps that wait for the writer share one transaction, each in a savepoint of its own: what is durable together
-        is waited for once. The first one that is committed is what its task has claimed (`db.claims`), if it has.
+        is waited for once. Where the calling task has made a claim (`db.claims`), its first write that commits
+        records that it is done.
         """
         self._loop = asyncio.get_running_loop()
         future = self._loop.create_future()

@@ -18,8 +18,8 @@ from vidcompute.services.jobs import Unplanned
 from vidcompute.services.states import JobStep
 
 log = logs.get("dispatch")
-_OF_THE_PLAN = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)  # no second look mends them
-_LOOKS = 3  # at a job that fails in another way, before it is given up: the database may have had a bad moment
+_OF_THE_PLAN = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)  # they would only come again
+_LOOKS = 3  # tries of a job that fails in an unknown way, before it is failed: the cause may be transient
 
 
 class Advancing:

@@ -1,4 +1,4 @@
-"""How many ready tasks a round looks at."""
+"""How many ready tasks a round of the dispatcher reads."""
 
 import time
 from collections.abc import Callable
@@ -7,10 +7,10 @@ _FACTOR, _DEEPEST = 4, 64
 
 
 class Depth:
-    """`batch` tasks at a time, and more where those that come first leave room that they can't use.
+    """`most` is how many: `batch`, and more while those that come first leave room that they can't use.
 
-    As when they want a GPU that is busy, or that no node has: behind them may be some that want none. To look further
-    costs more, so that a search that found nothing is not made again at once: after the deepest one, not for `pause_s`.
+    They may want a GPU that is busy, or that no node has, and some behind them none. Reading further costs more, so a
+    search that found nothing is repeated only after a while: `pause_s` after the deepest one, less after others.
     """
 
     def __init__(self, batch: int, pause_s: float, clock_s: Callable[[], float] = time.monotonic) -> None:
@@ -23,9 +23,10 @@ class Depth:
         self.most = batch
 
     def looked(self, *, placed: bool, spare: bool, cut: bool) -> float | None:
-        """In how many seconds to look again, though nothing happens, after a round that left room to `spare`; or None.
+        """Set `most` for the next round. Returns in how many seconds that is due though nothing happens, or None.
 
-        `placed` says whether it found something, `cut` that there are more ready tasks than it has seen.
+        Of the round before, `placed` says whether it placed a task, `spare` whether it left room on some node, and
+        `cut` whether there may be more ready tasks than it has read.
         """
         self._found = self._found or placed
         if spare and placed:

@@ -1,7 +1,8 @@
-"""What the dispatcher hears of: the events after which a round may find something to do that the last one did not.
+"""Which events wake the dispatcher: those after which a round may find work that the last one did not.
 
-Arrows are chosen by what they do, so that a new one is heard without being named here. Of the others each is named,
-and random histories of jobs show that none is missing (tests/unit/engine/test_job_machine.py).
+Transitions (arrows) are chosen by their source and target states, so that a new one wakes it without being named here.
+Events that belong to no transition are named; that none is missing is tested with random histories of jobs
+(tests/unit/engine/test_job_machine.py).
 """
 
 from vidcompute.services.states import (
@@ -14,7 +15,7 @@ from vidcompute.services.states import (
     Transition,
 )
 
-_NO_ARROWS = frozenset({"job.created", "job.replanned"})  # a job has steps to go, or a deadline
+_NO_ARROWS = frozenset({"job.created", "job.replanned"})  # of no transition: a job is to be planned, or has a deadline
 
 
 def _is_work(arrow: Transition) -> bool:

@@ -30,7 +30,7 @@ class View:
 def look(conn: Connection, running: Iterable[str], at_ms: int, turn: str, *, jobs_most: int, tasks_most: int) -> View:
     """All of it, at `at_ms`; of `running` attempts those that are owned. Organizations after `turn` come first.
 
-    There are `jobs_most` jobs at most, and of each priority `tasks_most` tasks in the background (ahead of it fewer).
+    There are `jobs_most` jobs at most, and of each priority `tasks_most` background tasks and fewer in the foreground.
     """
     deadline_ms = jobs.next_deadline_ms(conn)
     passed = deadline_ms is not None and deadline_ms <= at_ms

@@ -1,4 +1,4 @@
-"""What goes by itself, and is waited for: a database that is away, full, or locked by somebody else."""
+"""Which errors are transient: the database is away, full, or locked by somebody else."""
 
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
@@ -8,7 +8,7 @@ _OF_THE_DATABASE = (OperationalError, InterfaceError, InternalError)
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether the very same thing may succeed later; else something is wrong with it."""
+    """Whether the same operation may succeed later; where not, something is wrong with the operation itself."""
     if isinstance(error, VidComputeError):
         return error.kind is Kind.UNAVAILABLE
     return isinstance(error, (OSError, *_OF_THE_DATABASE))

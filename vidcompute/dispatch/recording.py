@@ -1,4 +1,4 @@
-"""What the leader has to write, however long the database takes to accept it: that an attempt began, and its end."""
+"""Records that an attempt has started, and its result, with retries for as long as the database does not take them."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from vidcompute.services.jobs import Recorded, RetryPolicy
 
 log = logs.get("dispatch")
 _LONGEST_S = 5.0
-_STRANGE = 5  # times that something fails which no wait mends, before it is taken for what can't be recorded
+_STRANGE = 5  # failures that are not transient, before a result is taken for one that can't be recorded
 
 
 class Recording:
-    """Tries again after waits from `again_s` on, each twice as long as the one before.
+    """Waits `again_s` after the first failure, and twice as long after each further one, up to 5 s.
 
-    A database that is away, full or locked is waited for, however long. What fails in another way each time is the
-    result's own fault (a text that no row holds, facts that a stage made up): then the attempt failed, and says so.
+    A database that is away, full or locked is waited for without end. A result that fails in other ways five times is
+    itself at fault (a text that the database can't store, say): the attempt is recorded as failed instead.
     """
 
     def __init__(self, lead: Leading, retry: RetryPolicy, *, again_s: float = 0.1) -> None:
@@ -31,7 +31,7 @@ class Recording:
         self._again_s = again_s
 
     async def start(self, attempt_id: str, at_ms: int, wanted: Callable[[], bool]) -> None:
-        """The executor took the attempt at `at_ms`. Given up when that is not `wanted` any more: it has ended."""
+        """Record that the executor took the attempt at `at_ms`; given up once that is not `wanted`: it has ended."""
         wait_s = self._again_s
         while wanted():
             try:
@@ -45,7 +45,7 @@ class Recording:
                 return
 
     async def end(self, result: Finished, draining: Callable[[], bool]) -> Recorded:
-        """What became of a result; not accepted where another one leads, or where it could not be recorded."""
+        """Record a result. It is not accepted where another one leads, or where the attempt is recorded as failed."""
         wait_s, strange, told = self._again_s, 0, result
         while True:
             try:

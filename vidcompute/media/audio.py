@@ -24,7 +24,7 @@ _EXTRA_FRAMES = 2
 _FRAGMENT_US = "250000"  # a segment is whole when the fragment behind its end is: a viewer may wait for that
 _SEEK_MARGIN_S = Fraction(1, 4)
 _SEEKS_BY_PICTURE = frozenset({"matroska"})  # to a key frame of the picture, which may be long before
-DECODED = "nut"  # keeps the times of its frames
+DECODED = "nut"  # ffmpeg's own container, which keeps time stamps as they are
 PRIMING_FRAMES = 1  # ffmpeg's AAC encoder begins with one frame of silence
 
 
@@ -144,9 +144,9 @@ def audio_args(
 
 
 def decode_command(ffmpeg: Path, part: AudioCut, source: Path, target: Path) -> list[str]:
-    """The command that decodes a whole track into PCM of one kind, at its own times; `decoded` is how that is cut.
+    """The command that decodes a whole track into stereo PCM of one rate, at its own times; see `decoded`.
 
-    Where a track changes its channels or its rate, ffmpeg begins anew with its filters, and they with their counts.
+    Where a track changes its channels or its rate, ffmpeg starts its filters anew, and those that count begin at 0.
     """
     kind = f"sample_fmts=s16:sample_rates={part.sample_rate}:channel_layouts=stereo"
     coding = ["-af", f"aresample={part.sample_rate},aformat={kind}", "-c:a", "pcm_s16le"]
@@ -155,7 +155,7 @@ def decode_command(ffmpeg: Path, part: AudioCut, source: Path, target: Path) -> 
 
 
 def decoded(part: AudioCut) -> AudioCut:
-    """The same track, out of what `decode_command` made."""
+    """The cut of the same track out of the file that `decode_command` makes."""
     return replace(part, stream=0, container=DECODED)
 
 

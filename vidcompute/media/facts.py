@@ -54,7 +54,7 @@ class VideoFacts:
     keyframes: tuple[FramePoint, ...] = field(repr=False, default=())
     # Every keyframe is an IDR (or its like), and the first frame shown is one: cutting there loses nothing.
     closed_gops: bool = True
-    mirrored: bool = False  # a player turns it upside down in a mirror before it rotates it
+    mirrored: bool = False  # its display matrix flips it vertically before `rotation` is applied
 
     @property
     def video_range(self) -> str:

@@ -47,9 +47,10 @@ def sound_line(cut: AudioCut, ffmpeg: Path, source: Path) -> list[str]:
 
 
 def make_sound(work: Work, cut: AudioCut) -> dict[str, Any]:
-    """Make a sound; a copy whose packets are not what the container said is encoded instead.
+    """Make a track of sound; a copy whose packets are not what the container said is encoded instead.
 
-    One that changes its kind on the way is decoded first.
+    Where the encoder's output is not what was promised either, because the source changes its channels or its sample
+    rate on the way, the source is decoded to PCM of one kind first.
     """
     encoded = replace(cut, copy=False, offset=0, bitrate_bps=BITRATE_BPS)
     tries = [(cut, "The sound is encoded instead of copied.")] if cut.copy else []

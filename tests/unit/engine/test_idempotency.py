@@ -12,11 +12,11 @@ from vidcompute.db import claims, schema
 from vidcompute.db.engine import Database
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.services import idempotency
-from vidcompute.services.idempotency import Answer, Once, RepeatedError
+from vidcompute.services.idempotency import Answer, KeyedRequest, RepeatedError
 
 
-def once(*parts: str, key: str = "k1") -> Once:
-    made = Once(ORG, key)
+def once(*parts: str, key: str = "k1") -> KeyedRequest:
+    made = KeyedRequest(ORG, key)
     made.cover(*parts)
     return made
 
@@ -90,8 +90,8 @@ def test_an_answer_without_its_secret_is_told_as_such(conn: Connection) -> None:
 
 
 def test_a_persons_keys_are_theirs_and_are_forgotten_with_them(conn: Connection) -> None:
-    def of(person_id: str) -> Once:
-        return Once.of_person(person_id, "k1")
+    def of(person_id: str) -> KeyedRequest:
+        return KeyedRequest.of_person(person_id, "k1")
 
     for person_id in ("person_a", "person_b"):
         of(person_id).within(conn, lambda _: Answer(200, {}))

@@ -44,7 +44,7 @@ class FirstPlay:
     def run(self, work: Work) -> dict[str, Any]:
         """Emit `{"track": …, "number": …}` for each segment as its file appears in the output folder.
 
-        Where pictures change their size or can't be decoded, it begins again, and tells of the same segments once more.
+        Where pictures change their size or can't be decoded it begins again, and emits the same segments once more.
         Raises what `tracks.make` raises, `segment_not_found` where the source is gone.
         """
         source = work.path("source")
@@ -58,7 +58,7 @@ class FirstPlay:
                     raise not_found("segment", str(self.first)) from None  # its asset was deleted meanwhile
                 if error.code != "encode_mismatch" or taking is ways[-1]:
                     raise
-                work.log(f"{error.detail} Once more, with all pictures in one size.", "warning")
+                work.log(f"{error.detail} Beginning again, with frames taken over in another way.", "warning")
             else:
                 break
         return {}

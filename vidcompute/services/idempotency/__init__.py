@@ -1,5 +1,5 @@
 """Requests that carry an Idempotency-Key are carried out once; the same request again gets the same answer."""
 
-from vidcompute.services.idempotency.service import LIFETIME_MS, Answer, Once, RepeatedError, forget, purge
+from vidcompute.services.idempotency.service import LIFETIME_MS, Answer, KeyedRequest, RepeatedError, forget, purge
 
-__all__ = ["LIFETIME_MS", "Answer", "Once", "RepeatedError", "forget", "purge"]
+__all__ = ["LIFETIME_MS", "Answer", "KeyedRequest", "RepeatedError", "forget", "purge"]

@@ -1,7 +1,8 @@
-"""The transaction that does the work keeps that it was done, so that nothing is done twice, whatever is killed when.
+"""Requests with an Idempotency-Key: the transaction that does the work also records that it was done.
 
-Its answer is kept with it where the work gives one (`Answer`), else when the edge has made it. A server that dies in
-that moment leaves what was done without its answer, and who asks again is told so.
+So nothing is done twice, whenever a server is killed. The answer is recorded in the same transaction where the work
+returns one (`Answer`), else by the edge once it has made the response. A server that is killed between the two leaves
+a record without an answer, and a repetition is told so.
 """
 
 import hashlib
@@ -24,10 +25,10 @@ _UNANSWERED = 0  # in the place of the status
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP status, a JSON body (none at all where it `is_empty`), and headers.
+    """A response: HTTP status, JSON body (no bytes at all where it `is_empty`), and headers.
 
-    `replayed` says that it was kept from an earlier request; `withheld` that something of it is shown once alone, and
-    isn't in here.
+    `replayed` says that it was recorded for an earlier request; `withheld` that a secret, which is shown only once, was
+    taken out of it.
     """
 
     status: int
@@ -39,17 +40,18 @@ class Answer:
 
 
 class RepeatedError(Exception):
-    """The request was carried out before, and this was its answer."""
+    """Ends a request that was carried out before; `answer` is what it was answered then."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__("repeated")
         self.answer = answer
 
 
-class Once:
-    """What one request asks for under a key of its client's. Implements `db.claims.Claim`.
+class KeyedRequest:
+    """A request with an Idempotency-Key. Implements `db.claims.Claim`.
 
-    It is told from others by what it `cover`s. It `is_answered` where the work gave its answer.
+    A fingerprint over all that it `cover`s tells it from another request with the same key. It `is_answered` where the
+    work returned its answer, so that the edge has none to record.
     """
 
     def __init__(self, organization_id: str, key: str) -> None:
@@ -58,22 +60,23 @@ class Once:
         self._digest = hashlib.sha256()
 
     @classmethod
-    def of_person(cls, person_id: str, key: str) -> "Once":
-        """What a person asks for in their own name, wherever they are a member: nobody else has their keys."""
+    def of_person(cls, person_id: str, key: str) -> "KeyedRequest":
+        """A request that a person makes in their own name, not in that of an organization: their keys are their own."""
         # Some are in no organization, so these stand in the one that is always there.
         return cls(LOCAL_ORGANIZATION, f"{_begins(person_id)}{hashlib.sha256(key.encode()).hexdigest()}")
 
     def cover(self, *parts: bytes | str) -> None:
-        """Method, path, body, …: with others it is another request."""
+        """Add parts of the request (method, path, body, …) to its fingerprint, before it is recorded."""
         for part in parts:
             data = part.encode() if isinstance(part, str) else part
             self._digest.update(len(data).to_bytes(8, "big") + data)
 
     def recall(self, conn: Connection) -> None:
-        """Raise RepeatedError with the answer that was given to this request before, where it is not new.
+        """Do nothing for a new request; raise RepeatedError, with the answer, for one that was carried out before.
 
-        `idempotency_key_reused` (conflict) for another request; `idempotency_answer_missing` and
-        `idempotency_secret_not_kept` (conflict) for one that was carried out and can't be answered again.
+        Raises `idempotency_key_reused` (conflict) where the key was used for another request, and
+        `idempotency_answer_missing` or `idempotency_secret_not_kept` (conflict) where the same one was carried out and
+        can't be answered again.
         """
         row = queries.stored(conn, self._organization_id, self._key, now_ms() - LIFETIME_MS)
         if row is None:
@@ -91,7 +94,7 @@ class Once:
         raise RepeatedError(answer)
 
     def within(self, conn: Connection, step: Callable[[Connection], T]) -> T:
-        """Carry a step out and keep that it was; raises as `recall` does. Nothing is kept of one that raises."""
+        """Run `step`, and record the request and, where `step` returns one, its answer. Raises as `recall` does."""
         self.recall(conn)
         outcome = step(conn)
         answer = outcome if isinstance(outcome, Answer) else None
@@ -112,11 +115,11 @@ class Once:
         )
 
     def answer(self, conn: Connection, answer: Answer) -> None:
-        """Keep the answer of what was carried out without one."""
+        """Record the answer of a request that was recorded without one."""
         conn.execute(update(idempotency_keys).where(self._unanswered()).values(_row(answer)))
 
     def release(self, conn: Connection) -> None:
-        """Let it be carried out again: it was begun, and failed after all."""
+        """Remove the record, unless it has an answer: the request failed after its first transaction."""
         conn.execute(delete(idempotency_keys).where(self._unanswered()))
 
     def _mine(self) -> ColumnElement[bool]:

@@ -87,9 +87,9 @@ def _oldest_ready() -> Select[Any]:
 def ready_tasks(conn: Connection, at_ms: int, limit: int, after: str = "") -> list[ReadyTask]:
     """Tasks that may start now: the oldest of each priority, of up to `limit` organizations in turn after `after`.
 
-    Those in the foreground come apart from those in the background: who waits for a probe does not wait for the hours
-    of work that came before. They are short, so that a quarter as many will do. The more organizations wait, the fewer
-    of each are given, down to 4. The cost doesn't grow with the queue.
+    Foreground tasks are counted apart from background ones, so that a probe is found behind hours of encoding; they are
+    short, so that a quarter as many will do. The more organizations wait, the fewer of each are given, down to 4. The
+    cost doesn't grow with the queue.
     """
     return look_at_ready(conn, at_ms, limit, after).tasks
 
