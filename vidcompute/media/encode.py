@@ -333,8 +333,7 @@ class _Made:
 
 
 def _graph(part: VideoCut, ladder: Sequence[_Made], taking: Taking) -> str:
-    width, height = part.display_size
-    steady = "" if taking is Taking.USUAL else f"scale={width}:{height}:flags=bicubic,"
+    steady = "" if taking is Taking.USUAL else f"{_one_size(part)},"
     chain = [f"[0:{part.stream}]{steady}{_frames(part, fill=taking is Taking.FILLED)}", *_deinterlaced(part)]
     kept, mapped = _ranges(part, ladder)
     if kept and mapped:
@@ -352,6 +351,12 @@ def _matrix(part: VideoCut, *, hdr: bool) -> str:
     Left alone, ffmpeg makes BT.601 of it, and says so nowhere; players take large pictures for BT.709.
     """
     return f":out_color_matrix={'bt2020' if hdr else 'bt709'}" if part.rgb else ""
+
+
+def _one_size(part: VideoCut) -> str:
+    """The filter that scales all frames to the first one's size; the fields of an interlaced frame each by itself."""
+    fields = ":interl=-1" if part.deinterlace else ""
+    return f"scale={part.display_size[0]}:{part.display_size[1]}:flags=bicubic{fields}"
 
 
 def _deinterlaced(part: VideoCut) -> list[str]:
