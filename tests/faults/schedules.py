@@ -165,15 +165,19 @@ def _changed_minds(story: Story) -> None:
     story.go_on(promise)
 
 
-def _made_again(story: Story) -> None:
+def _made_again(story: Story, *stages: str) -> None:
     promise = story.sure("good")
     story.wait(promise, ended=True)
-    story.go_on(promise, story.chance.choice(("encode", "package")))
+    story.go_on(promise, story.chance.choice(stages or ("encode", "package")))
     if story.chance.random() < 0.7:
         story.cancel(promise)
     if story.chance.random() < 0.5:
         story.wait(promise, ended=True)
         story.go_on(promise)
+
+
+def _encoded_again(story: Story) -> None:
+    _made_again(story, "encode")  # which the package waits for
 
 
 def _tried_again(story: Story, *fates: str) -> None:
@@ -289,7 +293,7 @@ _TALES_OF = {
     "task.abandon": _changed_minds,
     "task.restore": _made_again,
     "task.revive": _made_again,
-    "task.revive_waiting": _made_again,
+    "task.revive_waiting": _encoded_again,
     "task.hand_back": _drained,
     "task.exhaust": _dead_letters,
     "task.postpone": _postponed,

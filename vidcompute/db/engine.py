@@ -97,6 +97,10 @@ class Subscription:
         self.close()
 
 
+class _TransactionEndedError(Exception):
+    """The error of one step made the database undo the transaction that others shared."""
+
+
 @dataclass(frozen=True)
 class _Raised:
     error: BaseException
@@ -124,8 +128,10 @@ def _run(dialect: Dialect, connection: Connection, waiting: _Write, *, alone: bo
     try:
         waiting.outcome = waiting.step(connection)
     except BaseException as error:
-        if connection.invalidated or dialect.has_ended(connection):
+        if connection.invalidated:
             raise
+        if dialect.has_ended(connection):
+            raise _TransactionEndedError from error
         connection.exec_driver_sql(_UNDO)
         waiting.outcome = _Raised(error)
         info.update(before)
@@ -207,11 +213,23 @@ class Database:
         emitted: Collection[str] = ()
         try:
             emitted = self._in_transaction(batch)
+        except _TransactionEndedError:
+            emitted = self._one_by_one(batch)
         except BaseException as error:
             for waiting in batch:
                 waiting.outcome = waiting.outcome if isinstance(waiting.outcome, _Raised) else _Raised(error)
         if self._loop is not None:
             self._loop.call_soon_threadsafe(lambda: self._tell(batch, emitted=emitted))
+
+    def _one_by_one(self, batch: "list[_Write]") -> Collection[str]:
+        """Run and commit each of these by itself; of what types events were emitted."""
+        emitted: set[str] = set()
+        for waiting in batch:
+            try:
+                emitted.update(self._in_transaction([waiting]))
+            except BaseException as error:
+                waiting.outcome = _Raised(error)
+        return emitted
 
     def _in_transaction(self, batch: "list[_Write]") -> Collection[str]:
         """Run these and commit; of what types events were emitted. Who breaks is undone alone, as its outcome tells."""

@@ -206,27 +206,41 @@ async def test_steps_that_wait_together_are_durable_together_and_undone_alone(db
     assert [event.subject_id for event in events if event.type == "thing.counted"] == list(map(str, good))
 
 
+def bound(conn: Connection, pages: int | None = None) -> None:
+    """Let the database have so many pages at most; as many as it has where none are given."""
+    here = conn.exec_driver_sql("PRAGMA page_count").scalar_one()
+    conn.exec_driver_sql(f"PRAGMA max_page_count = {pages or here}")
+
+
+def write_much(conn: Connection, number: int) -> int:
+    for part in range(2):
+        outbox.emit(conn, ORG, "thing.counted", str(number), {"text": "x" * 20_000, "part": part})
+    return number
+
+
 async def test_a_full_disk_is_told_and_leaves_no_part_of_what_was_under_way(db: Database) -> None:
-    def bound(conn: Connection, pages: int | None = None) -> None:
-        here = conn.exec_driver_sql("PRAGMA page_count").scalar_one()
-        conn.exec_driver_sql(f"PRAGMA max_page_count = {pages or here}")
-
-    def step(conn: Connection, number: int) -> int:
-        for part in range(2):
-            outbox.emit(conn, ORG, "thing.counted", str(number), {"text": "x" * 20_000, "part": part})
-        return number
-
     await db.write(bound)
-    outcomes = await asyncio.gather(*(db.write(step, n) for n in range(9)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(db.write(write_much, n) for n in range(9)), return_exceptions=True)
     refused = [outcome for outcome in outcomes if not isinstance(outcome, int)]
     assert refused
     assert all(isinstance(error, VidComputeError) and error.code == "storage_full" for error in refused)
     await db.write(bound, 2**30)
-    after = await asyncio.gather(*(db.write(step, n) for n in range(100, 105)))
+    after = await asyncio.gather(*(db.write(write_much, n) for n in range(100, 105)))
     kept = [n for n in outcomes if isinstance(n, int)] + after
     events = await db.read(outbox.all_since, 0)
     told = [event.subject_id for event in events if event.type == "thing.counted"]
     assert sorted(told) == sorted(str(n) for n in kept for _ in range(2))
+
+
+async def test_a_full_disk_refuses_nobody_but_who_needs_room(db: Database) -> None:
+    def echo(conn: Connection, number: int) -> int:
+        return int(conn.exec_driver_sql(f"SELECT {number}").scalar_one())
+
+    await db.write(bound)
+    writes = [db.write(step, n) for n in range(9) for step in (write_much, echo)]
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    assert any(isinstance(outcome, VidComputeError) for outcome in outcomes[::2])
+    assert outcomes[1::2] == list(range(9))
 
 
 async def test_what_only_broken_steps_emitted_wakes_nobody(db: Database) -> None:
