@@ -11,7 +11,7 @@
 - `google_server`: Google Cloud Storage as its XML interface is documented.
 - `certificate`: for TLS on loopback.
 - `way_to_swift`: a way to the S3 server that breaks on demand.
-- `ray_cluster`: a real Ray cluster of one node; `ray_room`: with nobody else who takes most of it.
+- `ray_cluster`: a real Ray cluster of one node; `ray_room`: one that nobody else uses.
 - `PROFILE=cluster` in the environment: all platforms run on PostgreSQL, S3 and Ray.
 - `browser`, `page`: Chromium, driven by Playwright.
 - sockets: none in tests/unit and tests/house, loopback alone elsewhere.

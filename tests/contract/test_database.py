@@ -39,6 +39,7 @@ _SQLITES_OWN = {
     "test_what_is_asked_often_is_answered_from_an_index",
     "test_looking_for_work_goes_along_the_queue_and_sorts_nothing",
     "test_a_full_disk_is_told_and_leaves_no_part_of_what_was_under_way",  # a file of its own is bounded for it
+    "test_a_full_disk_refuses_nobody_but_who_needs_room",  # likewise
     "test_an_address_that_is_none_is_refused",  # before any database is asked
 }
 _TAKES_A_DATABASE = {"conn", "db"}
