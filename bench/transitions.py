@@ -127,7 +127,7 @@ def _probe_all(conn: Connection) -> bool:
 
 
 def _encodes(conn: Connection) -> list[str]:
-    return [task.id for task in tasks.ready_tasks(conn, 2**62, 100_000) if task.stage == "encode"]
+    return [task.id for task in tasks.ready_tasks(conn, 2**62, 100_000).tasks if task.stage == "encode"]
 
 
 def _bare(url: str, count: int) -> _Rate:
@@ -159,7 +159,7 @@ def _fill(conn: Connection, ready: int) -> None:
     """Bring the number of ready tasks to `ready`, by copies of one."""
     columns = [column for column in schema.tasks.c if column.name not in {"id", "content_key", "status"}]
     row = conn.execute(select(*columns).limit(1)).one()._asdict()
-    waiting = len(tasks.ready_tasks(conn, 2**62, 10**6))
+    waiting = len(tasks.ready_tasks(conn, 2**62, 10**6).tasks)
     rows = [
         {**row, "id": f"task_{ready}_{n}", "content_key": f"key-{ready}-{n}", "status": "ready", "ready_ms": 1}
         for n in range(ready - waiting)
@@ -170,7 +170,7 @@ def _fill(conn: Connection, ready: int) -> None:
 
 def _look(conn: Connection) -> object:
     """Find what can be placed."""
-    return tasks.ready_tasks(conn, outbox.now_ms(), 64)
+    return tasks.ready_tasks(conn, outbox.now_ms(), 64).tasks
 
 
 async def _median_ms(times: int, step: Callable[[], Awaitable[object]]) -> float:

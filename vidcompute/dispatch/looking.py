@@ -35,7 +35,7 @@ def look(conn: Connection, running: Iterable[str], at_ms: int, turn: str, *, job
     deadline_ms = jobs.next_deadline_ms(conn)
     passed = deadline_ms is not None and deadline_ms <= at_ms
     times = (tasks.next_ready_ms(conn, at_ms), deadline_ms)
-    ready = tasks.look_at_ready(conn, at_ms, tasks_most, turn)
+    ready = tasks.ready_tasks(conn, at_ms, tasks_most, turn)
     return View(
         jobs.unplanned(conn, jobs_most, turn),
         tasks.owned(conn, running),

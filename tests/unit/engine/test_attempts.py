@@ -26,7 +26,7 @@ def test_a_failure_that_may_pass_is_tried_again_after_a_wait_that_grows(conn: Co
         row = task(conn, "probe")
         waits.append(row.ready_ms - outbox.now_ms())
         assert (row.status, row.failures, row.error_code) == ("ready", number, "boom")
-        assert tasks.ready_tasks(conn, outbox.now_ms(), 9) == []
+        assert tasks.ready_tasks(conn, outbox.now_ms(), 9).tasks == []
         assert tasks.next_ready_ms(conn, outbox.now_ms()) == row.ready_ms
     assert 4_000 < waits[0] <= 15_000
     assert 7_000 < waits[1] <= 22_500

@@ -40,9 +40,9 @@ def postponed(conn: Connection) -> str:
 def test_what_waits_to_be_tried_again_does_not_wait_for_a_clock_that_was_set_back(conn: Connection) -> None:
     postponed(conn)
     conn.execute(update(schema.tasks).values(ready_ms=schema.tasks.c.ready_ms + HOUR_MS))
-    assert tasks.ready_tasks(conn, outbox.now_ms() + 5000, 9) == []
+    assert tasks.ready_tasks(conn, outbox.now_ms() + 5000, 9).tasks == []
     jobs.set_back(conn, HOUR_MS)
-    assert len(tasks.ready_tasks(conn, outbox.now_ms() + 5000, 9)) == 1
+    assert len(tasks.ready_tasks(conn, outbox.now_ms() + 5000, 9).tasks) == 1
 
 
 @pytest.mark.parametrize(("ahead_ms", "waits"), [(HOUR_MS, True), (3 * HOUR_MS, False)])
@@ -52,7 +52,7 @@ def test_a_new_leader_believes_no_wait_that_is_longer_than_any_can_be(
     postponed(conn)
     conn.execute(update(schema.tasks).values(ready_ms=outbox.now_ms() + ahead_ms))
     jobs.adopt(conn, RetryPolicy(longest_asked_s=7200.0))
-    assert (tasks.ready_tasks(conn, outbox.now_ms() + 1, 9) == []) is waits
+    assert (tasks.ready_tasks(conn, outbox.now_ms() + 1, 9).tasks == []) is waits
 
 
 def test_a_lease_that_lasts_longer_than_one_can_runs_out_in_time(conn: Connection) -> None:

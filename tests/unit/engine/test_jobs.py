@@ -410,10 +410,10 @@ def test_a_long_queue_does_not_hide_the_tasks_of_others(conn: Connection) -> Non
     assert jobs.unplanned(conn, 3, after="org_a")[0].organization_id != "org_a"
     while toys.advance(conn):
         pass
-    found = tasks.ready_tasks(conn, 2**62, 9)
+    found = tasks.ready_tasks(conn, 2**62, 9).tasks
     assert {task.organization_id for task in found} == {ORG, *others}
     assert len(found) < 12
-    assert tasks.ready_tasks(conn, 2**62, 1, after=ORG)[0].organization_id == "org_a"
+    assert tasks.ready_tasks(conn, 2**62, 1, after=ORG).tasks[0].organization_id == "org_a"
 
 
 def test_looking_for_work_goes_along_the_queue_and_sorts_nothing(conn: Connection) -> None:
@@ -428,7 +428,7 @@ def test_looking_for_work_goes_along_the_queue_and_sorts_nothing(conn: Connectio
     toys.submit(conn, "d1")
     toys.advance(conn)
     asked.clear()
-    assert len(tasks.ready_tasks(conn, 2**62, 64)) == 1
+    assert len(tasks.ready_tasks(conn, 2**62, 64).tasks) == 1
     plans = [
         row[3]
         for statement, parameters in list(asked)

@@ -19,7 +19,7 @@ from vidcompute.db.lease import LeaseLostError
 from vidcompute.db.outbox import now_ms
 from vidcompute.dispatch.leading import Leading, installation
 from vidcompute.errors import Kind, VidComputeError
-from vidcompute.ports.executor import Adopted
+from vidcompute.ports.executor import Adopted, AttemptSpec
 from vidcompute.services import gauges, jobs
 
 NAME = "dispatcher"
@@ -37,6 +37,14 @@ def run_out(conn: Connection) -> None:
 def taken_over(conn: Connection) -> None:
     run_out(conn)
     assert lease.take(conn, NAME, "two", 60_000).epoch is not None
+
+
+async def overtaken(former: Engine) -> tuple[jobs.Job, list[AttemptSpec]]:
+    """A job of a leader, and the encodes that it has under way as somebody else takes its lease."""
+    job = await former.submit()
+    await former.executor.until(lambda: former.has_started(3))
+    await former.db.write(taken_over)
+    return job, [spec for spec in former.executor.started if spec.stage == "encode"]
 
 
 def leads(e: Engine) -> bool:
@@ -85,10 +93,7 @@ async def test_one_leads_and_the_other_takes_over_as_soon_as_it_ends(db: Databas
 
 async def test_a_leader_whose_lease_another_took_records_nothing_and_ends_what_runs(db: Database) -> None:
     async with engine(db, HandExecutor(stuck), holder="one") as former:
-        job = await former.submit()
-        await former.executor.until(lambda: former.has_started(3))
-        encodes = [spec for spec in former.executor.started if spec.stage == "encode"]
-        await db.write(taken_over)
+        job, encodes = await overtaken(former)
         former.executor.end(toys.done(encodes[0]))  # it learns of it as it wants to record this
         await eventually(lambda: not former.executor.live and not leads(former))
         await eventually(lambda: former.discarded == [encodes[0].output_prefix])
@@ -101,10 +106,7 @@ async def test_a_leader_whose_lease_another_took_records_nothing_and_ends_what_r
 
 async def test_a_new_leader_adopts_what_goes_on_and_runs_nothing_again(db: Database) -> None:
     async with engine(db, HandExecutor(stuck, outlives=True), holder="one") as former:
-        job = await former.submit()
-        await former.executor.until(lambda: former.has_started(3))
-        encodes = [spec for spec in former.executor.started if spec.stage == "encode"]
-        await db.write(taken_over)
+        job, encodes = await overtaken(former)
         elsewhere = [Adopted(spec, "local", 1) for spec in encodes]
         async with engine(db, HandExecutor(elsewhere=elsewhere), holder="two") as leader:
             assert leader.executor.epochs == [3]
@@ -123,10 +125,7 @@ async def test_a_new_leader_adopts_what_goes_on_and_runs_nothing_again(db: Datab
 
 async def test_what_was_adopted_and_nobody_wants_any_more_is_ended(db: Database) -> None:
     async with engine(db, HandExecutor(stuck, outlives=True), holder="one") as former:
-        job = await former.submit()
-        await former.executor.until(lambda: former.has_started(3))
-        encodes = [spec for spec in former.executor.started if spec.stage == "encode"]
-        await db.write(taken_over)
+        job, encodes = await overtaken(former)
         await db.write(jobs.cancel, toys.ORG, job.id)
         elsewhere = [Adopted(spec, "local", 1) for spec in encodes]
         async with engine(db, HandExecutor(elsewhere=elsewhere), holder="two") as leader:
@@ -136,10 +135,7 @@ async def test_what_was_adopted_and_nobody_wants_any_more_is_ended(db: Database)
 
 async def test_what_was_adopted_and_says_nothing_is_not_waited_for_for_ever(db: Database) -> None:
     async with engine(db, HandExecutor(stuck, outlives=True), holder="one") as former:
-        job = await former.submit()
-        await former.executor.until(lambda: former.has_started(3))
-        silent = [spec for spec in former.executor.started if spec.stage == "encode"]
-        await db.write(taken_over)
+        job, silent = await overtaken(former)
         executor = HandExecutor(elsewhere=[Adopted(spec, "local", 1) for spec in silent])
         impatient = replace(POLICY, heartbeat_lease_s=0.2)
         async with engine(db, executor, holder="two", policy=impatient) as leader:
@@ -203,10 +199,7 @@ async def test_a_database_that_goes_away_amid_a_take_over_costs_no_attempt(
         return await write(step, *args, **kwargs)
 
     async with engine(db, HandExecutor(stuck, outlives=True), holder="one") as former:
-        job = await former.submit()
-        await former.executor.until(lambda: former.has_started(3))
-        encodes = [spec for spec in former.executor.started if spec.stage == "encode"]
-        await db.write(taken_over)
+        job, encodes = await overtaken(former)
         former.executor.end(toys.done(encodes[0]))  # it learns of it as it wants to record this
         await eventually(lambda: not leads(former))
     executor.elsewhere = [Adopted(spec, "local", 1) for spec in encodes]

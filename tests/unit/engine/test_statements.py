@@ -83,7 +83,7 @@ def test_looking_for_work_costs_the_same_however_long_the_queue_is(conn: Connect
 
 def _fill(conn: Connection, count: int) -> None:
     """So many copies of a task that is ready, half of them in the background."""
-    (task,) = tasks.ready_tasks(conn, 2**62, 1)[:1]
+    (task,) = tasks.ready_tasks(conn, 2**62, 1).tasks[:1]
     row = conn.execute(select(schema.tasks).where(schema.tasks.c.id == task.id)).one()._asdict()
     copies = [
         {**row, "id": f"task_{count}_{n}", "content_key": f"{count}-{n}", "background": n % 2 == 0}

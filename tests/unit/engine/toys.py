@@ -142,7 +142,7 @@ def advance(conn: Connection) -> int:
 
 def ready(conn: Connection) -> list[tasks.ReadyTask]:
     """All tasks that may start, now or ever."""
-    return tasks.ready_tasks(conn, 2**62, 1000)
+    return tasks.ready_tasks(conn, 2**62, 1000).tasks
 
 
 def place(conn: Connection, *task_ids: str) -> list[AttemptSpec]:

@@ -6,7 +6,6 @@ from vidcompute.services.tasks.moves import move, move_all
 from vidcompute.services.tasks.queries import (
     artifact,
     artifacts,
-    look_at_ready,
     lost_attempts,
     next_ready_ms,
     owned,
@@ -25,7 +24,6 @@ __all__ = [
     "artifact",
     "artifacts",
     "drop",
-    "look_at_ready",
     "lost_attempts",
     "move",
     "move_all",

@@ -84,18 +84,13 @@ def _oldest_ready() -> Select[Any]:
     return select(union_all(*(select(one) for one in of_kind)).subquery())
 
 
-def ready_tasks(conn: Connection, at_ms: int, limit: int, after: str = "") -> list[ReadyTask]:
+def ready_tasks(conn: Connection, at_ms: int, limit: int, after: str = "") -> Ready:
     """Tasks that may start now: the oldest of each priority, of up to `limit` organizations in turn after `after`.
 
     Foreground tasks are counted apart from background ones, so that a probe is found behind hours of encoding; they are
     short, so that a quarter as many will do. The more organizations wait, the fewer of each are given, down to 4. The
     cost doesn't grow with the queue.
     """
-    return look_at_ready(conn, at_ms, limit, after).tasks
-
-
-def look_at_ready(conn: Connection, at_ms: int, limit: int, after: str = "") -> Ready:
-    """As `ready_tasks`, and whether there may be more."""
     owners = waiting_organizations(conn, tasks, READY, after, limit)
     behind = max(4, limit // max(1, len(owners)))
     ahead = max(4, behind // 4)
