@@ -34,7 +34,7 @@ class Machine:
         self.calls: list[Call] = []
         self.holds: list[bool] = []
         self.live = 0
-        self._wanted: asyncio.Queue[None] = asyncio.Queue()
+        self._wanted: asyncio.Queue[tuple[str, ...]] = asyncio.Queue()
         self._moved = asyncio.Condition()
 
     async def hold(self, *, held: bool) -> None:
@@ -46,8 +46,7 @@ class Machine:
         await self._tell()
         try:
             for number in range(call.options["first"], call.options["end"]):
-                await self._wanted.get()
-                for track in (FAST, SOUND):
+                for track in await self._wanted.get():
                     path = Path(call.output) / track / f"{number}.m4s"
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(b"x")
@@ -61,9 +60,9 @@ class Machine:
         async with self._moved:
             self._moved.notify_all()
 
-    def make(self, count: int = 1) -> None:
+    def make(self, count: int = 1, tracks: tuple[str, ...] = (FAST, SOUND)) -> None:
         for _ in range(count):
-            self._wanted.put_nowait(None)
+            self._wanted.put_nowait(tracks)
 
     async def until(self, runs: int, live: int | None = None) -> None:
         async with asyncio.timeout(10), self._moved:
@@ -144,6 +143,24 @@ async def test_a_jump_ends_the_run_before_it_and_waiters_share_one(
     machine.make(1)
     await asyncio.gather(*asked)
     assert machine.ranges == [(10, 34), (70, 94)]
+    await made.close()
+
+
+async def test_sound_that_is_there_already_further_on_takes_no_run_away_from_the_pictures(
+    machine: Machine, view: Presentation, tmp_path: Path
+) -> None:
+    made = makers(machine, tmp_path)
+    machine.make(1)
+    await made.file(view, tmp_path, FAST, "10.m4s")
+    machine.make(4, (SOUND,))
+    for number in range(11, 15):
+        await made.file(view, tmp_path, SOUND, f"{number}.m4s")
+    pictures = asyncio.create_task(made.file(view, tmp_path, FAST, "12.m4s"))
+    await machine.until(2, live=1)
+    sounds = [asyncio.create_task(made.file(view, tmp_path, SOUND, f"{number}.m4s")) for number in range(12, 16)]
+    machine.make(4)
+    await asyncio.gather(pictures, *sounds)
+    assert machine.ranges == [(10, 34), (12, 36)]
     await made.close()
 
 

@@ -162,16 +162,21 @@ class _Maker:
             return
         waiter = self._waiters.setdefault((track, number), asyncio.get_running_loop().create_future())
         async with self._starting:
-            if not waiter.done() and not self._is_coming(track, number):
+            if not waiter.done() and not self._is_coming(view, track, number):
                 await self._start(view, number)
         await asyncio.shield(waiter)
 
-    def _is_coming(self, track: str, number: int) -> bool:
-        if self._run is None or self._run.done():
+    def _is_coming(self, view: Presentation, track: str, number: int) -> bool:
+        """Whether the run under way comes to a segment before who asks for it has need of it.
+
+        So it does where all before it is there: sound of an earlier run may lie further on than the pictures that the
+        same viewer waits for, and to begin anew at its end would leave those unmade.
+        """
+        if self._run is None or self._run.done() or not self._first <= number < self._end:
             return False
         reached = self._reached.get(track, self._first - 1)
         soon = max(reached + 1, self._first + _BURST_SEGMENTS - 1)
-        return self._first <= number < self._end and reached < number <= soon
+        return reached < number and all(self._has(view, track, between) for between in range(soon, number))
 
     async def _start(self, view: Presentation, number: int) -> None:
         taken = await self._makers.rates.take(f"seeks/{view.snapshot.asset.id}", self._budget)
