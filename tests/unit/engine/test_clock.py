@@ -45,6 +45,15 @@ def test_what_waits_to_be_tried_again_does_not_wait_for_a_clock_that_was_set_bac
     assert len(tasks.ready_tasks(conn, outbox.now_ms() + 5000, 9).tasks) == 1
 
 
+def test_what_was_never_tried_waits_for_no_time(conn: Connection) -> None:
+    job = toys.submit(conn)
+    toys.run_until(conn, "probe")
+    conn.execute(update(schema.tasks).values(status="ready", ready_ms=outbox.now_ms() + HOUR_MS))  # by another's clock
+    assert len(tasks.ready_tasks(conn, outbox.now_ms(), 9).tasks) == 1
+    (stage,) = jobs.list_stages(conn, job)
+    assert stage.waits_for == "Waits for its turn."
+
+
 @pytest.mark.parametrize(("ahead_ms", "waits"), [(HOUR_MS, True), (3 * HOUR_MS, False)])
 def test_a_new_leader_believes_no_wait_that_is_longer_than_any_can_be(
     conn: Connection, ahead_ms: int, waits: bool

@@ -82,7 +82,7 @@ def _waits_for(rows: Sequence[AnyRow], at_ms: int) -> str | None:
     ready = next((row for row in rows if row.status == TaskStatus.READY), None)
     if ready is None:
         return None
-    if ready.ready_ms > at_ms:
+    if ready.ready_ms > at_ms and ready.error_detail is not None:
         return f"Tries again in {-(-(ready.ready_ms - at_ms) // 1000)} s: {ready.error_detail}"
     return ready.waits_for or "Waits for its turn."
 

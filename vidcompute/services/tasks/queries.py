@@ -63,6 +63,11 @@ def waiting_organizations(
     return list(conn.execute(_waiting(table, condition), {"after": after, "most": most}).scalars())
 
 
+# Who submitted it may have a clock that is ahead, or one that was set back since: it has no time to wait for.
+_NEVER_TRIED = tasks.c.failures + tasks.c.losses == 0
+_SINCE_MS = tasks.c.ready_ms + 0  # a sum, lest SQLite take the index by time, and sort all of them
+
+
 @cache
 def _oldest_ready() -> Select[Any]:
     columns = [tasks.c[name] for name in ReadyTask.__annotations__]
@@ -73,7 +78,7 @@ def _oldest_ready() -> Select[Any]:
             tasks.c.organization_id == bindparam("owner"),
             tasks.c.background == background,
             tasks.c.priority == rank,
-            tasks.c.ready_ms + 0 <= bindparam("at"),  # a sum, lest SQLite take the index by time, and sort all of them
+            _NEVER_TRIED | (bindparam("at") >= _SINCE_MS),
         )
         .order_by(tasks.c.created_ms, tasks.c.position)
         .limit(bindparam("most_behind" if background else "most_ahead"))
