@@ -247,7 +247,7 @@ class Dispatcher:
         self._back_ms += self._clock.set_back_ms()
         if self._back_ms:
             log.warning("clock_set_back", back_ms=self._back_ms)
-            await self._lead.write(jobs.set_back, self._back_ms)
+            await self._lead.write(jobs.set_back, self._back_ms, self._policy.retry)
             self._back_ms = 0
         if self._in_doubt:
             await self._lead.write(jobs.adopt, self._policy.retry, list(self._running))

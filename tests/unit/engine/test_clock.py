@@ -41,8 +41,17 @@ def test_what_waits_to_be_tried_again_does_not_wait_for_a_clock_that_was_set_bac
     postponed(conn)
     conn.execute(update(schema.tasks).values(ready_ms=schema.tasks.c.ready_ms + HOUR_MS))
     assert tasks.ready_tasks(conn, outbox.now_ms() + 5000, 9).tasks == []
-    jobs.set_back(conn, HOUR_MS)
+    jobs.set_back(conn, HOUR_MS, RetryPolicy())
     assert len(tasks.ready_tasks(conn, outbox.now_ms() + 5000, 9).tasks) == 1
+
+
+def test_a_wait_that_began_while_the_clock_was_ahead_ends_when_it_is_set_back(
+    conn: Connection,
+) -> None:
+    postponed(conn)
+    conn.execute(update(schema.tasks).values(ready_ms=schema.tasks.c.ready_ms + HOUR_MS))
+    jobs.set_back(conn, 1000, RetryPolicy())
+    assert len(tasks.ready_tasks(conn, outbox.now_ms() + 1, 9).tasks) == 1
 
 
 def test_what_was_never_tried_waits_for_no_time(conn: Connection) -> None:

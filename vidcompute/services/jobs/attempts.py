@@ -185,10 +185,20 @@ def record_reasons(conn: Connection, reasons: Mapping[str, str]) -> None:
         conn.execute(_WAITS, {"of_id": task_id, "to_waits_for": reason})
 
 
-def set_back(conn: Connection, back_ms: int) -> None:
-    """The clock was set back: tasks that wait to be tried again wait no longer for it."""
+def set_back(conn: Connection, back_ms: int, policy: RetryPolicy) -> None:
+    """The clock was set back: tasks that wait to be tried again wait no longer for it.
+
+    Before that it may have been set forward, unnoticed, when such a wait began.
+    """
     later = update(tasks).where(READY, tasks.c.ready_ms > now_ms())
     conn.execute(later.values(ready_ms=tasks.c.ready_ms - back_ms))
+    _wait_at_most(conn, round(1000 * policy.longest_unasked_s))
+
+
+def _wait_at_most(conn: Connection, longest_ms: int) -> None:
+    """Of tasks that wait for longer to be tried again, the clock was set back meanwhile: they are ready."""
+    at = now_ms()
+    conn.execute(update(tasks).where(READY, tasks.c.ready_ms > at + longest_ms).values(ready_ms=at))
 
 
 def finish(conn: Connection, result: Finished, policy: RetryPolicy, *, draining: bool = False) -> Recorded:
@@ -349,9 +359,7 @@ def adopt(conn: Connection, policy: RetryPolicy, alive: Collection[str] = ()) ->
     gone = [row for row in live_attempts(conn) if row.id not in alive]
     at_once = RetryPolicy(policy.max_attempts, policy.max_losses, base_s=0.0, cap_s=0.0)
     detail = "The server, or its database, was stopped while the attempt began or ran."
-    longest_ms = round(1000 * policy.longest_wait_s)
-    stuck = update(tasks).where(READY, tasks.c.ready_ms > now_ms() + longest_ms)  # the clock was set back meanwhile
-    conn.execute(stuck.values(ready_ms=now_ms()))
+    _wait_at_most(conn, round(1000 * policy.longest_wait_s))
     for row in gone:
         finish(conn, Finished(row.id, Outcome.LOST, error_code="server_stopped", error_detail=detail), at_once)
     return len(gone)

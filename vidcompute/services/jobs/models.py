@@ -177,8 +177,13 @@ class RetryPolicy:
     @property
     def longest_wait_s(self) -> float:
         """No task waits longer than this to be tried again."""
-        own_s = max(1.5 * self.cap_s, self.longest_asked_s)
-        return max((own_s, *(policy.longest_wait_s for policy in self.by_stage.values())))
+        asked_s = [self.longest_asked_s, *(policy.longest_asked_s for policy in self.by_stage.values())]
+        return max(self.longest_unasked_s, *asked_s)
+
+    @property
+    def longest_unasked_s(self) -> float:
+        """No task waits longer than this, unless a provider asked for it."""
+        return 1.5 * max((self.cap_s, *(policy.cap_s for policy in self.by_stage.values())))
 
 
 @dataclass(frozen=True)
