@@ -121,6 +121,7 @@ def test_the_queue_shows_places_and_reasons_and_empties_by_itself(
         expect(row.get_by_role("cell").first).to_have_text(f"{place}")
         expect(row).to_contain_text(re.compile("Waits (for|behind)"))
     rows.nth(1).get_by_role("button", name="Cancel").click()
+    page.get_by_role("alertdialog", name="Cancel this job?").get_by_role("button", name="Cancel the job").click()
     expect(page.get_by_text("Nothing to do")).to_be_visible(timeout=COMES_MS)
 
 

@@ -24,6 +24,14 @@ export function told(error: unknown): Told {
   return { status: 0, code: 'unexpected', detail, requestId: '' };
 }
 
+/**
+ * The error that is shown in the place of what was asked for: where nothing came, or where it is not for who asks any more.
+ * One that passes leaves what came before, so that a server that starts anew takes no page away from who reads it.
+ */
+export function instead({ error, data }: { error: unknown; data?: unknown }): unknown {
+  return data === undefined || isFinal(error) ? error : null;
+}
+
 /** Whether to ask again makes no sense: the answer would be the same. */
 export function isFinal(error: unknown): boolean {
   const { status } = told(error);

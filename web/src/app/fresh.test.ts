@@ -1,4 +1,4 @@
-import { QueryClient } from '@tanstack/react-query';
+import { QueryClient, QueryObserver } from '@tanstack/react-query';
 import { expect, test, vi } from 'vitest';
 import { Fresh } from './fresh';
 
@@ -71,4 +71,28 @@ test('what is on its way when a stream begins is not begun again, and is old whe
   expect(fetched).toHaveBeenCalledTimes(1);
   fresh.all();
   expect(asked).toHaveBeenCalledTimes(2);
+});
+
+test('while there is no end of events, what they make old is asked for once a second', () => {
+  const { fresh, queries } = setUp();
+  const asked = vi.spyOn(queries, 'invalidateQueries');
+  for (let passed = 0; passed < 3_000; passed += 100) {
+    fresh.take(event('task.running'));
+    vi.advanceTimersByTime(100);
+  }
+  expect(asked).toHaveBeenCalledTimes(3);
+});
+
+test('what could not be had is asked for again when the server is there, and what was refused is not', async () => {
+  const { fresh, queries } = setUp();
+  const refuse = (status: number) => vi.fn(() => Promise.reject({ status, code: 'some', detail: 'Why.' }));
+  const [away, gone] = [refuse(503), refuse(404)];
+  const stops = [away, gone].map((queryFn, place) =>
+    new QueryObserver(queries, { queryKey: ['get', `/${place}`], queryFn, retry: false }).subscribe(() => undefined),
+  );
+  await vi.advanceTimersByTimeAsync(10);
+  fresh.again();
+  await vi.advanceTimersByTimeAsync(10);
+  expect([away.mock.calls.length, gone.mock.calls.length]).toEqual([2, 1]);
+  for (const stop of stops) stop();
 });

@@ -1,7 +1,10 @@
 import type { QueryClient } from '@tanstack/react-query';
+import { isFinal } from '../api/problem';
 import type { LiveEvent } from './live';
+import { renew } from './renew';
 
 const GATHER_MS = 300;
+const APART_MS = 1_000; // while a job with many tasks runs there is no end of events
 
 const OUTPUTS = '/api/v1/assets/{asset_id}/outputs';
 const AUDIT = '/api/v1/audit';
@@ -38,6 +41,7 @@ export class Fresh {
   private readonly old = new Set<string>();
   private readonly watchers = new Set<Watcher>();
   private timer = 0;
+  private flushedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly queries: QueryClient) {}
 
@@ -46,7 +50,9 @@ export class Fresh {
     for (const [type, paths] of TOUCHED) {
       if (event.type.startsWith(type)) for (const path of paths) this.old.add(path);
     }
-    if (this.old.size > 0 && this.timer === 0) this.timer = window.setTimeout(() => this.flush(), GATHER_MS);
+    if (this.old.size === 0 || this.timer !== 0) return;
+    const waitMs = Math.max(GATHER_MS, this.flushedAtMs + APART_MS - Date.now());
+    this.timer = window.setTimeout(() => this.flush(), waitMs);
   };
 
   /** Asks for everything anew, once what is on its way is there: a page that opens shows its first answers at once. */
@@ -64,6 +70,12 @@ export class Fresh {
     });
   };
 
+  /** Asks again for what could not be had while the server was away. */
+  readonly again = (): void => {
+    const isAway = (error: unknown) => error !== null && !isFinal(error);
+    void this.queries.refetchQueries({ type: 'active', predicate: ({ state }) => isAway(state.error) });
+  };
+
   watch(watcher: Watcher): () => void {
     this.watchers.add(watcher);
     return () => this.watchers.delete(watcher);
@@ -71,10 +83,9 @@ export class Fresh {
 
   private flush(): void {
     this.timer = 0;
+    this.flushedAtMs = Date.now();
     const paths = [...this.old];
     this.old.clear();
-    void this.queries.invalidateQueries({
-      predicate: ({ queryKey: [, path] }) => isAmong(path, paths),
-    });
+    renew(this.queries, { predicate: ({ queryKey: [, path] }) => isAmong(path, paths) });
   }
 }

@@ -29,7 +29,10 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       onEvent: fresh.take,
       onSeq: tail.take,
       onGap: fresh.all,
-      onConnection: setConnection,
+      onConnection: (now) => {
+        setConnection(now);
+        if (now === 'open') fresh.again();
+      },
     });
     return () => live.close();
   }, [fresh, tail, may]);

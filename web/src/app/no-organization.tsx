@@ -7,23 +7,27 @@ import { Field, Input } from '../ui/field';
 import { Nothing } from '../ui/states';
 import { useDeed } from './deed';
 import { leaveFor } from './leave';
+import { useOnce } from './once';
 import { chooseOrganization } from './organization';
 
 /** For a person who is in no organization: they are invited into one, or make one. */
 export function NoOrganization() {
   const deed = useDeed();
   const [name, setName] = useState('');
-  const make = async (event: FormEvent) => {
-    event.preventDefault();
+  const [make] = useOnce(async () => {
     const made = await deed(() => http.POST('/api/v1/organizations', { body: { name: name.trim() } }), { touches: [] });
     if (!made?.data) return;
     chooseOrganization(made.data.id);
     leaveFor('/dashboard/');
+  });
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    make();
   };
   return (
     <Nothing icon={<Users />} title="You are in no organization">
       <p>Somebody who is in one can invite you. Or make one of your own, and be its owner.</p>
-      <form onSubmit={(event) => void make(event)} className="flex items-end gap-2 text-left">
+      <form onSubmit={onSubmit} className="flex items-end gap-2 text-left">
         <Field label="Name of the organization">
           {(field) => (
             <Input {...field} required maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />

@@ -14,6 +14,7 @@ const ITEM =
 const HEADING =
   '[&_[cmdk-group-heading]]:px-3 [&_[cmdk-group-heading]]:py-1.5 [&_[cmdk-group-heading]]:text-[13px] [&_[cmdk-group-heading]]:text-muted-foreground';
 const FOUND = 8;
+const LONGEST = 200; // what the API looks for
 const THEMES = [
   ['light', 'Light theme', Sun],
   ['dark', 'Dark theme', Moon],
@@ -68,6 +69,7 @@ export default function Palette({ pages, onClose }: PaletteProps) {
       <Command.Input
         value={text}
         onValueChange={setText}
+        maxLength={LONGEST}
         placeholder="Find a video or a page …"
         className="h-12 w-full border-b bg-transparent px-4 text-base outline-none placeholder:text-muted-foreground"
       />

@@ -3,8 +3,8 @@ import { BookOpen, Keyboard, LogOut, ShieldCheck } from 'lucide-react';
 import { http } from '../api/client';
 import { Menu, MenuChoice, MenuItem, MenuLabel, MenuLine } from '../ui/menu';
 import type { Opened } from '../ui/menu-button';
+import { useDeed } from './deed';
 import { leaveFor } from './leave';
-import { sayProblem } from './messages';
 import { useCaller } from './session';
 import { setTheme, type Theme, useTheme } from './theme';
 
@@ -54,14 +54,12 @@ export default function Person({ onKeys, ...opened }: { onKeys: () => void } & O
 /** Ends the session, or revokes the key that this browser has; nothing of it stays on the page. */
 function useLogOut(): () => Promise<void> {
   const { key_id } = useCaller();
+  const deed = useDeed();
   return async () => {
-    const { error } = key_id
-      ? await http.DELETE('/api/v1/keys/{key_id}', { params: { path: { key_id } } })
-      : await http.POST('/api/v1/logout');
-    if (error) {
-      sayProblem(error);
-      return;
-    }
-    leaveFor('/dashboard/enter');
+    const end = async () =>
+      key_id
+        ? await http.DELETE('/api/v1/keys/{key_id}', { params: { path: { key_id } } })
+        : await http.POST('/api/v1/logout');
+    if (await deed(end, { touches: [] })) leaveFor('/dashboard/enter');
   };
 }

@@ -41,7 +41,7 @@ function response(reply: unknown): Response {
 
 /**
  * A server that answers by `"METHOD /path"`. What nobody has described is not there, and all that was asked is kept.
- * A reply is a document, null for an empty answer, a `Refusal`, or a function of the request.
+ * A reply is a document, null for an empty answer, a `Refusal`, or a function of the request, which may take its time.
  */
 export function serve(replies: Record<string, Reply>): Asked[] {
   const asked: Asked[] = [];
@@ -60,7 +60,7 @@ export function serve(replies: Record<string, Reply>): Asked[] {
     const reply = replies[`${one.method} ${pathname}`];
     if (reply === undefined)
       return response(new Refusal(404, 'not_found', `Nobody described ${one.method} ${pathname}.`));
-    return response(typeof reply === 'function' ? reply(one) : reply);
+    return response(typeof reply === 'function' ? await reply(one) : reply);
   };
   vi.stubGlobal('fetch', answer);
   return asked;

@@ -62,3 +62,19 @@ test('what can’t be had says why, and is asked for again where that is of use'
   );
   expect(screen.getByText('Not for you')).toBeDefined();
 });
+
+test('an error that passes takes nothing away from what is listed', () => {
+  const error = { status: 503, code: 'database_away', detail: 'The database is away.' };
+  const { rerender } = render(
+    <CardItems query={{ error }} items={['Ann']} empty="None.">
+      {list}
+    </CardItems>,
+  );
+  expect(screen.getByText('Ann')).toBeDefined();
+  rerender(
+    <CardItems query={{ error: { ...error, status: 404 } }} items={['Ann']} empty="None.">
+      {list}
+    </CardItems>,
+  );
+  expect(screen.queryByText('Ann')).toBeNull();
+});

@@ -1,4 +1,5 @@
 import type { ComponentProps, ReactNode } from 'react';
+import { instead } from '../api/problem';
 import { cn } from './cn';
 import { Failed, Loading } from './states';
 
@@ -43,7 +44,8 @@ interface CardItemsProps<T> {
 
 /** What a card lists: until it is there, where it can't be had, where there is none, and when it came. */
 export function CardItems<T>({ query, items, lines = 4, empty, children }: CardItemsProps<T>) {
-  const { error, refetch } = query;
+  const { refetch } = query;
+  const error = instead({ error: query.error, data: items });
   if (error) return <Failed error={error} {...(refetch ? { onRetry: () => void refetch() } : {})} />;
   if (!items) {
     return (

@@ -15,10 +15,13 @@ interface DialogProps {
   description?: ReactNode;
   /** How wide it is at most. */
   width?: `max-w-${string}`;
+  /** What it shows is shown once: it does not go by a click beside it. */
+  once?: boolean;
   children: ReactNode;
 }
 
-export function Dialog({ open, onOpenChange, title, description, width = 'max-w-lg', children }: DialogProps) {
+export function Dialog(props: DialogProps) {
+  const { open, onOpenChange, title, description, width = 'max-w-lg', once = false, children } = props;
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
@@ -26,6 +29,7 @@ export function Dialog({ open, onOpenChange, title, description, width = 'max-w-
         <Radix.Content
           className={cn(BOX, width)}
           onOpenAutoFocus={beginWhereOneTypes}
+          onInteractOutside={(event) => once && event.preventDefault()}
           {...(description ? {} : { 'aria-describedby': undefined })}
         >
           <div className="flex items-start justify-between gap-4">

@@ -42,7 +42,11 @@ export function Field({ label, hint, problem, children }: FieldProps) {
       </label>
       {children({ id, ...(about ? { 'aria-describedby': about } : {}), ...(problem ? { 'aria-invalid': true } : {}) })}
       {about && (
-        <p id={about} className={cn('text-[13px]', problem ? 'text-destructive' : 'text-muted-foreground')}>
+        <p
+          id={about}
+          role={problem ? 'alert' : undefined}
+          className={cn('text-[13px]', problem ? 'text-destructive' : 'text-muted-foreground')}
+        >
           {problem ?? hint}
         </p>
       )}

@@ -1,5 +1,6 @@
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { told } from '../api/problem';
+import { useOnce } from '../app/once';
 import { Button } from './button';
 import { Field, Input } from './field';
 
@@ -25,24 +26,18 @@ interface TextFormProps<Name extends string> {
 
 /** A form of single lines, sent once at a time; what is wrong with it stands in it, in the server's words. */
 export function TextForm<Name extends string>({ fields, action, danger, onSend, children }: TextFormProps<Name>) {
-  const [sending, setSending] = useState(false);
   const [refused, setRefused] = useState('');
-  const send = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const typed = new FormData(event.currentTarget);
+  const [send, sending] = useOnce(async (typed: FormData) => {
     const values = Object.fromEntries(fields.map(({ name }) => [name, String(typed.get(name) ?? '')]));
-    setSending(true);
     setRefused('');
-    try {
-      await onSend(values as Record<Name, string>);
-    } catch (error) {
-      setRefused(told(error).detail);
-    } finally {
-      setSending(false);
-    }
+    await onSend(values as Record<Name, string>).catch((error: unknown) => setRefused(told(error).detail));
+  });
+  const onSubmit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    send(new FormData(event.currentTarget));
   };
   return (
-    <form onSubmit={(event) => void send(event)} className="grid grid-cols-1 gap-4">
+    <form onSubmit={onSubmit} className="grid grid-cols-1 gap-4">
       {fields.map(({ name, label, type = 'text', autoComplete = 'off', hint, value, optional }) => (
         <Field key={name} label={label} hint={hint}>
           {(field) => (
@@ -64,7 +59,7 @@ export function TextForm<Name extends string>({ fields, action, danger, onSend, 
         type="submit"
         variant={danger ? 'destructive' : 'primary'}
         className="justify-self-end"
-        disabled={sending}
+        aria-disabled={sending}
       >
         {action}
       </Button>

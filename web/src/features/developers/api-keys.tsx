@@ -3,6 +3,7 @@ import { type FormEvent, useState } from 'react';
 import { api, http, type Schemas, type Scope } from '../../api/client';
 import { told } from '../../api/problem';
 import { useDeed } from '../../app/deed';
+import { useOnce } from '../../app/once';
 import { useCaller, useMay } from '../../app/session';
 import { date } from '../../app/words';
 import { Badge } from '../../ui/badge';
@@ -62,10 +63,10 @@ function KeyLine({ apiKey, onMade }: { apiKey: Key; onMade: (key: Schemas['NewKe
   const [asked, setAsked] = useState(false);
   const path = { params: { path: { key_id: apiKey.id } } };
   const touches = ['/api/v1/keys'];
-  const rotate = async () => {
+  const [rotate] = useOnce(async () => {
     const answer = await deed(() => http.POST('/api/v1/keys/{key_id}/rotate', path), { touches });
     if (answer?.data) onMade(answer.data);
-  };
+  });
   const revoke = () =>
     deed(() => http.DELETE('/api/v1/keys/{key_id}', path), { done: 'The key opens nothing now.', touches });
   return (
@@ -86,7 +87,7 @@ function KeyLine({ apiKey, onMade }: { apiKey: Key; onMade: (key: Schemas['NewKe
       <Cell>
         {mayChange && (
           <div className="flex justify-end gap-1">
-            <Button size="sm" variant="ghost" aria-label={`Replace ${apiKey.name}`} onClick={() => void rotate()}>
+            <Button size="sm" variant="ghost" aria-label={`Replace ${apiKey.name}`} onClick={rotate}>
               Replace
             </Button>
             <Button size="sm" variant="danger" aria-label={`Revoke ${apiKey.name}`} onClick={() => setAsked(true)}>
@@ -123,6 +124,7 @@ const DAYS = { '30 days': 30, '90 days': 90, 'A year': 365, Never: 0 };
 
 function NewKey({ onClose, onMade }: { onClose: () => void; onMade: (key: Schemas['NewKey']) => void }) {
   const { scopes: mine } = useCaller();
+  const deed = useDeed();
   const [name, setName] = useState('');
   const [chosen, setChosen] = useState<ReadonlySet<Scope>>(new Set());
   const [days, setDays] = useState(DAYS['90 days']);
@@ -133,18 +135,20 @@ function NewKey({ onClose, onMade }: { onClose: () => void; onMade: (key: Schema
       if (!next.delete(scope)) next.add(scope);
       return next;
     });
-  const make = async (event: FormEvent) => {
-    event.preventDefault();
+  const [make] = useOnce(async () => {
     const expires_at = days > 0 ? new Date(Date.now() + days * 86_400_000).toISOString() : null;
-    const { data, error } = await http
-      .POST('/api/v1/keys', { body: { name: name.trim(), scopes: [...chosen], expires_at } })
-      .catch((wrong: unknown) => ({ data: undefined, error: wrong }));
-    if (data) onMade(data);
-    else setProblem(told(error).detail);
+    const body = { name: name.trim(), scopes: [...chosen], expires_at };
+    const refuse = (error: unknown) => setProblem(told(error).detail);
+    const made = await deed(() => http.POST('/api/v1/keys', { body }), { refuse, touches: ['/api/v1/keys'] });
+    if (made?.data) onMade(made.data);
+  });
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    make();
   };
   return (
     <Dialog open onOpenChange={(open) => !open && onClose()} title="Make a key" width="max-w-xl">
-      <form onSubmit={(event) => void make(event)} className="grid grid-cols-1 gap-4">
+      <form onSubmit={onSubmit} className="grid grid-cols-1 gap-4">
         <Field label="Name" hint="What it is for.">
           {(field) => (
             <Input {...field} required maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
@@ -193,6 +197,7 @@ function Shown({ made, onClose }: { made: Schemas['NewKey']; onClose: () => void
   return (
     <Dialog
       open
+      once
       onOpenChange={(open) => !open && onClose()}
       title="Your new key"
       description="Keep it now: it is not shown again."

@@ -2,6 +2,7 @@ import { ChevronDown, ChevronRight } from 'lucide-react';
 import { Fragment, useState } from 'react';
 import { api, http, type Schemas } from '../../api/client';
 import { useDeed } from '../../app/deed';
+import { useOnce } from '../../app/once';
 import { useMay } from '../../app/session';
 import { Badge, type Tone } from '../../ui/badge';
 import { Button } from '../../ui/button';
@@ -61,11 +62,12 @@ function Line({ delivery, isOpen, onToggle }: { delivery: Delivery; isOpen: bool
   const mayChange = useMay('webhooks:write');
   const { label, tone } = STATES[delivery.status];
   const path = { params: { path: { webhook_id: delivery.webhook_id, delivery_id: delivery.id } } };
-  const replay = () =>
+  const [replay] = useOnce(() =>
     deed(() => http.POST('/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay', path), {
       done: 'It is sent again.',
       touches: ['/api/v1/webhooks'],
-    });
+    }),
+  );
   const last = delivery.attempts.at(-1);
   return (
     <tr>
@@ -87,7 +89,7 @@ function Line({ delivery, isOpen, onToggle }: { delivery: Delivery; isOpen: bool
       </Cell>
       <Cell className="text-right">
         {mayChange && (
-          <Button size="sm" variant="ghost" onClick={() => void replay()}>
+          <Button size="sm" variant="ghost" onClick={replay}>
             Send again
           </Button>
         )}

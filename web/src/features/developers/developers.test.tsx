@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from '@testing-library/react';
+import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { expect, test } from 'vitest';
 import { caller } from '../../testing/facts';
 import { show } from '../../testing/render';
@@ -38,6 +38,30 @@ test('a key is made with the scopes that one has, and shown this once', async ()
   expect(bodies(asked, 'POST')).toEqual([{ name: 'new', scopes: ['assets:read'], expires_at: null }]);
   await user.click(within(shown).getByRole('button', { name: 'I have it' }));
   await waitFor(() => expect(screen.queryByDisplayValue('vck_secret')).toBeNull());
+});
+
+test('a key is made once, is listed then, and does not go by a click beside it', async () => {
+  const answers: ((answer: unknown) => void)[] = [];
+  let keys = [key('key_2', 'shop')];
+  const asked = serve({
+    'GET /api/v1/caller': caller({ scopes: ['keys:read', 'keys:write'] }),
+    'GET /api/v1/keys': () => page(...keys),
+    'POST /api/v1/keys': () => new Promise((resolve) => answers.push(resolve)),
+  });
+  const { user } = await show(<Developers tab="keys" onTab={() => undefined} />);
+  await user.click(await screen.findByRole('button', { name: 'Make a key' }));
+  await user.click(await screen.findByLabelText('keys:read'));
+  await user.type(screen.getByLabelText('Name'), 'new{Enter}{Enter}');
+  await waitFor(() => expect(answers).toHaveLength(1));
+  keys = [...keys, key('key_3', 'new')];
+  answers[0]?.({ ...key('key_3', 'new'), secret: 'vck_secret' });
+  expect(await screen.findByDisplayValue('vck_secret')).toBeDefined();
+  expect(bodies(asked, 'POST')).toHaveLength(1);
+  fireEvent.pointerDown(document.body);
+  fireEvent.click(document.body);
+  expect(screen.getByDisplayValue('vck_secret')).toBeDefined();
+  await user.click(screen.getByRole('button', { name: 'I have it' }));
+  expect(await screen.findByRole('button', { name: 'Revoke new' })).toBeDefined();
 });
 
 test('a key is revoked only when one means it', async () => {

@@ -16,6 +16,8 @@ const TYPES = {
   })),
 };
 
+const line = (one: ReturnType<typeof told>) => `id: ${one.seq}\nevent: ${one.type}\ndata: ${JSON.stringify(one)}\n\n`;
+
 /** The page with a stream that the test writes to; it begins at number 700. */
 async function open(list: unknown) {
   let stream: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -37,9 +39,8 @@ async function open(list: unknown) {
     </LiveProvider>,
   );
   await write('id: 700\nevent: cursor\ndata: {"seq":700}\n\n');
-  const tell = (one: ReturnType<typeof told>) =>
-    write(`id: ${one.seq}\nevent: ${one.type}\ndata: ${JSON.stringify(one)}\n\n`);
-  return { ...shown, asked, tell, end: () => act(async () => stream?.close()) };
+  const tell = (one: ReturnType<typeof told>) => write(line(one));
+  return { ...shown, asked, tell, write, end: () => act(async () => stream?.close()) };
 }
 
 const types = () =>
@@ -73,6 +74,16 @@ test('one type is looked at alone, and a pause holds back what comes', async () 
   expect(types()).toEqual(['asset.ready']);
   await user.click(screen.getByRole('button', { name: 'Go on' }));
   expect(types()).toEqual(['asset.deleted', 'asset.ready']);
+});
+
+test('those that one has stopped to read are not pushed out by what comes', async () => {
+  const { user, write } = await open({ items: [told(650, 'asset.ready')], next_cursor: '700' });
+  await screen.findByRole('button', { name: 'asset.ready' });
+  await user.click(screen.getByRole('button', { name: 'Pause' }));
+  const many = Array.from({ length: 510 }, (_, number) => line(told(701 + number, 'job.done')));
+  await write(many.join(''));
+  expect(await screen.findByText('Paused, 500 new')).toBeDefined();
+  expect(types()).toEqual(['asset.ready']);
 });
 
 test('a lost connection is seen', async () => {

@@ -20,19 +20,21 @@ const SHOWN = 100;
 export default function Events() {
   const { events, error } = useEventLog();
   const [pattern, setPattern] = useState('');
-  const [pausedAt, setPausedAt] = useState<number | null>(null);
-  const named = (events ?? []).filter(({ type }) => isNamed(type, pattern));
-  const shown = named.filter(({ seq }) => pausedAt === null || seq <= pausedAt);
-  const waiting = named.length - shown.length;
+  // Of what comes the last events are kept: those that one has stopped to read are not pushed out by them.
+  const [held, setHeld] = useState<readonly Told[] | null>(null);
+  const isPaused = held !== null;
+  const named = (some: readonly Told[]) => some.filter(({ type }) => isNamed(type, pattern));
+  const shown = named(held ?? events ?? []);
+  const waiting = held ? named(events ?? []).filter(({ seq }) => seq > (held[0]?.seq ?? 0)).length : 0;
   return (
     <Card>
       <CardHead title="Events" hint="What happens, as webhooks and GET /api/v1/events tell it.">
         <div className="flex flex-wrap items-center gap-2">
-          <State isPaused={pausedAt !== null} waiting={waiting} />
+          <State isPaused={isPaused} waiting={waiting} />
           <TypeSelect value={pattern} onChange={setPattern} />
-          <Button onClick={() => setPausedAt(pausedAt === null ? (events?.[0]?.seq ?? 0) : null)}>
-            {pausedAt === null ? <Pause aria-hidden /> : <Play aria-hidden />}
-            {pausedAt === null ? 'Pause' : 'Go on'}
+          <Button onClick={() => setHeld(isPaused ? null : (events ?? []))}>
+            {isPaused ? <Play aria-hidden /> : <Pause aria-hidden />}
+            {isPaused ? 'Go on' : 'Pause'}
           </Button>
         </div>
       </CardHead>

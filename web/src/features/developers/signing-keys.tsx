@@ -3,6 +3,7 @@ import { type FormEvent, useState } from 'react';
 import { api, http, type Schemas } from '../../api/client';
 import { told } from '../../api/problem';
 import { useDeed } from '../../app/deed';
+import { useOnce } from '../../app/once';
 import { useMay } from '../../app/session';
 import { Badge } from '../../ui/badge';
 import { Button } from '../../ui/button';
@@ -124,16 +125,19 @@ function NewSigningKey({ onClose, onMade }: { onClose: () => void; onMade: (made
   const [algorithm, setAlgorithm] = useState<Schemas['Algorithm']>('ES256');
   const [own, setOwn] = useState('');
   const [problem, setProblem] = useState<string>();
-  const make = async (event: FormEvent) => {
-    event.preventDefault();
+  const [make] = useOnce(async () => {
     const body = { name: name.trim(), algorithm, public_key: own.trim() || null };
     const refuse = (error: unknown) => setProblem(told(error).detail);
     const answer = await deed(() => http.POST('/api/v1/signing-keys', { body }), { refuse, touches: TOUCHES });
     if (answer?.data) onMade(answer.data);
+  });
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    make();
   };
   return (
     <Dialog open onOpenChange={(open) => !open && onClose()} title="Make a signing key" width="max-w-xl">
-      <form onSubmit={(event) => void make(event)} className="grid grid-cols-1 gap-4">
+      <form onSubmit={onSubmit} className="grid grid-cols-1 gap-4">
         <Field label="Name" hint="What signs with it.">
           {(field) => (
             <Input {...field} required maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
@@ -186,6 +190,7 @@ function Shown({ made, privateKey, onClose }: { made: Made; privateKey: string; 
   return (
     <Dialog
       open
+      once
       onOpenChange={(open) => !open && onClose()}
       title="Your new signing key"
       description="Keep its private half now: it is stored nowhere here, and not shown again."

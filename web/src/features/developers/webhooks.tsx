@@ -3,8 +3,9 @@ import { Webhook as Icon, Plus } from 'lucide-react';
 import { type FormEvent, useState } from 'react';
 import { answered } from '../../api/answered';
 import { api, http, type Schemas } from '../../api/client';
-import { told } from '../../api/problem';
+import { instead, told } from '../../api/problem';
 import { useDeed } from '../../app/deed';
+import { useOnce } from '../../app/once';
 import { useMay } from '../../app/session';
 import { Badge } from '../../ui/badge';
 import { Button } from '../../ui/button';
@@ -23,8 +24,9 @@ export function Webhooks() {
   const mayChange = useMay('webhooks:write');
   const [making, setMaking] = useState(false);
   const [secret, setSecret] = useState('');
-  if (found.isPending) return <Loading />;
-  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
+  const wrong = instead(found);
+  if (wrong) return <Failed error={wrong} onRetry={() => void found.refetch()} />;
+  if (!found.data) return <Loading />;
   const add = mayChange && (
     <Button variant="primary" onClick={() => setMaking(true)}>
       <Plus aria-hidden /> Add an endpoint
@@ -71,11 +73,11 @@ function Endpoint({ webhook, onSecret }: { webhook: Webhook; onSecret: (secret: 
   const [changing, setChanging] = useState(false);
   const [open, setOpen] = useState(false);
   const path = { params: { path: { webhook_id: webhook.id } } };
-  const test = () =>
-    deed(() => http.POST('/api/v1/webhooks/{webhook_id}/ping', path), {
-      done: 'A test is on its way.',
-      touches: TOUCHES,
-    });
+  const [test] = useOnce(async () => {
+    const ping = () => http.POST('/api/v1/webhooks/{webhook_id}/ping', path);
+    await deed(ping, { done: 'A test is on its way.', touches: TOUCHES });
+    setOpen(true);
+  });
   const turn = (enabled: boolean) =>
     deed(() => http.PATCH('/api/v1/webhooks/{webhook_id}', { ...path, body: { enabled } }), { touches: TOUCHES });
   const remove = () =>
@@ -99,7 +101,7 @@ function Endpoint({ webhook, onSecret }: { webhook: Webhook; onSecret: (secret: 
       >
         {mayChange && (
           <div className="flex flex-wrap gap-1">
-            <Button size="sm" onClick={() => void test().then(() => setOpen(true))}>
+            <Button size="sm" onClick={test}>
               Test
             </Button>
             <Button size="sm" variant="ghost" onClick={() => setChanging(true)}>
@@ -183,8 +185,7 @@ function EndpointForm({ title, action, said, send, onClose }: EndpointFormProps)
   const [events, setEvents] = useState(said.events.join('\n'));
   const [description, setDescription] = useState(said.description);
   const [problem, setProblem] = useState<string>();
-  const save = async (event: FormEvent) => {
-    event.preventDefault();
+  const [save] = useOnce(async () => {
     const types = events.split(/[\s,]+/).filter((type) => type !== '');
     try {
       await send({ url: url.trim(), events: types, description: description.trim() });
@@ -193,10 +194,14 @@ function EndpointForm({ title, action, said, send, onClose }: EndpointFormProps)
     } catch (error) {
       setProblem(told(error).detail);
     }
+  });
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    save();
   };
   return (
     <Dialog open onOpenChange={(open) => !open && onClose()} title={title}>
-      <form onSubmit={(event) => void save(event)} className="grid grid-cols-1 gap-4">
+      <form onSubmit={onSubmit} className="grid grid-cols-1 gap-4">
         <Field label="Address" problem={problem}>
           {(field) => (
             <Input

@@ -100,3 +100,40 @@ test('who may only look tries nothing again', async () => {
   expect(await screen.findByText('Failed', { selector: 'td *' })).toBeDefined();
   expect(screen.queryByRole('button', { name: /again/ })).toBeNull();
 });
+
+test('of many that wait those are shown whose turn is next, each at its place', async () => {
+  const at = (second: number) => new Date(Date.UTC(2026, 10, 21, 10, 0, second)).toISOString();
+  const newestFirst = Array.from({ length: 130 }, (_, place) =>
+    summary(`job_${129 - place}`, { created_at: at(129 - place) }),
+  );
+  const asked = serve({
+    'GET /api/v1/caller': caller(),
+    'GET /api/v1/jobs': ({ query }: Asked) => {
+      if (query.get('status') === 'running') return page();
+      return query.has('cursor')
+        ? page(...newestFirst.slice(100))
+        : { items: newestFirst.slice(0, 100), next_cursor: 'more' };
+    },
+  });
+  await show(<Jobs tab="queue" onTab={() => undefined} />);
+  expect(await screen.findByText('80 more jobs wait.')).toBeDefined();
+  const rows = screen.getAllByRole('row').slice(1);
+  expect(rows).toHaveLength(50);
+  expect(rows[0]?.firstElementChild?.textContent).toBe('1');
+  const details = asked.map(({ path }) => path).filter((path) => path.startsWith('/api/v1/jobs/'));
+  expect(details).toContain('/api/v1/jobs/job_0');
+  expect(details).not.toContain('/api/v1/jobs/job_129');
+});
+
+test('a job of the queue is cancelled only when one means it', async () => {
+  const asked = serve({
+    'GET /api/v1/caller': caller(),
+    'GET /api/v1/jobs': ({ query }: Asked) => (query.get('status') === 'running' ? page() : page(summary('job_q'))),
+    'DELETE /api/v1/jobs/job_q': job('job_q'),
+  });
+  const { user } = await show(<Jobs tab="queue" onTab={() => undefined} />);
+  await user.click(await screen.findByRole('button', { name: 'Cancel' }));
+  expect(asked.filter(({ method }) => method === 'DELETE')).toEqual([]);
+  await user.click(await screen.findByRole('button', { name: 'Cancel the job' }));
+  await waitFor(() => expect(asked.filter(({ method }) => method === 'DELETE')).toHaveLength(1));
+});

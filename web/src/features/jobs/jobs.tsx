@@ -1,16 +1,21 @@
-import { useInfiniteQuery, useQueries } from '@tanstack/react-query';
+import { useInfiniteQuery, useQueries, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Activity, RotateCcw, ScrollText } from 'lucide-react';
 import { useState } from 'react';
+import { answered } from '../../api/answered';
 import { api, http, type Schemas } from '../../api/client';
+import { instead } from '../../api/problem';
 import { useDeed } from '../../app/deed';
-import { sayProblem } from '../../app/messages';
+import { say, sayProblem } from '../../app/messages';
+import { fetchMore } from '../../app/more';
+import { useOnce } from '../../app/once';
 import { part } from '../../app/part';
 import { useMay } from '../../app/session';
-import { percent, took } from '../../app/words';
+import { count, percent, took } from '../../app/words';
 import { Badge } from '../../ui/badge';
 import { Button } from '../../ui/button';
 import { Card } from '../../ui/card';
+import { Confirm } from '../../ui/dialog';
 import { Page } from '../../ui/page';
 import { Progress } from '../../ui/progress';
 import { Failed, Loading, Nothing } from '../../ui/states';
@@ -49,24 +54,59 @@ export function Jobs({ tab, onTab }: { tab: JobTab; onTab: (tab: JobTab) => void
 }
 
 type Status = Schemas['JobStatus'];
-const IN_QUEUE = 100;
+
+interface Asked {
+  limit: number;
+  status?: Status;
+  dead?: boolean;
+  cursor?: string;
+}
+
+function read(query: Asked): Promise<Schemas['JobPage']> {
+  return answered(http.GET('/api/v1/jobs', { params: { query } }));
+}
+
+const PAGE_SIZE = 100;
+const MOST_PAGES = 10;
+const SHOWN = 50;
+
+/** All jobs in a state, but for what is beyond a thousand of them: the API lists the newest first, whose turn comes last. */
+async function jobsIn(status: Status): Promise<{ items: JobSummary[]; isWhole: boolean }> {
+  const items: JobSummary[] = [];
+  let cursor: string | null = null;
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const found: Schemas['JobPage'] = await read({ status, limit: PAGE_SIZE, ...(cursor ? { cursor } : {}) });
+    items.push(...found.items);
+    cursor = found.next_cursor;
+    if (cursor === null) break;
+  }
+  return { items, isWhole: cursor === null };
+}
 
 function useJobsIn(status: Status) {
-  return api.useQuery('get', '/api/v1/jobs', { params: { query: { status, limit: IN_QUEUE } } });
+  return useQuery({ queryKey: ['get', '/api/v1/jobs', 'in', status], queryFn: () => jobsIn(status) });
 }
 
 /** Those that run and those that wait, in the order in which their turn comes. */
 function Queue() {
   const running = useJobsIn('running');
   const queued = useJobsIn('queued');
-  const error = running.error ?? queued.error;
-  if (error) return <Failed error={error} onRetry={() => void Promise.all([running.refetch(), queued.refetch()])} />;
+  const wrong = instead(running) ?? instead(queued);
+  if (wrong) return <Failed error={wrong} onRetry={() => void Promise.all([running.refetch(), queued.refetch()])} />;
   if (!running.data || !queued.data) return <Loading />;
-  return <InOrder jobs={byQueue([...running.data.items, ...queued.data.items])} />;
+  const jobs = byQueue([...running.data.items, ...queued.data.items]);
+  return <InOrder jobs={jobs} isWhole={running.data.isWhole && queued.data.isWhole} />;
 }
 
-function InOrder({ jobs }: { jobs: readonly JobSummary[] }) {
-  const details = useQueries({ queries: jobs.map(({ id }) => jobQuery(id)) });
+interface InOrderProps {
+  jobs: readonly JobSummary[];
+  /** Whether these are all: else nobody knows whose turn is next. */
+  isWhole: boolean;
+}
+
+function InOrder({ jobs, isWhole }: InOrderProps) {
+  const begun = jobs.filter(({ status }) => status === 'running');
+  const details = useQueries({ queries: begun.slice(0, SHOWN).map(({ id }) => jobQuery(id)) });
   if (jobs.length === 0) {
     return (
       <Nothing icon={<Activity />} title="Nothing to do">
@@ -74,18 +114,26 @@ function InOrder({ jobs }: { jobs: readonly JobSummary[] }) {
       </Nothing>
     );
   }
-  const atWork = jobs.filter((job, place) => isAtWork(job, details[place]?.data));
-  const waiting = jobs.filter((job) => !atWork.includes(job));
+  const atWork = begun.filter((job, place) => isAtWork(job, details[place]?.data));
+  const known = new Set(atWork);
+  const waiting = jobs.filter((job) => !known.has(job));
+  const shown = waiting.slice(0, SHOWN);
   return (
     <Card>
       <Table label="The queue" head={['Place', 'Video', 'Status', 'Priority', 'Created', '']}>
         {atWork.map((job) => (
           <Line key={job.id} job={job} place="▸" />
         ))}
-        {waiting.map((job, place) => (
-          <Line key={job.id} job={job} place={`${place + 1}`} />
+        {shown.map((job, place) => (
+          <Line key={job.id} job={job} place={isWhole ? `${place + 1}` : '–'} />
         ))}
       </Table>
+      {waiting.length > shown.length && (
+        <p className="border-t px-5 py-3 text-muted-foreground">
+          {count(waiting.length - shown.length, 'more job waits', 'more jobs wait')}
+          {isWhole ? '.' : ', or even more: so many that their places are not known.'}
+        </p>
+      )}
     </Card>
   );
 }
@@ -97,11 +145,8 @@ const FILTERS: Record<Exclude<JobTab, 'queue'>, { status?: Status; dead?: boolea
   all: {},
 };
 
-async function pageOf(tab: Exclude<JobTab, 'queue'>, cursor: string | null): Promise<Schemas['JobPage']> {
-  const query = { limit: 50, ...FILTERS[tab], ...(cursor ? { cursor } : {}) };
-  const { data, error } = await http.GET('/api/v1/jobs', { params: { query } });
-  if (!data) throw error;
-  return data;
+function pageOf(tab: Exclude<JobTab, 'queue'>, cursor: string | null): Promise<Schemas['JobPage']> {
+  return read({ limit: 50, ...FILTERS[tab], ...(cursor ? { cursor } : {}) });
 }
 
 function JobList({ tab }: { tab: Exclude<JobTab, 'queue'> }) {
@@ -111,8 +156,9 @@ function JobList({ tab }: { tab: Exclude<JobTab, 'queue'> }) {
     queryFn: ({ pageParam }) => pageOf(tab, pageParam),
     getNextPageParam: (page) => page.next_cursor,
   });
-  if (found.isPending) return <Loading />;
-  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
+  const wrong = instead(found);
+  if (wrong) return <Failed error={wrong} onRetry={() => void found.refetch()} />;
+  if (!found.data) return <Loading />;
   const jobs = found.data.pages.flatMap((page) => page.items);
   if (jobs.length === 0)
     return <Nothing icon={<Activity />} title={tab === 'dead' ? 'No job has given up' : 'No such job'} />;
@@ -127,7 +173,7 @@ function JobList({ tab }: { tab: Exclude<JobTab, 'queue'> }) {
         </Table>
       </Card>
       {found.hasNextPage && (
-        <Button className="justify-self-center" onClick={() => void found.fetchNextPage()}>
+        <Button className="justify-self-center" onClick={() => fetchMore(found)}>
           More
         </Button>
       )}
@@ -138,16 +184,17 @@ function JobList({ tab }: { tab: Exclude<JobTab, 'queue'> }) {
 function RequeueAll() {
   const deed = useDeed();
   const mayChange = useMay('jobs:write');
+  const [requeue] = useOnce(async () => {
+    const answer = await deed(() => http.POST('/api/v1/jobs/requeue', {}), { touches: ['/api/v1/jobs'] });
+    const left = answer?.data?.left ?? 0;
+    if (answer)
+      say(left > 0 ? `The first are on the way again; ${count(left, 'job')} left.` : 'They are on the way again.');
+  });
   if (!mayChange) return null;
-  const requeue = () =>
-    deed(() => http.POST('/api/v1/jobs/requeue', {}), {
-      done: 'They are on the way again.',
-      touches: ['/api/v1/jobs'],
-    });
   return (
     <div className="flex flex-wrap items-center justify-between gap-3 rounded-xl border bg-warn-soft px-5 py-3 text-warn">
       <p>These used up the attempts at one of their tasks. Where the reason is gone, try them again.</p>
-      <Button onClick={() => void requeue()}>
+      <Button onClick={requeue}>
         <RotateCcw aria-hidden /> Try all again
       </Button>
     </div>
@@ -228,7 +275,8 @@ function Standing({ job }: { job: JobSummary }) {
 }
 
 function UnderWay({ job }: { job: JobSummary }) {
-  const { data } = useJob(job.id, true);
+  // One that waits says by events that something of it has changed.
+  const { data } = useJob(job.id, job.status === 'running');
   if (!data) return null;
   const { fraction } = data.progress;
   return (
@@ -247,6 +295,7 @@ function UnderWay({ job }: { job: JobSummary }) {
 function Deeds({ job }: { job: JobSummary }) {
   const deed = useDeed();
   const mayChange = useMay('jobs:write');
+  const [asked, setAsked] = useState(false);
   const path = { params: { path: { job_id: job.id } } };
   const touches = ['/api/v1/jobs'];
   if (!mayChange) return null;
@@ -254,9 +303,20 @@ function Deeds({ job }: { job: JobSummary }) {
     const cancel = () =>
       deed(() => http.DELETE('/api/v1/jobs/{job_id}', path), { done: 'The job is cancelled.', touches });
     return (
-      <Button size="sm" variant="ghost" onClick={() => void cancel()}>
-        Cancel
-      </Button>
+      <>
+        <Button size="sm" variant="ghost" onClick={() => setAsked(true)}>
+          Cancel
+        </Button>
+        <Confirm
+          open={asked}
+          onOpenChange={setAsked}
+          title="Cancel this job?"
+          action="Cancel the job"
+          onConfirm={() => void cancel()}
+        >
+          Its processes end at once. What is done stays, and it can be tried again.
+        </Confirm>
+      </>
     );
   }
   if (job.status === 'done') return null;

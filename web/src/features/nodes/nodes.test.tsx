@@ -1,10 +1,11 @@
 import { screen } from '@testing-library/react';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { show } from '../../testing/render';
 import { serve } from '../../testing/server';
 import { Nodes } from './nodes';
 
 test('machines show what they have and what runs there', async () => {
+  const complaints = vi.spyOn(console, 'error');
   const attempt = { id: 'att_1', job_id: 'job_1', stage: 'encode', label: 'encode/3', since: new Date().toISOString() };
   const node = {
     ...{
@@ -14,7 +15,7 @@ test('machines show what they have and what runs there', async () => {
       memory_bytes: 16_000_000_000,
       memory_used_bytes: 4_000_000_000,
       gpu_memory_bytes: 24_000_000_000,
-      gpus: ['NVIDIA L4'],
+      gpus: ['NVIDIA L4', 'NVIDIA L4'],
       gpus_used: 0.5,
       encoders: ['h264_nvenc'],
     },
@@ -30,11 +31,12 @@ test('machines show what they have and what runs there', async () => {
   expect(used).toEqual([
     ['Cores', '31'],
     ['Memory', '25'],
-    ['GPUs', '50'],
+    ['GPUs', '25'],
   ]);
   expect(screen.getByText('2.5 of 8')).toBeDefined();
   expect(screen.getByText('4.0 GB of 16 GB')).toBeDefined();
-  expect(screen.getByText('NVIDIA L4')).toBeDefined();
+  expect(screen.getAllByText('NVIDIA L4')).toHaveLength(2);
+  expect(complaints).not.toHaveBeenCalled();
   expect(screen.getByText('h264_nvenc')).toBeDefined();
   expect(screen.getByRole('link', { name: 'encode/3' })).toBeDefined();
 });

@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { Server } from 'lucide-react';
 import { api, type Schemas } from '../../api/client';
+import { instead } from '../../api/problem';
 import { bytes, count } from '../../app/words';
 import { Badge } from '../../ui/badge';
 import { Card, CardBody, CardHead } from '../../ui/card';
@@ -16,12 +17,13 @@ const LOOK_MS = 3_000;
 /** The machines that work: what they have, and what runs where. */
 export function Nodes() {
   const found = api.useQuery('get', '/api/v1/nodes', {}, { refetchInterval: LOOK_MS });
+  const wrong = instead(found);
   return (
     <Page title="Nodes" hint="The machines that answer now, and what runs on them.">
-      {found.isPending ? (
+      {wrong ? (
+        <Failed error={wrong} onRetry={() => void found.refetch()} />
+      ) : !found.data ? (
         <Loading />
-      ) : found.isError ? (
-        <Failed error={found.error} onRetry={() => void found.refetch()} />
       ) : found.data.items.length === 0 ? (
         <Nothing icon={<Server />} title="No machine answers" />
       ) : (
@@ -111,8 +113,9 @@ function Words({ name, words }: { name: string; words: readonly string[] }) {
     <div className="grid gap-1.5">
       <p className="text-[13px] text-muted-foreground">{name}</p>
       <p className="flex flex-wrap gap-1.5">
-        {words.map((word) => (
-          <Badge key={word}>{word}</Badge>
+        {words.map((word, place) => (
+          // Two GPUs may be of one name.
+          <Badge key={`${place} ${word}`}>{word}</Badge>
         ))}
       </p>
     </div>

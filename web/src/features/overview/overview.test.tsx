@@ -41,3 +41,20 @@ test('what runs, what wants a hand, the last videos and what is used are seen at
   expect(await screen.findByText('5.0 MB · no limit')).toBeDefined();
   expect(await screen.findByText('No machine answers: nothing can be run.')).toBeDefined();
 });
+
+test('of many that run and wait it is said that there are more', async () => {
+  const many = (status: 'running' | 'queued', number: number) =>
+    Array.from({ length: number }, (_, place) => summary(`job_${status}_${place}`, { status }));
+  serve({
+    'GET /api/v1/caller': caller(),
+    'GET /api/v1/jobs': ({ query }: Asked) => {
+      if (query.get('status') === 'running') return page(...many('running', 8));
+      return query.has('dead') ? page() : { items: many('queued', 100), next_cursor: 'more' };
+    },
+    'GET /api/v1/assets': page(),
+    'GET /api/v1/nodes': { items: [] },
+  });
+  await show(<Overview />);
+  expect(await screen.findByRole('link', { name: '2 more jobs run' })).toBeDefined();
+  expect(screen.getByText('more than 100 jobs waiting')).toBeDefined();
+});

@@ -17,6 +17,7 @@ import { Picture } from '../videos/picture';
 import { Status, useJob } from '../videos/status';
 
 const LAST = 6;
+const LOOK_MS = 10_000;
 
 /** What goes on, what wants a hand, and what is used. */
 export function Overview() {
@@ -64,19 +65,37 @@ function More({ children }: { children: ReactNode }) {
 }
 
 function Running() {
-  const running = api.useQuery('get', '/api/v1/jobs', { params: { query: { status: 'running', limit: LAST } } });
+  const running = api.useQuery('get', '/api/v1/jobs', { params: { query: { status: 'running', limit: 100 } } });
   const queued = api.useQuery('get', '/api/v1/jobs', { params: { query: { status: 'queued', limit: 100 } } });
   const waiting = queued.data?.items.length ?? 0;
+  const first = running.data && byQueue(running.data.items).slice(0, LAST);
+  const more = (running.data?.items.length ?? 0) - LAST;
   return (
     <Card>
-      <CardHead title="Running now">{waiting > 0 && <More>{count(waiting, 'job')} waiting</More>}</CardHead>
-      <CardItems query={running} items={running.data?.items} lines={2} empty="Nothing runs.">
+      <CardHead title="Running now">
+        {waiting > 0 && (
+          <More>{`${queued.data?.next_cursor ? 'more than ' : ''}${count(waiting, 'job')} waiting`}</More>
+        )}
+      </CardHead>
+      <CardItems query={running} items={first} lines={2} empty="Nothing runs.">
         {(jobs) => (
-          <ul aria-label="Running jobs">
-            {byQueue(jobs).map((job) => (
-              <RunningLine key={job.id} job={job} />
-            ))}
-          </ul>
+          <>
+            <ul aria-label="Running jobs">
+              {jobs.map((job) => (
+                <RunningLine key={job.id} job={job} />
+              ))}
+            </ul>
+            {more > 0 && (
+              <p className="border-t px-5 py-2.5">
+                <Button variant="link" size="none" asChild>
+                  <Link to="/jobs">
+                    {running.data?.next_cursor ? 'More than ' : ''}
+                    {count(more, 'more job runs', 'more jobs run')}
+                  </Link>
+                </Button>
+              </p>
+            )}
+          </>
         )}
       </CardItems>
     </Card>
@@ -179,7 +198,8 @@ function Use() {
 
 function Machines() {
   const may = useMay('nodes:read');
-  const found = api.useQuery('get', '/api/v1/nodes', {}, { enabled: may });
+  // A node that is lost says nothing.
+  const found = api.useQuery('get', '/api/v1/nodes', {}, { enabled: may, refetchInterval: LOOK_MS });
   if (!may) return null;
   const none = (
     <CardBody className="text-destructive">

@@ -5,6 +5,7 @@ import { answered } from '../../api/answered';
 import { http, type Schemas } from '../../api/client';
 import { download } from '../../app/download';
 import { sayProblem } from '../../app/messages';
+import { fetchMore } from '../../app/more';
 import { Button } from '../../ui/button';
 import { Card, CardHead, CardItems } from '../../ui/card';
 import { Input } from '../../ui/field';
@@ -38,6 +39,7 @@ export default function Audit() {
             type="search"
             aria-label="Only this action"
             placeholder="asset.deleted"
+            maxLength={60}
             className="max-w-44"
             value={typed}
             onChange={(event) => setTyped(event.target.value)}
@@ -68,7 +70,7 @@ export default function Audit() {
       </CardItems>
       {found.hasNextPage && (
         <div className="border-t p-3 text-center">
-          <Button onClick={() => void found.fetchNextPage()}>More</Button>
+          <Button onClick={() => fetchMore(found)}>More</Button>
         </div>
       )}
     </Card>

@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { answered } from '../../api/answered';
 import { api, http } from '../../api/client';
+import { instead } from '../../api/problem';
 import { say } from '../../app/messages';
 import { Button } from '../../ui/button';
 import { Card, CardHead } from '../../ui/card';
@@ -19,8 +20,9 @@ export function Credentials() {
   const queries = useQueryClient();
   const found = api.useQuery('get', '/api/v1/me');
   const [changing, setChanging] = useState<What | null>(null);
-  if (found.isPending) return <Loading lines={3} />;
-  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
+  const wrong = instead(found);
+  if (wrong) return <Failed error={wrong} onRetry={() => void found.refetch()} />;
+  if (!found.data) return <Loading lines={3} />;
   const done = (text: string) => {
     setChanging(null);
     say(text);

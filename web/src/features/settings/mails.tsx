@@ -1,4 +1,5 @@
 import { api, http, type Schemas } from '../../api/client';
+import { instead } from '../../api/problem';
 import { useDeed } from '../../app/deed';
 import { Card, CardBody, CardHead } from '../../ui/card';
 import { Field, Select } from '../../ui/field';
@@ -10,6 +11,7 @@ const CHOICES: Record<Schemas['Choice'], string> = { off: 'None', own: 'Of what 
 export function Mails() {
   const found = api.useQuery('get', '/api/v1/me/mails');
   const deed = useDeed();
+  const wrong = instead(found);
   const chosen = found.data?.items.filter(({ choices }) => choices.length > 0) ?? []; // safety needs the others
   const choose = (kind: string, choice: Schemas['Choice']) =>
     deed(() => http.PATCH('/api/v1/me/mails', { body: { choices: { [kind]: choice } } }), {
@@ -21,7 +23,7 @@ export function Mails() {
       <CardHead title="Mails" />
       <CardBody className="grid grid-cols-1 gap-4">
         {found.isPending && <Loading lines={3} />}
-        {found.isError && <Failed error={found.error} />}
+        {wrong !== null && <Failed error={wrong} onRetry={() => void found.refetch()} />}
         {chosen.map((kind) => (
           <Field key={kind.kind} label={kind.summary}>
             {(field) => (

@@ -1,7 +1,9 @@
 import { Users } from 'lucide-react';
 import { type FormEvent, useState } from 'react';
 import { api, http, type Schemas } from '../../api/client';
+import { instead } from '../../api/problem';
 import { useDeed } from '../../app/deed';
+import { useOnce } from '../../app/once';
 import { useCaller, useMay } from '../../app/session';
 import { date } from '../../app/words';
 import { Badge } from '../../ui/badge';
@@ -9,7 +11,7 @@ import { Button } from '../../ui/button';
 import { Card, CardBody, CardHead, CardItems } from '../../ui/card';
 import { Confirm } from '../../ui/dialog';
 import { Field, Input, Select } from '../../ui/field';
-import { Nothing } from '../../ui/states';
+import { Failed, Nothing } from '../../ui/states';
 import { Cell, Table } from '../../ui/table';
 import { Ago } from '../../ui/time';
 
@@ -186,6 +188,7 @@ function Invitations({ mayChange }: { mayChange: boolean }) {
       () => http.DELETE('/api/v1/invitations/{invitation_id}', { params: { path: { invitation_id: invitation.id } } }),
       { done: 'The invitation is taken back.', touches: TOUCHES },
     );
+  const wrong = instead(found);
   if (!mayChange && !found.data?.items.length) return null;
   return (
     <Card>
@@ -195,7 +198,8 @@ function Invitations({ mayChange }: { mayChange: boolean }) {
           <InviteForm />
         </CardBody>
       )}
-      {found.data && found.data.items.length > 0 && (
+      {wrong !== null && <Failed error={wrong} onRetry={() => void found.refetch()} />}
+      {wrong === null && found.data && found.data.items.length > 0 && (
         <Table label="Invitations" head={['E-mail address', 'Role', 'Good until', '']}>
           {found.data.items.map((invitation) => (
             <tr key={invitation.id}>
@@ -227,17 +231,20 @@ function InviteForm() {
   const caller = useCaller();
   const [email, setEmail] = useState('');
   const [role, setRole] = useState<Role>('viewer');
-  const invite = async (event: FormEvent) => {
-    event.preventDefault();
+  const [invite] = useOnce(async () => {
     const body = { email: email.trim(), role };
     const done = await deed(() => http.POST('/api/v1/invitations', { body }), {
       done: `${email} is invited.`,
       touches: TOUCHES,
     });
-    if (done) setEmail('');
+    if (done) setEmail((now) => (now === email ? '' : now));
+  });
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    invite();
   };
   return (
-    <form onSubmit={(event) => void invite(event)} className="flex flex-wrap items-end gap-3">
+    <form onSubmit={onSubmit} className="flex flex-wrap items-end gap-3">
       <div className="min-w-56 flex-1">
         <Field label="E-mail address">
           {(field) => (

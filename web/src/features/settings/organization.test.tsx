@@ -1,4 +1,4 @@
-import { screen, waitFor } from '@testing-library/react';
+import { act, screen, waitFor } from '@testing-library/react';
 import { expect, test, vi } from 'vitest';
 import { leaveFor } from '../../app/leave';
 import { caller } from '../../testing/facts';
@@ -171,4 +171,21 @@ test('the audit log is exported as one says, with what is looked for', async () 
   await waitFor(() => expect(saved).toEqual(['audit.csv']));
   const one = asked.find(({ path }) => path.endsWith('/export'));
   expect([one?.query.get('format'), one?.query.get('action')]).toEqual(['csv', 'asset.deleted']);
+});
+
+test('a name that is typed is not lost when another admin changes something, and a slug is not taken away', async () => {
+  let name = 'Films';
+  const asked = serve({
+    'GET /api/v1/caller': caller(),
+    'GET /api/v1/organization': () => organization({ name, slug: 'films' }),
+  });
+  const { user, queries } = await open();
+  await user.type(await screen.findByLabelText('Name'), ' of mine');
+  name = 'Theirs';
+  await act(() => queries.invalidateQueries());
+  await waitFor(() => expect(sent(asked, 'GET').filter(({ path }) => path.endsWith('/organization'))).toHaveLength(2));
+  expect(screen.getByLabelText('Name')).toHaveProperty('value', 'Films of mine');
+  await user.clear(screen.getByLabelText('Slug'));
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  expect(sent(asked, 'PATCH')).toEqual([]);
 });

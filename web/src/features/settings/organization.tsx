@@ -1,11 +1,13 @@
 import { ImageUp } from 'lucide-react';
 import { type FormEvent, useRef, useState } from 'react';
 import { api, http, type Schemas } from '../../api/client';
+import { instead } from '../../api/problem';
 import { useDeed } from '../../app/deed';
 import { leaveFor } from '../../app/leave';
 import { chooseOrganization } from '../../app/organization';
 import { OrganizationMark } from '../../app/organization-mark';
 import { useCaller, useMay } from '../../app/session';
+import { useTyped } from '../../app/typed';
 import { date } from '../../app/words';
 import { Button } from '../../ui/button';
 import { Card, CardBody, CardHead } from '../../ui/card';
@@ -21,11 +23,12 @@ const TOUCHES = ['/api/v1/organization'];
 export function OrganizationSettings() {
   const found = api.useQuery('get', '/api/v1/organization');
   const { person_id } = useCaller();
-  if (found.isPending) return <Loading lines={3} />;
-  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
+  const wrong = instead(found);
+  if (wrong) return <Failed error={wrong} onRetry={() => void found.refetch()} />;
+  if (!found.data) return <Loading lines={3} />;
   return (
     <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-2">
-      <NameForm key={`${found.data.name} ${found.data.slug}`} organization={found.data} />
+      <NameForm organization={found.data} />
       <div className="grid grid-cols-1 gap-5">
         <Logo organization={found.data} />
         <Demand organization={found.data} />
@@ -41,8 +44,8 @@ const AS_IT_IS = { name: null, slug: null, second_factor_required: null };
 function NameForm({ organization }: { organization: Organization }) {
   const mayChange = useMay('organization:write');
   const deed = useDeed();
-  const [name, setName] = useState(organization.name);
-  const [slug, setSlug] = useState(organization.slug ?? '');
+  const [name, setName] = useTyped(organization.name);
+  const [slug, setSlug] = useTyped(organization.slug ?? '');
   const save = (event: FormEvent) => {
     event.preventDefault();
     const body = { ...AS_IT_IS, name: name.trim(), slug: slug.trim() || null };
@@ -70,6 +73,7 @@ function NameForm({ organization }: { organization: Organization }) {
             {(field) => (
               <Input
                 {...field}
+                required={organization.slug !== null} // one that is there can be changed, and not taken away
                 maxLength={60}
                 disabled={!mayChange}
                 value={slug}

@@ -1,4 +1,5 @@
 import { api, type Schemas } from '../../api/client';
+import { instead } from '../../api/problem';
 import { bytes, date } from '../../app/words';
 import { Card, CardBody, CardHead } from '../../ui/card';
 import { Progress } from '../../ui/progress';
@@ -25,8 +26,9 @@ const NEAR = 0.8;
 /** What the organization may have, and what of it is used. */
 export function Quotas() {
   const found = api.useQuery('get', '/api/v1/quotas');
-  if (found.isPending) return <Loading />;
-  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
+  const wrong = instead(found);
+  if (wrong) return <Failed error={wrong} onRetry={() => void found.refetch()} />;
+  if (!found.data) return <Loading />;
   return (
     <Card className="max-w-2xl">
       <CardHead title="Limits and use" />

@@ -1,8 +1,10 @@
 import { type FormEvent, useEffect, useState } from 'react';
 import { api, http, type Schemas } from '../../api/client';
+import { instead } from '../../api/problem';
 import { useDeed } from '../../app/deed';
 import { say } from '../../app/messages';
 import { useMay } from '../../app/session';
+import { useTyped } from '../../app/typed';
 import { bytes, count } from '../../app/words';
 import { Button } from '../../ui/button';
 import { Card, CardBody, CardHead, CardItems } from '../../ui/card';
@@ -43,15 +45,16 @@ export function seconds(text: string): number | null {
 /** How long things are kept, and what would go by what is set, or typed. */
 export function Retention() {
   const found = api.useQuery('get', '/api/v1/organization/retention');
-  if (found.isPending) return <Loading />;
-  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
-  return <Both key={JSON.stringify(found.data)} retained={found.data} />;
+  const wrong = instead(found);
+  if (wrong) return <Failed error={wrong} onRetry={() => void found.refetch()} />;
+  if (!found.data) return <Loading />;
+  return <Both retained={found.data} />;
 }
 
 type Typed = Record<Part, string>;
 
 function Both({ retained }: { retained: Retained }) {
-  const [typed, setTyped] = useState<Typed>({
+  const [typed, setTyped] = useTyped<Typed>({
     sources_s: days(retained.sources_s),
     outputs_s: days(retained.outputs_s),
     frames_s: days(retained.frames_s),

@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answered } from '../../api/answered';
 import { api, http, type Schemas } from '../../api/client';
+import { instead } from '../../api/problem';
 import { say } from '../../app/messages';
 import { date } from '../../app/words';
 import { Badge } from '../../ui/badge';
@@ -21,8 +22,9 @@ export function SecondFactor() {
   const found = api.useQuery('get', '/api/v1/me/second-factor');
   // What was begun goes to its end, whatever becomes of the account meanwhile: recovery codes are shown once.
   const [doing, setDoing] = useState<'on' | 'off' | null>(null);
-  if (found.isPending) return <Loading lines={2} />;
-  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
+  const wrong = instead(found);
+  if (wrong) return <Failed error={wrong} onRetry={() => void found.refetch()} />;
+  if (!found.data) return <Loading lines={2} />;
   const { on, since, recovery_codes } = found.data;
   const end = () => {
     setDoing(null);
@@ -79,7 +81,7 @@ function SetUp({ onDone }: { onDone: () => void }) {
     setCodes(made.recovery_codes);
   };
   return (
-    <Dialog open onOpenChange={(open) => !open && onDone()} title="Set up an app">
+    <Dialog open once={codes.length > 0} onOpenChange={(open) => !open && onDone()} title="Set up an app">
       {codes.length > 0 ? (
         <>
           <p>

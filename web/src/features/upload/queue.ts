@@ -1,6 +1,6 @@
 import { Upload as Tus } from 'tus-js-client';
 import { http, type Schemas } from '../../api/client';
-import { told } from '../../api/problem';
+import { isFinal, told } from '../../api/problem';
 import { organizationHeader } from '../../app/organization';
 import { pathOf } from '../videos/asset';
 import { Pace } from './pace';
@@ -43,6 +43,8 @@ export class UploadQueue {
   private items: readonly Item[] = [];
   private readonly listeners = new Set<() => void>();
   private readonly beginnings = new Map<number, Promise<Schemas['Upload']>>();
+  // Which upload each file is: of one that was chosen twice there are two.
+  private readonly ids = new Map<number, string>();
   private lastKey = 0;
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -94,9 +96,14 @@ export class UploadQueue {
     this.startNext();
     if (entry.item.state === 'done') return;
     await entry.tus?.abort();
-    const id = uploadOf(entry.file);
+    // The server may just be asked for it.
+    await this.beginnings.get(key)?.catch(() => undefined);
+    const id = this.ids.get(key) ?? this.known(key, entry.file);
+    this.ids.delete(key);
+    if (!id) return;
+    const { error } = await http.DELETE('/api/v1/uploads/{upload_id}', { params: { path: { upload_id: id } } });
+    if (error && !isFinal(error)) throw error;
     forgetFile(id);
-    if (id) await http.DELETE('/api/v1/uploads/{upload_id}', { params: { path: { upload_id: id } } });
   }
 
   isBusy(): boolean {
@@ -119,7 +126,7 @@ export class UploadQueue {
     );
   }
 
-  private put(key: number, tus: Tus): void {
+  private put(key: number, tus: Tus | null): void {
     this.set(this.entries.map((entry) => (entry.item.key === key ? { ...entry, tus } : entry)));
   }
 
@@ -157,9 +164,10 @@ export class UploadQueue {
   }
 
   /** The upload that this file was begun as in this browser, if it can go on; else a new one. */
-  private async begin({ file, job }: Entry): Promise<Schemas['Upload']> {
-    const known = uploadOf(file);
+  private async begin({ item: { key }, file, job }: Entry): Promise<Schemas['Upload']> {
+    const known = this.known(key, file);
     if (known) {
+      this.ids.set(key, known);
       const { data } = await http.GET('/api/v1/uploads/{upload_id}', { params: { path: { upload_id: known } } });
       if (data?.status === 'uploading') return data;
       forgetFile(known);
@@ -170,7 +178,14 @@ export class UploadQueue {
     if (!data) throw error;
     const upload = data as Schemas['Upload'];
     rememberFile(upload.id, file);
+    this.ids.set(key, upload.id);
     return upload;
+  }
+
+  /** The upload that a file was begun as, where that is not on its way already; else empty. */
+  private known(key: number, file: File): string {
+    const id = uploadOf(file);
+    return [...this.ids].some(([other, taken]) => other !== key && taken === id) ? '' : id;
   }
 
   private run({ item: { key, state }, file, pace }: Entry, upload: Schemas['Upload']): void {
@@ -191,6 +206,7 @@ export class UploadQueue {
 
   private async end(key: number, uploadId: string): Promise<void> {
     forgetFile(uploadId);
+    this.ids.delete(key);
     const path = { params: { path: { upload_id: uploadId } } };
     const { data } = await http.GET('/api/v1/uploads/{upload_id}', path).catch(() => ({ data: undefined }));
     const sizeBytes = this.find(key)?.item.sizeBytes ?? 0;
@@ -199,9 +215,22 @@ export class UploadQueue {
   }
 
   private fail(key: number, error: unknown): void {
+    const id = this.ids.get(key);
+    if (id && isGone(error)) {
+      // To try it again is to begin anew.
+      forgetFile(id);
+      this.ids.delete(key);
+      this.put(key, null);
+    }
     this.change(key, { state: 'failed', speed: 0, problem: reason(error) });
     this.startNext();
   }
+}
+
+/** Whether the server has the upload no more. */
+function isGone(error: unknown): boolean {
+  const status = (error as { originalResponse?: { getStatus(): number } | null }).originalResponse?.getStatus?.();
+  return status === 404 || status === 410;
 }
 
 /** Why it failed, in the server's words where it had any. */

@@ -1,9 +1,23 @@
+import { useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { CircleCheck, Link2, Pause, Play, RotateCcw, Trash2, Upload as UploadIcon, X } from 'lucide-react';
-import { type ComponentProps, type DragEvent, type FormEvent, useRef, useState, useSyncExternalStore } from 'react';
+import {
+  type ComponentProps,
+  type DragEvent,
+  type FormEvent,
+  memo,
+  useCallback,
+  useEffect,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from 'react';
 import { api, http, type Schemas } from '../../api/client';
 import { told } from '../../api/problem';
+import { useDeed } from '../../app/deed';
+import { useEvents } from '../../app/live-context';
 import { say, sayProblem } from '../../app/messages';
+import { useOnce } from '../../app/once';
 import { useMay } from '../../app/session';
 import { bytes, percent, took } from '../../app/words';
 import { Button } from '../../ui/button';
@@ -14,18 +28,25 @@ import { Choice, Field, Input } from '../../ui/field';
 import { Page } from '../../ui/page';
 import { Progress } from '../../ui/progress';
 import { Denied } from '../../ui/states';
-import { plays } from '../videos/asset';
+import { isUnderWay, plays } from '../videos/asset';
+import { takeEvent } from '../videos/list';
 import { Status } from '../videos/status';
 import { filesOf, looksPlayable } from './dropped';
 import { type Chosen, jobOf, POLICIES, PRESET_LABELS, PRIORITIES, USUAL } from './options';
 import { type Item, uploads } from './queue';
 import { begun, forgetFile } from './remembered';
 
+const FOLLOWED = 20;
+
 /** Brings videos here: files, folders, addresses. */
 export function UploadPage() {
   const [chosen, setChosen] = useState<Chosen>(USUAL);
   const items = useSyncExternalStore(uploads.subscribe, uploads.shown);
   const mayUpload = useMay('uploads:write');
+  const mayBegin = useMay('jobs:write');
+  const queries = useQueryClient();
+  useEvents(useCallback((event) => void takeEvent(queries, event), [queries]));
+  useKeptPage();
   const add = (files: Iterable<File>) => uploads.add(files, jobOf(chosen));
   if (!mayUpload) {
     return (
@@ -38,15 +59,15 @@ export function UploadPage() {
     <Page title="Upload" hint="A video can be watched seconds after its last byte; its other qualities follow.">
       <DropZone onFiles={add} />
       <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-2">
-        <ByAddress chosen={chosen} />
+        {mayBegin && <ByAddress chosen={chosen} />}
         <Options chosen={chosen} onChange={setChosen} />
       </div>
       {items.length > 0 && (
         <Card>
           <CardHead title="On their way" />
           <ul aria-label="Uploads">
-            {items.toReversed().map((item) => (
-              <Line key={item.key} item={item} />
+            {items.toReversed().map((item, place) => (
+              <Line key={item.key} item={item} isFollowed={place < FOLLOWED} />
             ))}
           </ul>
         </Card>
@@ -54,6 +75,23 @@ export function UploadPage() {
       <Unfinished onFiles={add} shown={items} />
     </Page>
   );
+}
+
+/** Files that are dropped beside the place for them do nothing: the browser would leave the page, and all uploads, for them. */
+function useKeptPage(): void {
+  useEffect(() => {
+    const keep = (event: globalThis.DragEvent) => {
+      if (event.defaultPrevented || !event.dataTransfer?.types.includes('Files')) return;
+      event.preventDefault();
+      event.dataTransfer.dropEffect = 'none';
+    };
+    window.addEventListener('dragover', keep);
+    window.addEventListener('drop', keep);
+    return () => {
+      window.removeEventListener('dragover', keep);
+      window.removeEventListener('drop', keep);
+    };
+  }, []);
 }
 
 function DropZone({ onFiles }: { onFiles: (files: Iterable<File>) => void }) {
@@ -67,7 +105,7 @@ function DropZone({ onFiles }: { onFiles: (files: Iterable<File>) => void }) {
     <section
       aria-label="Files"
       className={cn(
-        'grid justify-items-center gap-3 rounded-xl border-2 border-dashed px-6 py-12 text-center transition-colors',
+        'grid justify-items-center gap-3 rounded-xl border-2 border-dashed px-6 py-12 text-center',
         over && 'border-primary bg-primary-soft',
       )}
       onDragOver={(event) => {
@@ -167,8 +205,7 @@ function ByAddress({ chosen }: { chosen: Chosen }) {
   const [address, setAddress] = useState('');
   const [problem, setProblem] = useState<string>();
   const [assetId, setAssetId] = useState<string | null>(null);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
+  const [submit] = useOnce(async () => {
     setProblem(undefined);
     const { data, error } = await http
       .POST('/api/v1/jobs', { body: { input: address.trim(), ...jobOf(chosen) } as never })
@@ -177,15 +214,19 @@ function ByAddress({ chosen }: { chosen: Chosen }) {
       setProblem(told(error).detail);
       return;
     }
-    setAddress('');
+    setAddress((now) => (now === address ? '' : now));
     setAssetId((data as Schemas['Job']).asset_id);
     say('The video is being fetched.');
+  });
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    submit();
   };
   return (
     <Card>
       <CardHead title="From an address" hint="The server fetches it." />
       <CardBody className="grid grid-cols-1 gap-4">
-        <form onSubmit={(event) => void submit(event)} className="grid grid-cols-1 gap-4">
+        <form onSubmit={onSubmit} className="grid grid-cols-1 gap-4">
           <Field label="Address" problem={problem}>
             {(field) => (
               <Input
@@ -208,10 +249,17 @@ function ByAddress({ chosen }: { chosen: Chosen }) {
   );
 }
 
-function Line({ item }: { item: Item }) {
+interface LineProps {
+  item: Item;
+  /** Whether it is asked what becomes of the video: of the newest alone, for a folder may hold thousands. */
+  isFollowed: boolean;
+}
+
+// What goes on with one file draws that line anew, and no other.
+const Line = memo(function Line({ item, isFollowed }: LineProps) {
   const { key, name, sizeBytes, sentBytes, state } = item;
   const [asked, setAsked] = useState(false);
-  const cancel = () => void uploads.cancel(key);
+  const cancel = () => void uploads.cancel(key).catch(sayProblem);
   return (
     <li className="grid grid-cols-1 gap-2 border-t px-5 py-3 first:border-0">
       <div className="flex items-center gap-3">
@@ -233,7 +281,7 @@ function Line({ item }: { item: Item }) {
             <RotateCcw />
           </Button>
         )}
-        {state === 'done' && <CircleCheck aria-label="Uploaded" className="size-5 text-ok" />}
+        {state === 'done' && <CircleCheck role="img" aria-label="Uploaded" className="size-5 text-ok" />}
         <Button
           variant="ghost"
           size="icon-sm"
@@ -252,13 +300,17 @@ function Line({ item }: { item: Item }) {
         />
       )}
       {state === 'done' && item.assetId ? (
-        <WatchLink assetId={item.assetId} />
+        isFollowed ? (
+          <WatchLink assetId={item.assetId} />
+        ) : (
+          <VideoLink assetId={item.assetId}>See how it goes</VideoLink>
+        )
       ) : (
         <p className="text-[13px] text-muted-foreground [overflow-wrap:anywhere]">{words(item)}</p>
       )}
     </li>
   );
-}
+});
 
 interface GiveUpProps {
   open: boolean;
@@ -286,23 +338,31 @@ export function words({ state, sizeBytes, sentBytes, speed, problem }: Item): st
   return `${far} · ${bytes(speed)}/s · ${took(((sizeBytes - sentBytes) / speed) * 1000)} left`;
 }
 
+const LOOK_MS = 1_500;
+
+function VideoLink({ assetId, children }: { assetId: string; children: string }) {
+  return (
+    <Button variant="link" size="none" className="justify-self-start" asChild>
+      <Link to="/videos/$assetId" params={{ assetId }}>
+        {children}
+      </Link>
+    </Button>
+  );
+}
+
 /** What becomes of a video that has arrived, and the link to it as soon as it plays. */
 function WatchLink({ assetId }: { assetId: string }) {
   const { data: asset } = api.useQuery(
     'get',
     '/api/v1/assets/{asset_id}',
     { params: { path: { asset_id: assetId } } },
-    { refetchInterval: ({ state }) => (state.data && plays(state.data) ? false : 1_500) },
+    { refetchInterval: ({ state: { data } }) => (data && (plays(data) || !isUnderWay(data)) ? false : LOOK_MS) },
   );
   if (!asset) return null;
   return (
     <div className="flex flex-wrap items-center gap-3">
       <Status asset={asset} />
-      <Button variant="link" size="none" asChild>
-        <Link to="/videos/$assetId" params={{ assetId }}>
-          {plays(asset) ? 'Watch it' : 'See how it goes'}
-        </Link>
-      </Button>
+      <VideoLink assetId={assetId}>{plays(asset) ? 'Watch it' : 'See how it goes'}</VideoLink>
       {asset.error && (
         <span className="line-clamp-3 text-[13px] text-destructive [overflow-wrap:anywhere]" title={asset.error.detail}>
           {asset.error.detail}
@@ -314,7 +374,8 @@ function WatchLink({ assetId }: { assetId: string }) {
 
 /** What was begun in this browser and is not on its way now: the page has lost the files, and asks for them again. */
 function Unfinished({ onFiles, shown }: { onFiles: (files: Iterable<File>) => void; shown: readonly Item[] }) {
-  const { data, refetch } = api.useQuery('get', '/api/v1/uploads', { params: { query: { limit: 100 } } });
+  const { data } = api.useQuery('get', '/api/v1/uploads', { params: { query: { limit: 100 } } });
+  const deed = useDeed();
   const [asked, setAsked] = useState<Schemas['Upload'] | null>(null);
   const known = begun();
   const names = new Set(
@@ -326,10 +387,10 @@ function Unfinished({ onFiles, shown }: { onFiles: (files: Iterable<File>) => vo
   );
   if (left.length === 0) return null;
   const giveUp = async (id: string) => {
-    const { error } = await http.DELETE('/api/v1/uploads/{upload_id}', { params: { path: { upload_id: id } } });
-    if (error) sayProblem(error);
-    forgetFile(id);
-    await refetch();
+    const params = { path: { upload_id: id } };
+    // What stays there is still known here: nothing else would tell of it.
+    if (await deed(() => http.DELETE('/api/v1/uploads/{upload_id}', { params }), { touches: ['/api/v1/uploads'] }))
+      forgetFile(id);
   };
   return (
     <Card>

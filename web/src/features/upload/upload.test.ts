@@ -134,6 +134,48 @@ test('what is given up is removed from the server', async () => {
   expect(uploadOf(file('a.mp4'))).toBe('');
 });
 
+test('what is given up while the server is asked for it is removed as well', async () => {
+  const { queue, asked } = setUp({ 'DELETE /api/v1/uploads/upl_1': null });
+  queue.add([file('a.mp4')], {});
+  await queue.cancel(queue.shown()[0]?.key ?? 0);
+  expect(asked.map(({ method }) => method)).toEqual(['POST', 'DELETE']);
+  expect([sendings, begun().size]).toEqual([[], 0]);
+});
+
+test('what can’t be removed now is known here still', async () => {
+  const { queue } = setUp({ 'DELETE /api/v1/uploads/upl_1': new Refusal(503, 'database_away', 'Away.') });
+  queue.add([file('a.mp4')], {});
+  await vi.waitFor(() => expect(sendings[0]?.started).toBe(1));
+  await expect(queue.cancel(queue.shown()[0]?.key ?? 0)).rejects.toMatchObject({ code: 'database_away' });
+  expect(begun()).toEqual(new Set(['upl_1']));
+});
+
+test('a file that is chosen twice is two uploads, of which one is given up alone', async () => {
+  const { queue, asked } = setUp({
+    'DELETE /api/v1/uploads/upl_2': null,
+    'GET /api/v1/uploads/upl_1': upload('upl_1'),
+  });
+  queue.add([file('a.mp4')], {});
+  await vi.waitFor(() => expect(sendings).toHaveLength(1));
+  queue.add([file('a.mp4')], {});
+  await vi.waitFor(() =>
+    expect(sendings.map(({ url }) => url)).toEqual(['/api/v1/uploads/upl_1', '/api/v1/uploads/upl_2']),
+  );
+  await queue.cancel(queue.shown()[1]?.key ?? 0);
+  expect(asked.at(-1)).toMatchObject({ method: 'DELETE', path: '/api/v1/uploads/upl_2' });
+});
+
+test('an upload that the server has no more is begun anew when one tries again', async () => {
+  const { queue, states } = setUp({});
+  queue.add([file('a.mp4')], {});
+  await vi.waitFor(() => expect(sendings[0]?.started).toBe(1));
+  const originalResponse = { getStatus: () => 404, getBody: () => '' };
+  sendings[0]?.options.onError(Object.assign(new Error('gone'), { originalRequest: {}, originalResponse }));
+  expect(states()).toEqual(['failed']);
+  queue.resume(queue.shown()[0]?.key ?? 0);
+  await vi.waitFor(() => expect(sendings[1]?.url).toBe('/api/v1/uploads/upl_2'));
+});
+
 test('the pace is that of the last seconds', () => {
   const pace = new Pace();
   expect(pace.at(0, 0)).toBe(0);

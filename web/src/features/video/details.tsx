@@ -1,10 +1,12 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { Plus, X } from 'lucide-react';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useRef } from 'react';
 import { http, type Schemas } from '../../api/client';
 import { told } from '../../api/problem';
 import { say } from '../../app/messages';
+import { useOnce } from '../../app/once';
 import { useMay } from '../../app/session';
+import { useTyped } from '../../app/typed';
 import { bytes, date } from '../../app/words';
 import { Button } from '../../ui/button';
 import { Card, CardBody, CardHead } from '../../ui/card';
@@ -43,13 +45,7 @@ export function Details({ asset }: { asset: Asset }) {
     <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
       <Card>
         <CardHead title="What it is called" />
-        <CardBody>
-          {mayChange ? (
-            <ChangeForm asset={asset} key={JSON.stringify([asset.title, asset.metadata])} />
-          ) : (
-            <Said asset={asset} />
-          )}
-        </CardBody>
+        <CardBody>{mayChange ? <ChangeForm asset={asset} /> : <Said asset={asset} />}</CardBody>
       </Card>
       <Card>
         <CardHead title="What it is" />
@@ -75,71 +71,109 @@ function Said({ asset }: { asset: Asset }) {
   );
 }
 
+interface Called {
+  title: string;
+  pairs: readonly Pair[];
+}
+
+function calledNow(asset: Asset): Called {
+  const pairs = Object.entries(asset.metadata).map(([key, value], id) => ({ key, value, id }));
+  return { title: asset.title ?? '', pairs };
+}
+
+/** What of it is typed, in whatever order it is sent back. */
+function textOf({ title, pairs }: Called): string {
+  return JSON.stringify([title, pairs.map(({ key, value }) => [key, value]).sort()]);
+}
+
+/** Why some of it would be lost; nothing where all is well. */
+function lossIn(pairs: readonly Pair[]): string {
+  if (pairs.some(({ key, value }) => key === '' && value.trim() !== '')) return 'A value has no key.';
+  const twice = pairs.find(({ key }, place) => pairs.findIndex((other) => other.key === key) < place);
+  return twice ? `The key ${twice.key} is there twice.` : '';
+}
+
 function ChangeForm({ asset }: { asset: Asset }) {
   const change = useChange(asset);
-  const [title, setTitle] = useState(asset.title ?? '');
-  const [pairs, setPairs] = useState<Pair[]>(() =>
-    Object.entries(asset.metadata).map(([key, value], id) => ({ key, value, id })),
-  );
-  const [sending, setSending] = useState(false);
-  const save = async (event: FormEvent) => {
-    event.preventDefault();
-    setSending(true);
-    const named = pairs.filter(({ key }) => key.trim() !== '');
-    const metadata = Object.fromEntries(named.map(({ key, value }) => [key.trim(), value]));
-    const problem = await change({ title: title.trim() || null, metadata }).catch((error) => told(error).detail);
-    setSending(false);
-    if (problem === null) say('Saved.');
-    else say(problem, undefined, 'error');
+  const [called, setCalled] = useTyped(calledNow(asset), textOf);
+  const send = async (next: Called) => {
+    const metadata = Object.fromEntries(next.pairs.map(({ key, value }) => [key, value]));
+    const problem = await change({ title: next.title || null, metadata });
+    if (problem === null) setCalled((now) => (now === called ? next : now));
+    return problem;
   };
-  const put = (id: number, part: Partial<Pair>) =>
-    setPairs((before) => before.map((pair) => (pair.id === id ? { ...pair, ...part } : pair)));
+  const [save] = useOnce(async () => {
+    const named = called.pairs.map((pair) => ({ ...pair, key: pair.key.trim() }));
+    const pairs = named.filter(({ key, value }) => key !== '' || value.trim() !== '');
+    const problem =
+      lossIn(pairs) || (await send({ title: called.title.trim(), pairs }).catch((error) => told(error).detail));
+    if (problem) say(problem, undefined, 'error');
+    else say('Saved.');
+  });
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    save();
+  };
   return (
-    <form onSubmit={(event) => void save(event)} className="grid grid-cols-1 gap-4">
+    <form onSubmit={onSubmit} className="grid grid-cols-1 gap-4">
       <Field label="Title">
         {(field) => (
           <Input
             {...field}
             dir="auto"
-            value={title}
+            value={called.title}
             maxLength={500}
-            onChange={(event) => setTitle(event.target.value)}
+            onChange={(event) => setCalled({ ...called, title: event.target.value })}
           />
         )}
       </Field>
-      <fieldset className="grid grid-cols-1 gap-2">
-        <legend className="mb-1.5 font-medium">Metadata</legend>
-        {pairs.map(({ id, key, value }) => (
-          <div key={id} className="flex gap-2">
-            <Input aria-label="Key" value={key} onChange={(event) => put(id, { key: event.target.value })} />
-            <Input
-              aria-label={`Value of ${key || 'the new key'}`}
-              dir="auto"
-              value={value}
-              onChange={(event) => put(id, { value: event.target.value })}
-            />
-            <Button
-              variant="ghost"
-              size="icon"
-              aria-label={`Remove ${key || 'the new key'}`}
-              onClick={() => setPairs((before) => before.filter((pair) => pair.id !== id))}
-            >
-              <X />
-            </Button>
-          </div>
-        ))}
-        <Button
-          size="sm"
-          className="justify-self-start"
-          onClick={() => setPairs((before) => [...before, { key: '', value: '', id: Date.now() }])}
-        >
-          <Plus aria-hidden /> Add a key
-        </Button>
-      </fieldset>
-      <Button type="submit" variant="primary" className="justify-self-start" disabled={sending}>
+      <Metadata pairs={called.pairs} onChange={(pairs) => setCalled({ ...called, pairs })} />
+      <Button type="submit" variant="primary" className="justify-self-start">
         Save
       </Button>
     </form>
+  );
+}
+
+interface MetadataProps {
+  pairs: readonly Pair[];
+  onChange: (pairs: readonly Pair[]) => void;
+}
+
+function Metadata({ pairs, onChange }: MetadataProps) {
+  const adder = useRef<HTMLButtonElement>(null);
+  const put = (id: number, part: Partial<Pair>) =>
+    onChange(pairs.map((pair) => (pair.id === id ? { ...pair, ...part } : pair)));
+  const remove = (id: number) => {
+    onChange(pairs.filter((pair) => pair.id !== id));
+    adder.current?.focus(); // what had the focus goes
+  };
+  return (
+    <fieldset className="grid grid-cols-1 gap-2">
+      <legend className="mb-1.5 font-medium">Metadata</legend>
+      {pairs.map(({ id, key, value }) => (
+        <div key={id} className="flex gap-2">
+          <Input aria-label="Key" value={key} onChange={(event) => put(id, { key: event.target.value })} />
+          <Input
+            aria-label={`Value of ${key || 'the new key'}`}
+            dir="auto"
+            value={value}
+            onChange={(event) => put(id, { value: event.target.value })}
+          />
+          <Button variant="ghost" size="icon" aria-label={`Remove ${key || 'the new key'}`} onClick={() => remove(id)}>
+            <X />
+          </Button>
+        </div>
+      ))}
+      <Button
+        ref={adder}
+        size="sm"
+        className="justify-self-start"
+        onClick={() => onChange([...pairs, { key: '', value: '', id: Date.now() }])}
+      >
+        <Plus aria-hidden /> Add a key
+      </Button>
+    </fieldset>
   );
 }
 

@@ -2,6 +2,7 @@ import { Ban, Images as Icon, RotateCcw } from 'lucide-react';
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { api, http, type Schemas } from '../../api/client';
 import { useDeed } from '../../app/deed';
+import { useOnce } from '../../app/once';
 import { useMay } from '../../app/session';
 import { bytes, count, percent } from '../../app/words';
 import { Badge } from '../../ui/badge';
@@ -48,20 +49,19 @@ function Request({ asset }: { asset: Asset }) {
   const deed = useDeed();
   const [wish, setWish] = useState(USUAL);
   const [problems, setProblems] = useState<Problems>({});
-  const [sending, setSending] = useState(false);
   const put = (part: Partial<Wish>) => setWish((before) => ({ ...before, ...part }));
   const output = outputOf(wish);
-  const send = async (event: FormEvent) => {
-    event.preventDefault();
-    setProblems(isOutput(output) ? {} : output);
-    if (!isOutput(output)) return;
-    setSending(true);
-    const body = { input: { asset: asset.id }, outputs: [output] } as never;
+  const [send] = useOnce(async (wanted: FramesOutput) => {
+    const body = { input: { asset: asset.id }, outputs: [wanted] } as never;
     await deed(() => http.POST('/api/v1/jobs', { body }), {
       done: 'The frames are being taken.',
       touches: ['/api/v1/jobs'],
     });
-    setSending(false);
+  });
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    setProblems(isOutput(output) ? {} : output);
+    if (isOutput(output)) send(output);
   };
   return (
     <Card>
@@ -70,12 +70,12 @@ function Request({ asset }: { asset: Asset }) {
         {asset.source_id === null ? (
           <p className="text-muted-foreground">The source is not here: it is still to come, or not kept any more.</p>
         ) : (
-          <form onSubmit={(event) => void send(event)} className="grid grid-cols-1 gap-4" noValidate>
+          <form onSubmit={onSubmit} className="grid grid-cols-1 gap-4" noValidate>
             <Which wish={wish} put={put} problems={problems} />
             <Range wish={wish} put={put} problems={problems} />
             <Pictures wish={wish} put={put} problems={problems} />
             <div className="flex flex-wrap items-center gap-3">
-              <Button type="submit" variant="primary" disabled={sending}>
+              <Button type="submit" variant="primary">
                 Take them
               </Button>
               {isOutput(output) && <Expected asset={asset} output={output} />}

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Download, TimerReset } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { api } from '../../api/client';
-import { told } from '../../api/problem';
+import { instead, told } from '../../api/problem';
 import { say } from '../../app/messages';
 import { useMay } from '../../app/session';
 import { clock } from '../../app/words';
@@ -37,12 +37,13 @@ export function Images({ asset, handle, playerS }: ImagesProps) {
     return <Nothing title="Not for you">A private video is shown to who has a signed link.</Nothing>;
   }
   if (handle === null) return <Loading />;
+  const wrong = instead(outputs);
   const made = new Set(outputs.data?.items.filter(({ ready }) => ready).map(({ type }) => type));
   return (
     <div className="grid grid-cols-1 items-start gap-5 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
       <Poster asset={asset} folder={`/image/${handle}`} playerS={playerS} />
       <div className="grid grid-cols-1 gap-5">
-        {outputs.isError && <Failed error={outputs.error} onRetry={() => void outputs.refetch()} />}
+        {wrong !== null && <Failed error={wrong} onRetry={() => void outputs.refetch()} />}
         {made.has('preview') && <Preview asset={asset} folder={`/image/${handle}`} />}
         {made.has('storyboard') && <Storyboard asset={asset} folder={`/image/${handle}`} />}
       </div>

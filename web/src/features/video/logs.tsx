@@ -1,6 +1,8 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { useDeferredValue, useEffect, useState } from 'react';
+import { memo, useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { http, type Schemas } from '../../api/client';
+import { instead } from '../../api/problem';
+import { fetchMore } from '../../app/more';
 import { Button } from '../../ui/button';
 import { Card, CardBody, CardHead } from '../../ui/card';
 import { cn } from '../../ui/cn';
@@ -9,6 +11,7 @@ import { Failed, Loading } from '../../ui/states';
 
 const LINES = 500;
 const LOOK_MS = 2_000;
+const FOLLOWED_PAGES = 6; // of a log that grows, without a click
 const COLOURS: Record<string, string> = {
   error: 'text-destructive',
   warning: 'text-warn',
@@ -100,23 +103,24 @@ export function Log({ job, stage, text = '', from = 'debug' }: LogProps) {
     refetchInterval: runs ? LOOK_MS : false,
   });
   const isSought = text !== '' || from !== 'debug';
-  useRest(isSought, found);
-  if (found.isPending) return <Loading lines={3} />;
-  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
-  const lines = matching(
-    found.data.pages.flatMap((page) => page.items),
-    text,
-    from,
+  useRest(isSought || (runs && (found.data?.pages.length ?? 0) < FOLLOWED_PAGES), found);
+  // What is asked for again and again is drawn anew where there is more of it.
+  const lines = useMemo(
+    () => matching(found.data?.pages.flatMap(({ items }) => items) ?? [], text, from),
+    [found.data, text, from],
   );
+  const wrong = instead(found);
+  if (wrong) return <Failed error={wrong} onRetry={() => void found.refetch()} />;
+  if (!found.data) return <Loading lines={3} />;
   return (
     <>
       {lines.length > 0 ? (
-        <Lines lines={lines} label={stage ? `Lines of ${stage}` : 'Lines'} />
+        <Lines lines={lines} label={stage ? `Lines of ${stage}` : 'Lines'} follows={runs && !isSought} />
       ) : (
         <p className="text-muted-foreground">{isSought ? 'No line is like this.' : 'The log is empty.'}</p>
       )}
       {found.hasNextPage && (
-        <Button size="sm" className="mt-3" onClick={() => void found.fetchNextPage()}>
+        <Button size="sm" className="mt-3" onClick={() => fetchMore(found)}>
           More lines
         </Button>
       )}
@@ -142,10 +146,28 @@ function useRest(isSought: boolean, { hasNextPage, isFetching, isError, fetchNex
 // Who has a keyboard alone has to be able to scroll it.
 const SCROLLS_BY_KEY = { tabIndex: 0 };
 
-function Lines({ lines, label }: { lines: readonly Entry[]; label: string }) {
+interface LinesProps {
+  lines: readonly Entry[];
+  label: string;
+  /** Whether its end is kept in sight as it grows, unless somebody has scrolled away from it. */
+  follows: boolean;
+}
+
+const NEAR_PX = 24;
+
+const Lines = memo(function Lines({ lines, label, follows }: LinesProps) {
+  const box = useRef<HTMLElement>(null);
+  const isAtEnd = useRef(true);
+  useLayoutEffect(() => {
+    if (lines.length > 0 && follows && isAtEnd.current && box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [lines, follows]);
   return (
     <section
+      ref={box}
       aria-label={label}
+      onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+        isAtEnd.current = scrollHeight - scrollTop - clientHeight < NEAR_PX;
+      }}
       className="max-h-96 overflow-auto rounded-lg bg-sunken p-3 font-mono text-[12px] leading-5"
       {...SCROLLS_BY_KEY}
     >
@@ -161,4 +183,4 @@ function Lines({ lines, label }: { lines: readonly Entry[]; label: string }) {
       ))}
     </section>
   );
-}
+});

@@ -1,6 +1,7 @@
 import { Ban, RotateCcw, X } from 'lucide-react';
 import { useState } from 'react';
 import { http } from '../../api/client';
+import { instead } from '../../api/problem';
 import { useDeed } from '../../app/deed';
 import { useMay } from '../../app/session';
 import { percent, took } from '../../app/words';
@@ -23,8 +24,9 @@ import { factsOf, runs, type Stage } from './stage-words';
 export default function Processing({ asset }: { asset: Asset }) {
   const found = useJob(asset.job_id, true);
   if (asset.job_id === null) return <Nothing title="No job has worked on it" />;
-  if (found.isPending) return <Loading />;
-  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
+  const wrong = instead(found);
+  if (wrong) return <Failed error={wrong} onRetry={() => void found.refetch()} />;
+  if (!found.data) return <Loading />;
   return (
     <div className="grid grid-cols-1 gap-5">
       <Summary job={found.data} />

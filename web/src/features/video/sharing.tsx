@@ -1,8 +1,11 @@
 import { useState } from 'react';
 import { http } from '../../api/client';
 import { told } from '../../api/problem';
+import { useDeed } from '../../app/deed';
 import { say } from '../../app/messages';
+import { useOnce } from '../../app/once';
 import { useMay } from '../../app/session';
+import { useTyped } from '../../app/typed';
 import { date } from '../../app/words';
 import { Button } from '../../ui/button';
 import { Card, CardBody, CardHead } from '../../ui/card';
@@ -42,7 +45,7 @@ export function Sharing({ asset }: { asset: Asset }) {
         <Card>
           <CardHead title="Who may watch" />
           <CardBody className="grid grid-cols-1 gap-5">
-            <PolicyForm asset={asset} key={asset.playback_policy} />
+            <PolicyForm asset={asset} />
             {asset.playback_policy === 'signed' && <SignedLink asset={asset} />}
           </CardBody>
         </Card>
@@ -53,21 +56,23 @@ export function Sharing({ asset }: { asset: Asset }) {
 
 function PolicyForm({ asset }: { asset: Asset }) {
   const change = useChange(asset);
-  const [policy, setPolicy] = useState<Policy>(asset.playback_policy);
+  const [policy, setPolicy] = useTyped<Policy>(asset.playback_policy);
   const [password, setPassword] = useState('');
   const [problem, setProblem] = useState<string>();
-  const save = async () => {
+  const [save] = useOnce(async () => {
     const wish = { playback_policy: policy, ...(policy === 'password' && password ? { password } : {}) };
     const wrong = await change(wish).catch((error) => told(error).detail);
     setProblem(wrong ?? undefined);
-    if (wrong === null) say('Saved.');
-  };
+    if (wrong !== null) return;
+    setPassword('');
+    say('Saved.');
+  });
   return (
     <form
       className="grid grid-cols-1 gap-4"
       onSubmit={(event) => {
         event.preventDefault();
-        void save();
+        save();
       }}
     >
       <Choice label="It can be watched by" value={policy} options={POLICIES} onChange={setPolicy} problem={problem} />
@@ -84,12 +89,7 @@ function PolicyForm({ asset }: { asset: Asset }) {
           )}
         </Field>
       )}
-      <Button
-        type="submit"
-        variant="primary"
-        className="justify-self-start"
-        disabled={policy === asset.playback_policy && password === ''}
-      >
+      <Button type="submit" variant="primary" className="justify-self-start">
         Save
       </Button>
     </form>
@@ -101,14 +101,16 @@ const TIMES = { '1 hour': 3_600, '1 day': 86_400, '7 days': 604_800 };
 function SignedLink({ asset }: { asset: Asset }) {
   const [seconds, setSeconds] = useState(TIMES['1 day']);
   const [link, setLink] = useState<{ url: string; expiresAt: string } | null>(null);
-  const make = async () => {
-    const { data, error } = await http.POST('/api/v1/assets/{asset_id}/signed-links', {
-      params: { path: { asset_id: asset.id } },
-      body: { expires_in_s: seconds } as never,
-    });
-    if (data) setLink({ url: data.urls.watch, expiresAt: data.expires_at });
-    else say(told(error).detail, undefined, 'error');
-  };
+  const deed = useDeed();
+  const [make] = useOnce(async () => {
+    const sign = () =>
+      http.POST('/api/v1/assets/{asset_id}/signed-links', {
+        params: { path: { asset_id: asset.id } },
+        body: { expires_in_s: seconds } as never,
+      });
+    const made = await deed(sign, { touches: [] });
+    if (made?.data) setLink({ url: made.data.urls.watch, expiresAt: made.data.expires_at });
+  });
   return (
     <div className="grid gap-3 border-t pt-4">
       <div className="flex items-end gap-2">
@@ -123,7 +125,7 @@ function SignedLink({ asset }: { asset: Asset }) {
             </Select>
           )}
         </Field>
-        <Button onClick={() => void make()}>Sign it</Button>
+        <Button onClick={make}>Sign it</Button>
       </div>
       {link && <CopyField label={`Signed link, until ${date(link.expiresAt)}`} value={link.url} />}
     </div>

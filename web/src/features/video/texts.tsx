@@ -3,6 +3,7 @@ import { type FormEvent, type ReactNode, useState } from 'react';
 import { api, http, type Schemas } from '../../api/client';
 import { told } from '../../api/problem';
 import { useDeed } from '../../app/deed';
+import { useOnce } from '../../app/once';
 import { useMay } from '../../app/session';
 import { bytes } from '../../app/words';
 import { Badge } from '../../ui/badge';
@@ -160,20 +161,20 @@ interface SaidFormProps {
 function SaidForm({ before, isFirst, action, onSend, children }: SaidFormProps) {
   const [said, setSaid] = useState(before);
   const [problem, setProblem] = useState('');
-  const [sending, setSending] = useState(false);
   const say = (part: Partial<Said>) => setSaid((now) => ({ ...now, ...part }));
-  const send = async (event: FormEvent) => {
-    event.preventDefault();
+  const [send] = useOnce(async () => {
     setProblem('');
-    setSending(true);
     const refused = await onSend({ ...said, language: said.language.trim(), name: said.name.trim() });
-    setSending(false);
     if (refused !== null) setProblem(refused);
+  });
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    send();
   };
   const called = language(said.language.trim());
   const isKnown = said.language !== '' && called !== said.language.trim();
   return (
-    <form onSubmit={(event) => void send(event)} className="grid grid-cols-1 gap-4">
+    <form onSubmit={onSubmit} className="grid grid-cols-1 gap-4">
       {children?.(say, said)}
       <Field label="Language" hint={isKnown ? called : 'A tag such as en, pt-BR or zh-Hant.'}>
         {(field) => (
@@ -210,7 +211,7 @@ function SaidForm({ before, isFirst, action, onSend, children }: SaidFormProps) 
           {problem}
         </p>
       )}
-      <Button type="submit" variant="primary" className="justify-self-start" disabled={sending}>
+      <Button type="submit" variant="primary" className="justify-self-start">
         {action}
       </Button>
     </form>

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { http } from '../../api/client';
+import { instead } from '../../api/problem';
 import { bytes } from '../../app/words';
 import { Card, CardBody, CardHead } from '../../ui/card';
 import { Failed, Loading } from '../../ui/states';
@@ -71,8 +72,9 @@ function Made({ asset, handle }: { asset: Asset; handle: string | null }) {
     queryFn: () => tracksOf(handle ?? ''),
     enabled: handle !== null,
   });
-  if (found.isPending) return <Loading />;
-  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
+  const wrong = instead(found);
+  if (wrong) return <Failed error={wrong} onRetry={() => void found.refetch()} />;
+  if (!found.data) return <Loading />;
   const videos = found.data.filter((track) => track.kind === 'video');
   const sounds = found.data.filter((track) => track.kind === 'audio');
   if (videos.length + sounds.length === 0) {

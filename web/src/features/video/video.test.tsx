@@ -1,8 +1,9 @@
-import { screen, waitFor, within } from '@testing-library/react';
+import { act, fireEvent, screen, waitFor, within } from '@testing-library/react';
+import { useState } from 'react';
 import { expect, test, vi } from 'vitest';
 import { asset, caller, job, stage, viewer } from '../../testing/facts';
 import { show } from '../../testing/render';
-import { type Asked, serve } from '../../testing/server';
+import { type Asked, Refusal, serve } from '../../testing/server';
 import { Details } from './details';
 import { Files } from './files';
 import { Logs, matching } from './logs';
@@ -38,6 +39,45 @@ test('a private video is played by a signed link of one’s own', async () => {
   expect(await screen.findByText('player of playa~pass')).toBeDefined();
 });
 
+test('a private video that plays begins anew with no event and no deed', async () => {
+  const secret = asset('a', { playback_policy: 'signed' });
+  const asked: Asked[] = serve({
+    ...CALLER,
+    'GET /api/v1/assets/a': secret,
+    'POST /api/v1/assets/a/signed-links': () => ({
+      expires_at: secret.created_at,
+      urls: { ...secret.urls, watch: `http://video.test/watch/playa~pass${sent(asked, 'POST').length}` },
+    }),
+  });
+  const { queries } = await show(<Video assetId="a" tab="sharing" onTab={() => undefined} />);
+  expect(await screen.findByText('player of playa~pass1')).toBeDefined();
+  await act(() => queries.invalidateQueries());
+  await waitFor(() => expect(queries.isFetching()).toBe(0));
+  expect(screen.getByText('player of playa~pass1')).toBeDefined();
+  expect(sent(asked, 'POST')).toHaveLength(1);
+});
+
+test('a video stays while the server is away, with its player and what one types', async () => {
+  serve({ ...CALLER, 'GET /api/v1/assets/a': asset('a') });
+  const { user, queries } = await show(<Video assetId="a" tab="details" onTab={() => undefined} />);
+  await user.type(await screen.findByLabelText('Title'), ' typed');
+  serve({ 'GET /api/v1/assets/a': new Refusal(503, 'database_away', 'The database is away.') });
+  await act(() => queries.invalidateQueries({ queryKey: ['get', '/api/v1/assets/{asset_id}'] }));
+  await waitFor(() =>
+    expect(
+      queries
+        .getQueryCache()
+        .getAll()
+        .some(({ state }) => state.status === 'error'),
+    ).toBe(true),
+  );
+  expect(screen.getByText('player of playa')).toBeDefined();
+  expect(screen.getByLabelText('Title')).toHaveProperty('value', 'Title of a typed');
+  serve({ 'GET /api/v1/assets/a': new Refusal(404, 'asset_not_found', 'There is no such video.') });
+  await act(() => queries.invalidateQueries({ queryKey: ['get', '/api/v1/assets/{asset_id}'] }));
+  expect(await screen.findByText('There is no such video.')).toBeDefined();
+});
+
 test('who may only look is offered no deletion', async () => {
   serve({ 'GET /api/v1/caller': viewer(), 'GET /api/v1/assets/a': asset('a', { metadata: { album: '2026' } }) });
   await show(<Video assetId="a" tab="details" onTab={() => undefined} />);
@@ -71,6 +111,46 @@ test('title and metadata are saved together', async () => {
   await user.click(screen.getByRole('button', { name: 'Save' }));
   expect(await screen.findByText('Saved.')).toBeDefined();
   expect(sent(asked, 'PATCH')[0]?.body).toEqual({ title: 'New title', metadata: { album: '2026' } });
+});
+
+test('what one types of a video is not lost when somebody else changes it, and nothing is left out in silence', async () => {
+  const before = asset('a', { metadata: { album: '2025' } });
+  const asked = serve({ ...CALLER, 'PATCH /api/v1/assets/a': before, 'GET /api/v1/assets/a': before });
+  let set: (next: typeof before) => void = () => undefined;
+  function Changed() {
+    const [shown, setShown] = useState(before);
+    set = setShown;
+    return <Details asset={shown} />;
+  }
+  const { user } = await show(<Changed />);
+  const title = await screen.findByLabelText('Title');
+  act(() => set({ ...before, title: 'Theirs' }));
+  expect(title).toHaveProperty('value', 'Theirs');
+  await user.type(title, ' and mine');
+  act(() => set({ ...before, title: 'Theirs again' }));
+  expect(title).toHaveProperty('value', 'Theirs and mine');
+  await user.click(screen.getByRole('button', { name: 'Add a key' }));
+  await user.type(screen.getByLabelText('Value of the new key'), 'lost');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  expect(await screen.findByText('A value has no key.')).toBeDefined();
+  await user.type(screen.getAllByLabelText('Key')[1] as HTMLElement, 'album');
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  expect(await screen.findByText('The key album is there twice.')).toBeDefined();
+  expect(sent(asked, 'PATCH')).toEqual([]);
+  await user.click(screen.getAllByRole('button', { name: 'Remove album' })[1] as HTMLElement);
+  expect(document.activeElement).toBe(screen.getByRole('button', { name: 'Add a key' }));
+  await user.click(screen.getByRole('button', { name: 'Save' }));
+  await waitFor(() => expect(sent(asked, 'PATCH')).toHaveLength(1));
+  expect(sent(asked, 'PATCH')[0]?.body).toEqual({ title: 'Theirs and mine', metadata: { album: '2025' } });
+});
+
+test('a link that can’t be signed is said', async () => {
+  serve({ ...CALLER });
+  const { user } = await show(<Sharing asset={asset('a', { playback_policy: 'signed' })} />);
+  await screen.findByLabelText('A link that is good for');
+  vi.stubGlobal('fetch', () => Promise.reject(new TypeError('no way there')));
+  await user.click(screen.getByRole('button', { name: 'Sign it' }));
+  expect(await screen.findByText('The server can’t be reached. Try again.')).toBeDefined();
 });
 
 test('the embed code is whole whatever the title is', () => {
@@ -204,4 +284,26 @@ test('what is sought in a log is sought in all of its lines, and levels are word
   expect(screen.queryByText('frame 499')).toBeNull();
   await user.type(screen.getByLabelText('Search the log'), 'nothing like it');
   expect(await screen.findByText('No line is like this.')).toBeDefined();
+});
+
+test('the end of a log that grows is kept in sight, until one scrolls away from it', async () => {
+  vi.spyOn(HTMLElement.prototype, 'scrollHeight', 'get').mockReturnValue(5_000);
+  const items = [line('first')];
+  serve({ ...CALLER, 'GET /api/v1/jobs/job_a/logs': () => ({ items: [...items], next_cursor: null }) });
+  const { queries } = await show(<Logs job={job('job_a', { status: 'running' })} />);
+  const lines = await screen.findByRole('region', { name: 'Lines' });
+  expect(lines.scrollTop).toBe(5_000);
+  const grow = async (message: string) => {
+    items.push(line(message, 'info', items.length + 1));
+    await act(() => queries.invalidateQueries());
+    await screen.findByText(message);
+  };
+  lines.scrollTop = 100;
+  fireEvent.scroll(lines);
+  await grow('second');
+  expect(lines.scrollTop).toBe(100);
+  lines.scrollTop = 4_200;
+  fireEvent.scroll(lines);
+  await grow('third');
+  expect(lines.scrollTop).toBe(5_000);
 });

@@ -1,10 +1,13 @@
+import { type QueryKey, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { ArrowLeft, ExternalLink, Trash2 } from 'lucide-react';
 import { Suspense, useCallback, useRef, useState } from 'react';
 import { api } from '../../api/client';
+import { instead } from '../../api/problem';
 import type { LiveEvent } from '../../app/live';
 import { useEvents } from '../../app/live-context';
 import { part } from '../../app/part';
+import { renew } from '../../app/renew';
 import { useMay } from '../../app/session';
 import { clock } from '../../app/words';
 import { Button } from '../../ui/button';
@@ -45,19 +48,34 @@ interface VideoProps {
 
 /** One video: it plays, and what it has, who may see it, and how it was made. */
 export function Video({ assetId, tab, onTab }: VideoProps) {
-  const path = { params: { path: { asset_id: assetId } } };
-  const found = api.useQuery('get', '/api/v1/assets/{asset_id}', path);
-  const { refetch } = found;
-  useEvents(useCallback((event) => (event.subjectId === assetId ? void refetch() : undefined), [assetId, refetch]));
-  if (found.isPending) return <Loading lines={8} label="The video is loading" />;
-  if (found.isError) {
+  const query = api.queryOptions('get', '/api/v1/assets/{asset_id}', { params: { path: { asset_id: assetId } } });
+  const found = useQuery(query);
+  useRenewal(query.queryKey, assetId);
+  const wrong = instead(found);
+  if (wrong) {
     return (
       <Page title="Video">
-        <Failed error={found.error} onRetry={() => void refetch()} />
+        <Failed error={wrong} onRetry={() => void found.refetch()} />
       </Page>
     );
   }
+  if (!found.data) return <Loading lines={8} label="The video is loading" />;
   return <Found asset={found.data} tab={tab} onTab={onTab} />;
+}
+
+/** Asks for a video anew with each event of it. */
+function useRenewal(queryKey: QueryKey, assetId: string): void {
+  const queries = useQueryClient();
+  const latest = useRef(queryKey);
+  latest.current = queryKey;
+  useEvents(
+    useCallback(
+      ({ subjectId }: LiveEvent) => {
+        if (subjectId === assetId) renew(queries, { queryKey: latest.current, exact: true });
+      },
+      [queries, assetId],
+    ),
+  );
 }
 
 function Found({ asset, tab, onTab }: { asset: Asset } & Omit<VideoProps, 'assetId'>) {

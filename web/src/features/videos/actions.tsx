@@ -20,6 +20,7 @@ export default function Actions({ asset, ...opened }: { asset: Asset } & Opened)
 function Items({ asset }: { asset: Asset }) {
   const { remove, retry } = useDeeds();
   const mayChange = useMay('assets:write');
+  const mayRetry = useMay('jobs:write');
   const navigate = useNavigate();
   const copy = async () => {
     try {
@@ -44,7 +45,7 @@ function Items({ asset }: { asset: Asset }) {
       <MenuItem onSelect={() => void copy()}>
         <Link2 aria-hidden /> Copy the link
       </MenuItem>
-      {mayChange && asset.status === 'errored' && (
+      {mayRetry && asset.status === 'errored' && (
         <MenuItem onSelect={() => void retry([asset])}>
           <RotateCcw aria-hidden /> Try again
         </MenuItem>

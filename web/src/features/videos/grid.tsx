@@ -140,7 +140,10 @@ const VideoCard = memo(function VideoCard({ asset, linkTo, nowMs, isChosen, ...c
         checked={isChosen}
         onChange={() => undefined}
         onClick={(event) => card.onToggle(asset.id, event.shiftKey)}
-        className={cn('absolute top-2 left-2', !isChosen && 'opacity-0 focus:opacity-100 group-hover:opacity-100')}
+        className={cn(
+          'absolute top-2 left-2',
+          !isChosen && 'opacity-0 focus:opacity-100 group-hover:opacity-100 [@media(hover:none)]:opacity-100',
+        )}
       />
       <ActionsMenu asset={asset} menu={card.menu} open={card.openMenu} className="absolute right-0 bottom-8" />
     </li>

@@ -1,8 +1,8 @@
 import { QueryClient } from '@tanstack/react-query';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { asset } from '../../testing/facts';
 import { Refusal, serve } from '../../testing/server';
-import { fits, listQuery, type Pages, rowsOf, takeEvent, type Wanted, withAsset } from './list';
+import { fits, forget, listQuery, type Pages, reload, rowsOf, takeEvent, type Wanted, withAsset } from './list';
 
 const ALL: Wanted = { tab: 'all', q: '', sort: '-created' };
 
@@ -67,4 +67,64 @@ test('what was deleted goes, and is not asked for; what is gone meanwhile is no 
   expect(asked).toEqual([]);
   await takeEvent(queries, { type: 'asset.ready', subjectId: 'b', data: {} });
   expect(ids(queries.getQueryData(queryKey))).toEqual(['b']);
+});
+
+/** A list whose answers the test gives, one after the other. */
+function slow() {
+  const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  const answers: ((items: readonly unknown[]) => void)[] = [];
+  const page = (items: readonly unknown[]) => ({ items, next_cursor: null });
+  const list = () => new Promise((resolve) => answers.push((items) => resolve(page(items))));
+  const shown = () =>
+    rowsOf(queries.getQueryData<Pages>(listQuery(ALL).queryKey)).map(({ id, status }) => [id, status]);
+  return { queries, answers, list, shown };
+}
+
+test('an answer that was read before an event does not bring back what was', async () => {
+  const { queries, answers, list, shown } = slow();
+  serve({ 'GET /api/v1/assets': list, 'GET /api/v1/assets/a': asset('a', { status: 'ready' }) });
+  const first = queries.fetchInfiniteQuery(listQuery(ALL));
+  await vi.waitFor(() => expect(answers).toHaveLength(1));
+  await takeEvent(queries, { type: 'asset.ready', subjectId: 'a', data: {} });
+  forget(queries, new Set(['b']));
+  answers[0]?.([asset('a', { status: 'preparing' }), asset('b')]);
+  await first;
+  await vi.waitFor(() => expect(shown()).toEqual([['a', 'ready']]));
+});
+
+test('what was deleted and is restored meanwhile is shown', async () => {
+  const { queries, answers, list, shown } = slow();
+  serve({ 'GET /api/v1/assets': list });
+  const first = queries.fetchInfiniteQuery(listQuery(ALL));
+  await vi.waitFor(() => expect(answers).toHaveLength(1));
+  forget(queries, new Set(['a']));
+  void reload(queries, ['a']);
+  answers[0]?.([asset('a')]);
+  await first;
+  await vi.waitFor(() => expect(shown()).toEqual([['a', 'ready']]));
+});
+
+test('of two answers about one video the last one asked for counts', async () => {
+  const queries = new QueryClient();
+  const { queryKey } = listQuery(ALL);
+  queries.setQueryData<Pages>(queryKey, pages(['a']));
+  const answers: ((answer: unknown) => void)[] = [];
+  serve({ 'GET /api/v1/assets/a': () => new Promise((resolve) => answers.push(resolve)) });
+  const event = { type: 'asset.updated', subjectId: 'a', data: {} };
+  const both = [takeEvent(queries, event), takeEvent(queries, event)];
+  await vi.waitFor(() => expect(answers).toHaveLength(2));
+  answers[1]?.(asset('a', { title: 'New' }));
+  await both[1];
+  answers[0]?.(asset('a', { title: 'Old' }));
+  await both[0];
+  expect(rowsOf(queries.getQueryData<Pages>(queryKey))[0]?.title).toBe('New');
+});
+
+test('where a video can’t be had for an event of it, the lists are asked for anew', async () => {
+  const queries = new QueryClient();
+  const { queryKey } = listQuery(ALL);
+  queries.setQueryData<Pages>(queryKey, pages(['a']));
+  serve({ 'GET /api/v1/assets/a': new Refusal(503, 'database_away', 'Away.') });
+  await takeEvent(queries, { type: 'asset.ready', subjectId: 'a', data: {} });
+  expect(queries.getQueryState(queryKey)?.isInvalidated).toBe(true);
 });

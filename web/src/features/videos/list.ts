@@ -1,8 +1,9 @@
-import type { InfiniteData, QueryClient } from '@tanstack/react-query';
+import type { InfiniteData, Query, QueryClient } from '@tanstack/react-query';
 import { infiniteQueryOptions } from '@tanstack/react-query';
 import { http, type Schemas } from '../../api/client';
 import { told } from '../../api/problem';
 import type { LiveEvent } from '../../app/live';
+import { settled } from '../../app/renew';
 import { type Asset, type AssetStatus, titleOf } from './asset';
 
 export const TABS = ['all', 'processing', 'ready', 'failed', 'deleted'] as const;
@@ -95,38 +96,79 @@ export function without(pages: Pages, ids: ReadonlySet<string>): Pages {
   };
 }
 
-function eachList(queries: QueryClient, change: (pages: Pages, wanted: Wanted) => Pages): void {
-  for (const [key, pages] of queries.getQueriesData<Pages>({ queryKey: [KEY, 'list'] })) {
-    if (pages) queries.setQueryData<Pages>(key, change(pages, key[2] as Wanted));
+const wantedBy = ({ queryKey }: Pick<Query, 'queryKey'>) => queryKey[2] as Wanted;
+
+/** How often each video was changed, as far as this page knows: what was learnt before the last change is old. */
+const changes = new Map<string, number>();
+
+/** Begins a change of a video; whether it is still the last one. */
+function begin(id: string): () => boolean {
+  const own = (changes.get(id) ?? 0) + 1;
+  changes.set(id, own);
+  return () => changes.get(id) === own;
+}
+
+type Change = (pages: Pages, wanted: Wanted) => Pages;
+
+/** Changes what the lists show: and once more what is on its way to them, which may have been read before the change. */
+function eachList(queries: QueryClient, change: Change): void {
+  for (const query of queries.getQueryCache().findAll({ queryKey: [KEY, 'list'] })) {
+    const make = () => {
+      const pages = query.state.data as Pages | undefined;
+      if (pages) queries.setQueryData<Pages>(query.queryKey, change(pages, wantedBy(query)));
+    };
+    const isComing = query.state.fetchStatus === 'fetching';
+    make();
+    if (isComing) void settled(queries, query).then(make);
   }
 }
 
-/** Lets videos vanish from every list that is shown, before the server has answered. */
-export function forget(queries: QueryClient, ids: ReadonlySet<string>): void {
-  eachList(queries, (pages) => without(pages, ids));
+/** Lets videos vanish from every list that is shown, before the server has answered; `forGood` from those deleted too. */
+export function forget(queries: QueryClient, ids: ReadonlySet<string>, forGood = false): void {
+  const begun = [...ids].map((id) => ({ id, isLast: begin(id) }));
+  eachList(queries, (pages, wanted) => {
+    if (wanted.tab === 'deleted' && !forGood) return pages;
+    return without(pages, new Set(begun.filter(({ isLast }) => isLast()).map(({ id }) => id)));
+  });
 }
 
-/** Asks for the lists anew. */
-export function reload(queries: QueryClient): Promise<void> {
+/** What the lists show now, and a way to show that again, but for those videos that are gone. */
+export function kept(queries: QueryClient): (gone: ReadonlySet<string>) => void {
+  const lists = queries.getQueriesData<Pages>({ queryKey: [KEY, 'list'] });
+  return (gone) => {
+    for (const [key, pages] of lists) if (pages) queries.setQueryData<Pages>(key, without(pages, gone));
+  };
+}
+
+/** Asks for the lists anew; these videos may be in them again. */
+export function reload(queries: QueryClient, ids: Iterable<string> = []): Promise<void> {
+  for (const id of ids) begin(id);
   return queries.invalidateQueries({ queryKey: [KEY, 'list'] });
 }
 
 const assetKey = (assetId: string) => ['get', '/api/v1/assets/{asset_id}', { params: { path: { asset_id: assetId } } }];
 
-/** Takes an event of a video into what is shown: one request for that video, whatever is on screen. */
+/**
+ * Takes an event of a video into what is shown: one request for that video, whatever is on screen. Answers may overtake
+ * each other: that to the last request counts. Where there is none the lists are asked for anew.
+ */
 export async function takeEvent(queries: QueryClient, event: LiveEvent): Promise<void> {
   if (!event.type.startsWith('asset.')) return;
   const id = event.subjectId;
+  const isLast = begin(id);
   if (event.type === 'asset.restored') await reloadDeleted(queries);
   if (event.type === 'asset.deleted' || event.type === 'asset.purged') {
-    forget(queries, new Set([id]));
+    forget(queries, new Set([id]), event.type === 'asset.purged');
     await reloadDeleted(queries);
     return;
   }
-  const asset = await findAsset(id);
-  if (asset === null) return;
+  const asset = await findAsset(id).catch(() => undefined);
+  if (asset === undefined) await reload(queries);
+  if (!asset || !isLast()) return;
   queries.setQueryData(assetKey(id), asset);
-  eachList(queries, (pages, wanted) => (wanted.tab === 'deleted' ? pages : withAsset(pages, asset, wanted)));
+  eachList(queries, (pages, wanted) =>
+    wanted.tab === 'deleted' || !isLast() ? pages : withAsset(pages, asset, wanted),
+  );
   await reloadSmall(queries, asset);
 }
 
@@ -134,7 +176,7 @@ export async function takeEvent(queries: QueryClient, event: LiveEvent): Promise
 function reloadDeleted(queries: QueryClient): Promise<void> {
   return queries.invalidateQueries({
     queryKey: [KEY, 'list'],
-    predicate: ({ queryKey }) => (queryKey[2] as Wanted).tab === 'deleted',
+    predicate: (query) => wantedBy(query).tab === 'deleted',
   });
 }
 
@@ -142,9 +184,9 @@ function reloadDeleted(queries: QueryClient): Promise<void> {
 function reloadSmall(queries: QueryClient, asset: Asset): Promise<void> {
   return queries.invalidateQueries({
     queryKey: [KEY, 'list'],
-    predicate: ({ queryKey, state }) => {
-      const pages = state.data as Pages | undefined;
-      if (!pages || pages.pages.length > FEW_PAGES || !fits(asset, queryKey[2] as Wanted)) return false;
+    predicate: (query) => {
+      const pages = query.state.data as Pages | undefined;
+      if (!pages || pages.pages.length > FEW_PAGES || !fits(asset, wantedBy(query))) return false;
       return !rowsOf(pages).some((row) => row.id === asset.id);
     },
   });

@@ -1,4 +1,5 @@
-import { screen, waitFor, within } from '@testing-library/react';
+import { act, screen, waitFor, within } from '@testing-library/react';
+import { useState } from 'react';
 import { expect, test, vi } from 'vitest';
 import { listenForShortcuts } from '../../app/shortcuts';
 import { asset, caller, job, viewer } from '../../testing/facts';
@@ -63,6 +64,27 @@ test.each(['table', 'grid'] as const)('one goes through a %s by keys, chooses an
   expect(screen.getByText('1 video chosen')).toBeDefined();
   await user.keyboard('k{Enter}');
   await waitFor(() => expect(router.state.location.pathname).toBe('/videos/a'));
+  stop();
+});
+
+test('one stays at a video while others come above it, and where it goes, at its place', async () => {
+  const stop = listenForShortcuts();
+  let items = ['a', 'b', 'c'];
+  const { user, queries } = await open({
+    'GET /api/v1/assets': () => page(...items.map((id) => asset(id))),
+  });
+  await screen.findByText('Title of b');
+  await user.keyboard('jj');
+  const current = () => document.querySelector('[data-current]')?.textContent;
+  const listed = async (...ids: string[]) => {
+    items = ids;
+    await act(() => queries.invalidateQueries());
+    await waitFor(() => expect(screen.getAllByRole('row')).toHaveLength(ids.length + 1));
+  };
+  await listed('new', 'a', 'b', 'c');
+  expect(current()).toContain('Title of b');
+  await listed('new', 'a', 'c');
+  expect(current()).toContain('Title of c');
   stop();
 });
 
@@ -138,6 +160,49 @@ test('what could not be deleted comes back, with the reason', async () => {
   expect(await screen.findByText('Title of a')).toBeDefined();
 });
 
+test('of those that are refused each is shown again, and the others can be taken back', async () => {
+  const { user, asked } = await open({
+    'GET /api/v1/assets': page(asset('a'), asset('b')),
+    'DELETE /api/v1/assets/a': new Refusal(503, 'store_full', 'The store is full.'),
+    'DELETE /api/v1/assets/b': null,
+    'POST /api/v1/assets/b/restore': asset('b'),
+  });
+  await user.click(await screen.findByRole('checkbox', { name: 'Choose all' }));
+  await user.click(screen.getByRole('button', { name: 'Delete' }));
+  expect(await screen.findByText('1 of them was refused: The store is full.')).toBeDefined();
+  const said = screen.getByText(/The store is full/).parentElement as HTMLElement;
+  await user.click(within(said).getByRole('button', { name: 'Undo' }));
+  await waitFor(() => expect(made(asked, 'POST')).toHaveLength(1));
+  expect(made(asked, 'POST')).toEqual(['/api/v1/assets/b/restore']);
+});
+
+test('what could not be deleted without a connection is there, and that is said', async () => {
+  const replies: Record<string, unknown> = { 'GET /api/v1/assets': page(asset('a')) };
+  const { user } = await open(replies);
+  await user.click(await screen.findByRole('checkbox', { name: 'Choose Title of a' }));
+  vi.stubGlobal('fetch', () => Promise.reject(new TypeError('no way there')));
+  await user.click(screen.getByRole('button', { name: 'Delete' }));
+  const said = (await screen.findByText(/The server can’t be reached/)).parentElement as HTMLElement;
+  expect(screen.getByText('Title of a')).toBeDefined();
+  expect(within(said).queryByRole('button', { name: 'Undo' })).toBeNull();
+});
+
+test('a list that can’t be asked for anew stays', async () => {
+  const { queries } = await open({ 'GET /api/v1/assets': page(asset('a')) });
+  await screen.findByText('Title of a');
+  serve({ 'GET /api/v1/assets': new Refusal(503, 'database_away', 'The database is away.') });
+  await act(() => queries.invalidateQueries());
+  await waitFor(() =>
+    expect(
+      queries
+        .getQueryCache()
+        .getAll()
+        .some(({ state }) => state.status === 'error'),
+    ).toBe(true),
+  );
+  expect(screen.getByText('Title of a')).toBeDefined();
+});
+
 test('only those that failed are tried again', async () => {
   const error = { code: 'decode_failed', detail: 'It is broken.' };
   const { user, asked } = await open({
@@ -159,12 +224,72 @@ test('who may only look is offered nothing that changes something', async () => 
   expect(screen.queryByRole('menuitem', { name: 'Delete' })).toBeNull();
 });
 
+test('who may only look tries nothing again that failed', async () => {
+  const error = { code: 'decode_failed', detail: 'It is broken.' };
+  const { user } = await open({
+    'GET /api/v1/caller': viewer(),
+    'GET /api/v1/assets': page(asset('a', { status: 'errored', error })),
+  });
+  await user.click(await screen.findByRole('checkbox', { name: 'Choose Title of a' }));
+  expect(screen.getByText('1 video chosen')).toBeDefined();
+  expect(screen.queryByRole('button', { name: /again/ })).toBeNull();
+  await user.click(screen.getByRole('button', { name: 'Actions for Title of a' }));
+  expect(await screen.findByRole('menuitem', { name: 'Open' })).toBeDefined();
+  expect(screen.queryByRole('menuitem', { name: 'Try again' })).toBeNull();
+});
+
 test('order and search go into the address', async () => {
   const { user, change } = await open({ 'GET /api/v1/assets': page(asset('a')) });
   await user.click(await screen.findByRole('button', { name: 'Length' }));
   expect(change).toHaveBeenLastCalledWith({ sort: '-duration' });
   await user.type(screen.getByRole('searchbox', { name: 'Search videos' }), 'cats');
   await waitFor(() => expect(change).toHaveBeenLastCalledWith({ q: 'cats' }));
+});
+
+test('what one types into the search is not lost to the address that comes after', async () => {
+  serve({ 'GET /api/v1/caller': caller(), 'GET /api/v1/assets': page(asset('a')) });
+  function Searched() {
+    const [wanted, setWanted] = useState(ALL);
+    return (
+      <>
+        <p>{`asked for: ${wanted.q}`}</p>
+        <Videos wanted={wanted} view="table" onChange={(changes) => setWanted((now) => ({ ...now, ...changes }))} />
+      </>
+    );
+  }
+  const { user } = await show(<Searched />);
+  const box = await screen.findByRole('searchbox', { name: 'Search videos' });
+  await user.type(box, 'summer ');
+  await screen.findByText('asked for: summer');
+  await user.type(box, 'film');
+  expect(box).toHaveProperty('value', 'summer film');
+});
+
+test('another tab is not said to be empty before it is there', async () => {
+  const answers: ((answer: unknown) => void)[] = [];
+  serve({
+    'GET /api/v1/caller': caller(),
+    'GET /api/v1/assets': ({ query }: Asked) =>
+      query.has('status') ? page() : new Promise((resolve) => answers.push(resolve)),
+  });
+  function Tabbed() {
+    const [tab, setTab] = useState<Wanted['tab']>('failed');
+    return (
+      <>
+        <button type="button" onClick={() => setTab('all')}>
+          To all
+        </button>
+        <Videos wanted={{ ...ALL, tab }} view="table" onChange={() => undefined} />
+      </>
+    );
+  }
+  const { user } = await show(<Tabbed />);
+  expect(await screen.findByText('No video is like this')).toBeDefined();
+  await user.click(screen.getByRole('button', { name: 'To all' }));
+  expect(screen.queryByText('No videos yet')).toBeNull();
+  expect(screen.getByText('The videos are loading')).toBeDefined();
+  act(() => answers[0]?.(page(asset('a'))));
+  expect(await screen.findByText('Title of a')).toBeDefined();
 });
 
 test('where there is nothing, it says what one can do', async () => {

@@ -2,6 +2,7 @@ import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Clapperboard, LayoutGrid, RotateCcw, Rows3, Search, Trash2, Upload, X } from 'lucide-react';
 import { Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { instead } from '../../api/problem';
 import { useEvents } from '../../app/live-context';
 import { part } from '../../app/part';
 import { useMay } from '../../app/session';
@@ -32,6 +33,9 @@ interface VideosProps {
 export function Videos({ wanted, view, onChange }: VideosProps) {
   const list = useInfiniteQuery(listQuery(wanted));
   const rows = useMemo(() => rowsOf(list.data), [list.data]);
+  const wrong = instead(list);
+  // That there are none in another tab says nothing of this one.
+  const isComing = list.isPending || (list.isPlaceholderData && rows.length === 0);
   const selection = useSelection(rows);
   const queries = useQueryClient();
   useEvents(useCallback((event) => void takeEvent(queries, event), [queries]));
@@ -39,7 +43,8 @@ export function Videos({ wanted, view, onChange }: VideosProps) {
     document.title = 'Videos · VidCompute';
   }, []);
   const more = () => {
-    if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage();
+    // What is being asked for anew would be given up for the next page.
+    if (list.hasNextPage && !list.isFetching) void list.fetchNextPage();
   };
   const shared = {
     rows,
@@ -50,9 +55,9 @@ export function Videos({ wanted, view, onChange }: VideosProps) {
   return (
     <div className="flex h-full flex-col">
       <Toolbar wanted={wanted} view={view} onChange={onChange} />
-      {list.isError ? (
-        <Failed error={list.error} onRetry={() => void list.refetch()} />
-      ) : list.isPending ? (
+      {wrong ? (
+        <Failed error={wrong} onRetry={() => void list.refetch()} />
+      ) : isComing ? (
         <div className="px-4 md:px-8">
           <Loading lines={8} label="The videos are loading" />
         </div>
@@ -159,7 +164,10 @@ function SearchBox({ value, onChange }: { value: string; onChange: (value: strin
   const box = useRef<HTMLInputElement>(null);
   const latest = useRef(onChange);
   latest.current = onChange;
-  useEffect(() => setText(value), [value]);
+  // Who types knows best what stands there: the address comes after, without what was typed meanwhile.
+  useEffect(() => {
+    if (document.activeElement !== box.current) setText(value);
+  }, [value]);
   useEffect(() => {
     if (text.trim() === value) return;
     const timer = window.setTimeout(() => latest.current(text.trim()), TYPING_MS);
@@ -219,6 +227,7 @@ function Empty({ wanted, onClear }: { wanted: Wanted; onClear: () => void }) {
 function BulkBar({ selection }: { selection: Selection }) {
   const { remove, retry } = useDeeds();
   const mayChange = useMay('assets:write');
+  const mayRetry = useMay('jobs:write');
   const { chosen, clear } = selection;
   const failed = chosen.filter(({ status }) => status === 'errored');
   const act = (work: (assets: readonly Asset[]) => Promise<void>, assets: readonly Asset[]) => {
@@ -235,7 +244,7 @@ function BulkBar({ selection }: { selection: Selection }) {
       {chosen.length > 0 && (
         <div className="flex flex-wrap items-center gap-2 px-4 py-2.5 md:px-8">
           <span className="mr-auto font-medium">{count(chosen.length, 'video')} chosen</span>
-          {failed.length > 0 && (
+          {mayRetry && failed.length > 0 && (
             <Button size="sm" onClick={() => act(retry, failed)}>
               <RotateCcw aria-hidden /> Try {failed.length} again
             </Button>
