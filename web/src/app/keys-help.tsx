@@ -1,10 +1,12 @@
 import { Dialog } from '../ui/dialog';
+import { CheckField } from '../ui/field';
 import { Keys } from '../ui/kbd';
-import { useShortcuts } from './shortcuts';
+import { useLetters, useShortcuts } from './shortcuts';
 
 /** What the keys do on this page, and everywhere. */
 export default function KeysHelp({ onClose }: { onClose: () => void }) {
   const shortcuts = useShortcuts();
+  const [letters, setLetters] = useLetters();
   const groups = [...new Set(shortcuts.map(({ group }) => group))];
   return (
     <Dialog open onOpenChange={(open) => !open && onClose()} title="Keys">
@@ -22,6 +24,7 @@ export default function KeysHelp({ onClose }: { onClose: () => void }) {
             </dl>
           </section>
         ))}
+        <CheckField label="Letters and signs do something by themselves" checked={letters} onChange={setLetters} />
       </div>
     </Dialog>
   );

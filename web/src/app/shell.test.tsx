@@ -3,6 +3,7 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import { caller, viewer } from '../testing/facts';
 import { show } from '../testing/render';
 import { Refusal, serve } from '../testing/server';
+import { leaveFor } from './leave';
 import { Shell } from './shell';
 import { setTheme } from './theme';
 
@@ -175,4 +176,38 @@ test('the side bar is folded, and stays so', async () => {
   await user.click(await screen.findByRole('button', { name: 'Fold the side bar' }));
   expect(await screen.findByRole('button', { name: 'Unfold the side bar' })).toBeDefined();
   expect(localStorage.getItem('vidcompute-side-bar')).toBe('narrow');
+});
+
+test('nothing is opened over a dialog', async () => {
+  serve({ ...ORGANIZATION, 'GET /api/v1/caller': caller(), 'GET /api/v1/assets': { items: [], next_cursor: null } });
+  const { user } = await show(<Shell>here</Shell>);
+  await screen.findByText('Films <b>');
+  await user.keyboard('?');
+  const dialog = await screen.findByRole('dialog', { name: 'Keys' });
+  await act(async () => fireEvent.keyDown(dialog, { key: 'k', ctrlKey: true }));
+  expect(screen.queryByPlaceholderText('Find a video or a page …')).toBeNull();
+  expect(screen.getByLabelText('Letters and signs do something by themselves')).toHaveProperty('checked', true);
+});
+
+test('who can’t be logged out now is told so, and stays', async () => {
+  serve({ ...ORGANIZATION, 'GET /api/v1/caller': caller() });
+  const { user } = await show(<Shell>here</Shell>);
+  await user.click(await screen.findByRole('button', { name: 'You and this page' }));
+  const out = await screen.findByRole('menuitem', { name: 'Log out' });
+  vi.stubGlobal('fetch', () => Promise.reject(new TypeError('no way there')));
+  await user.click(out);
+  expect(await screen.findByText('The server can’t be reached. Try again.')).toBeDefined();
+  expect(leaveFor).not.toHaveBeenCalledWith('/dashboard/enter');
+});
+
+test('an organization is made once, however often one presses', async () => {
+  const nobody = { ...viewer(), organization_id: null, scopes: [] };
+  const asked = serve({
+    'GET /api/v1/caller': nobody,
+    'GET /api/v1/organizations': { items: [] },
+    'POST /api/v1/organizations': () => new Promise(() => undefined),
+  });
+  const { user } = await show(<Shell>here</Shell>);
+  await user.type(await screen.findByLabelText('Name of the organization'), 'Mine{Enter}{Enter}');
+  expect(asked.filter(({ method }) => method === 'POST')).toHaveLength(1);
 });

@@ -14,7 +14,7 @@ import { part } from './part';
 import { PersonMenu } from './person-menu';
 import { useRemembered } from './remembered';
 import { useCaller } from './session';
-import { listenForShortcuts, useShortcut } from './shortcuts';
+import { isCovered, listenForShortcuts, useShortcut } from './shortcuts';
 
 const Drawer = part(async () => ({ default: (await import('../ui/dialog')).Drawer }));
 const OVER = {
@@ -118,7 +118,7 @@ function usePalette(open: () => void): void {
       const isOther = !(event.metaKey || event.ctrlKey) || event.altKey || event.shiftKey;
       if (event.key.toLowerCase() !== 'k' || isOther) return;
       event.preventDefault();
-      latest.current();
+      if (!isCovered()) latest.current(); // what is typed into a dialog, or shown there once, is not left for it
     };
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);

@@ -1,6 +1,6 @@
 import { act, fireEvent, render } from '@testing-library/react';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { listenForShortcuts, useShortcut, useShortcuts } from './shortcuts';
+import { listenForShortcuts, useLetters, useShortcut, useShortcuts } from './shortcuts';
 
 let stop: () => void;
 beforeEach(() => {
@@ -75,4 +75,35 @@ test('what is pressed while a dialog is on its way is not for the page', () => {
   );
   fireEvent.keyDown(document.body, { key: 'x' });
   expect(does).not.toHaveBeenCalled();
+});
+
+test('letters are switched off for who presses them by accident, and other keys stay', () => {
+  const [does, clears] = [vi.fn(), vi.fn()];
+  function Switch() {
+    const [on, set] = useLetters();
+    useShortcut('Escape', 'Choose nothing', 'Videos', clears);
+    return (
+      <button type="button" onClick={() => set(!on)}>
+        {on ? 'on' : 'off'}
+      </button>
+    );
+  }
+  const { getByRole } = render(
+    <>
+      <Page onDo={does} onGo={vi.fn()} />
+      <Switch />
+    </>,
+  );
+  const press = () => {
+    fireEvent.keyDown(document.body, { key: 'x' });
+    fireEvent.keyDown(document.body, { key: 'Escape' });
+  };
+  fireEvent.click(getByRole('button', { name: 'on' }));
+  press();
+  expect([does.mock.calls.length, clears.mock.calls.length]).toEqual([0, 1]);
+  expect(localStorage.getItem('vidcompute-keys')).toBe('off');
+  fireEvent.click(getByRole('button', { name: 'off' }));
+  press();
+  expect([does.mock.calls.length, clears.mock.calls.length]).toEqual([1, 2]);
+  expect(localStorage.getItem('vidcompute-keys')).toBeNull();
 });

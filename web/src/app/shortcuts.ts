@@ -9,11 +9,18 @@ export interface Shortcut {
 }
 
 const SEQUENCE_MS = 1_200;
+const KEPT_AS = 'vidcompute-keys';
 
 let entries: readonly Shortcut[] = [];
 const listeners = new Set<() => void>();
 let before = '';
 let timer = 0;
+let isOff = localStorage.getItem(KEPT_AS) === 'off';
+
+function listen(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
 
 function changed(next: readonly Shortcut[]): void {
   entries = next;
@@ -30,14 +37,14 @@ function isTaken(target: EventTarget | null, key: string): boolean {
 }
 
 /** Whether a dialog is open, or on its way. */
-function isCovered(): boolean {
+export function isCovered(): boolean {
   const open = ['[role="dialog"][data-state="open"]', '[role="alertdialog"][data-state="open"]', '[data-opening]'];
   return document.querySelector(open.join()) !== null;
 }
 
 function onKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (isTaken(event.target, event.key) || isCovered()) return;
+  if ((isOff && event.key.length === 1) || isTaken(event.target, event.key) || isCovered()) return;
   const pressed = before ? `${before} ${event.key}` : event.key;
   const entry = entries.findLast(({ keys }) => keys === pressed) ?? entries.findLast(({ keys }) => keys === event.key);
   window.clearTimeout(timer);
@@ -66,13 +73,22 @@ export function useShortcut(keys: string, label: string, group: string, run: () 
 
 /** What the keys do now. */
 export function useShortcuts(): readonly Shortcut[] {
-  return useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    () => entries,
-  );
+  return useSyncExternalStore(listen, () => entries);
+}
+
+/**
+ * Whether letters and signs do something by themselves. Who speaks to their machine, or presses keys by accident, switches
+ * them off.
+ */
+export function useLetters(): [boolean, (on: boolean) => void] {
+  const on = useSyncExternalStore(listen, () => !isOff);
+  const set = (next: boolean) => {
+    isOff = !next;
+    if (next) localStorage.removeItem(KEPT_AS);
+    else localStorage.setItem(KEPT_AS, 'off');
+    for (const listener of listeners) listener();
+  };
+  return [on, set];
 }
 
 /** Begins to listen; what ends it. */

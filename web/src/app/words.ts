@@ -7,17 +7,17 @@ export function bytes(count: number | null | undefined): string {
   if (count === null || count === undefined) return '–';
   let value = count;
   let unit = 0;
-  while (value >= 1000 && unit < UNITS.length - 1) {
+  while (value >= (unit === 0 ? 1000 : 999.5) && unit < UNITS.length - 1) {
     value /= 1000;
     unit += 1;
   }
-  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
+  return `${value < 9.95 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
 }
 
 /** `4.2 s`, `3 min 5 s`, of how long something takes. */
 export function took(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return '–';
-  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
@@ -39,7 +39,8 @@ export function ago(time: string, nowMs = Date.now()): string {
   if (Math.abs(seconds) < 45) return 'just now';
   if (Math.abs(seconds) > 14 * 86_400) return day.format(new Date(time));
   const [unit, size] = STEPS.find(([, step]) => Math.abs(seconds) >= step) ?? ['minute', 60];
-  return relative.format(Math.round(seconds / size), unit);
+  // Sixty minutes are an hour: so nothing is rounded up to them.
+  return relative.format(Math.abs(seconds) < size ? Math.sign(seconds) : Math.trunc(seconds / size), unit);
 }
 
 /** The whole date and time. */

@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { commandIn } from './messages';
 import { parseTime, placeOf, playerOptions } from './query';
-import { embedCode, linkAt } from './share';
+import { embedCode, linkAt, ShareDialog } from './share';
 import { approximately, clock, sizeInWords } from './words';
 
 describe('placeOf', () => {
@@ -82,6 +82,25 @@ describe('sharing', () => {
     template.innerHTML = code;
     expect(template.content.querySelector('script')).toBeNull();
     expect(template.content.querySelector('iframe')?.title).toBe('"><script>alert(1)</script>');
+  });
+});
+
+describe('the share dialog', () => {
+  it('says that it copied, and is as before after a while, however often one presses', async () => {
+    vi.useFakeTimers();
+    const dialog = document.createElement('dialog');
+    dialog.innerHTML =
+      '<input id="share-from" type="checkbox"><input id="share-link"><button data-copies="share-link">Copy</button>';
+    vi.spyOn(navigator.clipboard, 'writeText').mockResolvedValue();
+    new ShareDialog(dialog, () => ({ watchUrl: '', embedUrl: '', title: '', width: 1, height: 1, timeS: 0 }));
+    const button = dialog.querySelector('button');
+    for (let presses = 0; presses < 2; presses += 1) {
+      button?.click();
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(button?.textContent).toBe('Copied');
+    }
+    await vi.advanceTimersByTimeAsync(600);
+    expect(button?.textContent).toBe('Copy');
   });
 });
 

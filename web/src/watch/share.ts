@@ -28,8 +28,12 @@ export interface Shared {
   timeS: number;
 }
 
+const COPIED_MS = 1_500;
+
 /** The dialog with the link and the code to embed. */
 export class ShareDialog {
+  private readonly timers = new Map<HTMLButtonElement, number>();
+
   constructor(
     private readonly dialog: HTMLDialogElement,
     private readonly shared: () => Shared,
@@ -69,10 +73,11 @@ export class ShareDialog {
       // Without a secure context there is no clipboard: the text is selected, the person copies it.
       return;
     }
-    const label = button.textContent;
     button.textContent = 'Copied';
-    window.setTimeout(() => {
-      button.textContent = label;
-    }, 1_500);
+    window.clearTimeout(this.timers.get(button));
+    const back = () => {
+      button.textContent = 'Copy';
+    };
+    this.timers.set(button, window.setTimeout(back, COPIED_MS));
   }
 }
