@@ -100,7 +100,7 @@ function addressOf(name: string): string {
 // What every page of the dashboard takes is one file: a browser fetches few at a time. What is first wanted later is not
 // in it, and the page to watch takes nothing of it.
 const LATER =
-  'download|keys-help|new-organization|organizations|palette|person|card|code|copy|dialog|menu|table|tabs|text-form|tooltip';
+  'download|focus-return|keys-help|new-organization|organizations|palette|person|card|code|copy|dialog|menu|table|tabs|text-form|tooltip';
 const BASE = [
   new RegExp(`/src/(api|app|ui)/(?!(${LATER})\\.)[\\w-]+\\.tsx?$`),
   /\/src\/features\/videos\/(asset|deeds|list|picture|status)\.tsx?$/,

@@ -151,6 +151,23 @@ def test_a_key_is_made_and_revoked(server: Server, page: Page) -> None:
     assert status() == 401
 
 
+def test_a_dialog_gives_the_focus_back_to_where_one_was(server: Server, page: Page) -> None:
+    enter(page, server, "developers")
+    press(page, "Make a key")
+    write(page, "Name", "where")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Make a key")).to_be_focused()
+    press(page, "You and this page")
+    page.get_by_role("menuitem", name="Keys").press("Enter")
+    expect(page.get_by_role("dialog", name="Keys").get_by_role("button", name="Close")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="You and this page")).to_be_focused()
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("dialog", name="Find or do something")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="You and this page")).to_be_focused()
+
+
 def test_an_endpoint_is_added_tested_and_removed(server: Server, page: Page) -> None:
     with receiving() as receiver:
         enter(page, server, "developers?tab=webhooks")

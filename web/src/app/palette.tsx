@@ -4,6 +4,7 @@ import { Clapperboard, Keyboard, Monitor, Moon, Sun } from 'lucide-react';
 import { type ReactNode, useDeferredValue, useEffect, useState } from 'react';
 import { api } from '../api/client';
 import { titleOf } from '../features/videos/asset';
+import { useFocusReturn } from '../ui/focus-return';
 import { Keys } from '../ui/kbd';
 import type { PageLink } from './navigation';
 import { useShortcuts } from './shortcuts';
@@ -28,6 +29,7 @@ interface PaletteProps {
 
 /** Finds videos and pages, and does what can be done from everywhere. */
 export default function Palette({ pages, onClose }: PaletteProps) {
+  useFocusReturn(true);
   const [text, setText] = useState('');
   const navigate = useNavigate();
   const wanted = useDeferredValue(text.trim());

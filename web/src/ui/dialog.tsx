@@ -3,6 +3,7 @@ import { AlertDialog as Alert, Dialog as Radix } from 'radix-ui';
 import type { ReactNode } from 'react';
 import { Button } from './button';
 import { cn } from './cn';
+import { useFocusReturn } from './focus-return';
 
 const SHADE = 'fixed inset-0 z-40 bg-black/55';
 const BOX =
@@ -22,6 +23,7 @@ interface DialogProps {
 
 export function Dialog(props: DialogProps) {
   const { open, onOpenChange, title, description, width = 'max-w-lg', once = false, children } = props;
+  useFocusReturn(open);
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
@@ -50,9 +52,10 @@ export function Dialog(props: DialogProps) {
   );
 }
 
+/** A box that is ticked is not typed into: the first key would change it. */
 function beginWhereOneTypes(event: Event): void {
   const box = event.currentTarget instanceof HTMLElement ? event.currentTarget : null;
-  const first = box?.querySelector<HTMLElement>('input, select, textarea');
+  const first = box?.querySelector<HTMLElement>('input:not([type="checkbox"]), select, textarea');
   if (!first) return;
   event.preventDefault();
   first.focus();
@@ -69,6 +72,7 @@ interface ConfirmProps {
 
 /** Asks before something that can't be undone. */
 export function Confirm({ open, onOpenChange, title, children, action, onConfirm }: ConfirmProps) {
+  useFocusReturn(open);
   return (
     <Alert.Root open={open} onOpenChange={onOpenChange}>
       <Alert.Portal>
@@ -103,6 +107,7 @@ interface DrawerProps {
 
 /** A panel that comes in from the bottom, for phones. */
 export function Drawer({ open, onOpenChange, title, children }: DrawerProps) {
+  useFocusReturn(open);
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
