@@ -36,6 +36,7 @@ def pytest_collection_finish() -> None:
 
 pytest_plugins = [
     "tests.fixtures.network",
+    "tests.fixtures.quiet",
     "tests.fixtures.clips",
     "tests.fixtures.postgresql",
     "tests.fixtures.databases",

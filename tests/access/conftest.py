@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import Connection, select
 
 from tests.unit.api.conftest import Platform, assembled, client, platform, stranger
-from tests.unit.conftest import fresh_database, quiet
+from tests.unit.conftest import fresh_database
 from vidcompute.api.app import Application, create_app, furnish
 from vidcompute.api.deps import Deps
 from vidcompute.db.schema_outgoing import mails
 from vidcompute.ports.rates import Allowance
 from vidcompute.services.people import Policy
 
-__all__ = ["assembled", "client", "fresh_database", "platform", "quiet", "stranger"]
+__all__ = ["assembled", "client", "fresh_database", "platform", "stranger"]
 
 PASSWORD = "correct horse battery"
 ANN, BOB, EVE = "ann@example.com", "bob@example.com", "eve@example.com"

@@ -1,6 +1,5 @@
 """What the tests of units share."""
 
-import logging
 import os
 import shutil
 import sqlite3
@@ -8,11 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from sqlalchemy import event
 
 from tests.fixtures.databases import migrated_sqlite
-from vidcompute import logs
 from vidcompute.db.engine import Database
 
 
@@ -22,18 +19,6 @@ def _unhurried() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _fd: None)
         yield
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Errors alone are logged, as a server logs them: to draw each of their traces for people takes half a second."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    logs.configure("error")
-    yield
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture
