@@ -17,6 +17,7 @@ from tests.contract.test_storage import KEYS, content, put
 from tests.fixtures import swift
 from tests.fixtures.faulty import FaultyWay
 from tests.fixtures.gcs import GoogleServer
+from tests.fixtures.plain_http import NO_TLS
 from tests.fixtures.swift import SwiftServer
 from tests.fixtures.waiting import wait_until
 from vidcompute.adapters.object_uploads import UploadsInParts
@@ -78,7 +79,7 @@ async def test_more_than_a_page_is_listed_and_removed(store: ObjectStorage, tmp_
 
 
 def fetched(url: str, **options: str) -> httpx2.Response:
-    return httpx2.get(url, timeout=30, trust_env=False, headers=options)
+    return httpx2.get(url, timeout=30, trust_env=False, verify=NO_TLS, headers=options)
 
 
 async def test_a_signed_address_opens_one_object_for_a_time(store: ObjectStorage, tmp_path: Path) -> None:

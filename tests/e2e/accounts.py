@@ -7,6 +7,7 @@ import httpx2
 from playwright.sync_api import expect
 from sqlalchemy import Connection, insert
 
+from tests.fixtures.plain_http import NO_TLS
 from tests.fixtures.platform import Server
 from tests.fixtures.rows import written
 from vidcompute.db.outbox import now_ms
@@ -45,14 +46,14 @@ def join(server: Server, email: str = EMAIL, name: str = "Ann", role: str = "edi
     secret = f"invitation-of-{email}"
     put(server, "invitation", secret, email, role)
     wish = {"email": email, "name": name, "password": PASSWORD, "invitation": secret}
-    answer = httpx2.post(f"{server.url}/api/v1/register", json=wish, trust_env=False)
+    answer = httpx2.post(f"{server.url}/api/v1/register", json=wish, trust_env=False, verify=NO_TLS)
     assert (answer.status_code, answer.json()) == (202, {"verified": True})
 
 
 def log_in(server: Server, password: str, email: str = EMAIL) -> int:
     """Whether this password opens the account: the status of the answer."""
     wish = {"email": email, "password": password}
-    return httpx2.post(f"{server.url}/api/v1/login", json=wish, trust_env=False).status_code
+    return httpx2.post(f"{server.url}/api/v1/login", json=wish, trust_env=False, verify=NO_TLS).status_code
 
 
 def type_in(page: "Page", email: str, password: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 
 from tests.fixtures.clips import ClipMaker
+from tests.fixtures.plain_http import NO_TLS
 from tests.fixtures.platform import Server
 from tests.fixtures.waiting import wait_until
 
@@ -90,14 +91,14 @@ class Driver:
             found[:] = [self.job(job_id)]
             return bool(condition(found[0]))
 
-        wait_until(look, timeout_s=PATIENCE_S, what=what)
+        wait_until(look, timeout_s=PATIENCE_S, what=what, pause_s=0.05)
         return found[0]
 
     def get(self, path: str, **options: Any) -> httpx2.Response:
         """A GET without the key, as players send it; `path` may be a whole URL."""
         options.setdefault("headers", {})
         url = path if path.startswith("http") else self.server.url + path
-        return httpx2.get(url, timeout=60, trust_env=False, **options)
+        return httpx2.get(url, timeout=60, trust_env=False, verify=NO_TLS, **options)
 
     def bytes(self, path: str) -> bytes:
         """The body of a GET that must succeed."""

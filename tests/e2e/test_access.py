@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, update
 
 from tests.e2e import sweeping
 from tests.e2e.sweeping import Operation
+from tests.fixtures.plain_http import NO_TLS
 from tests.fixtures.platform import Server
 from vidcompute.db import schema
 from vidcompute.db.engine import Database
@@ -81,7 +82,9 @@ class World:
     def log_in(self, email: str, kind: str) -> dict[str, str]:
         """The headers of who has logged in."""
         wish = {"email": email, "password": PASSWORD, "kind": kind}
-        with httpx2.Client(base_url=self.server.url, headers=OURS, timeout=30, trust_env=False) as client:
+        with httpx2.Client(
+            base_url=self.server.url, headers=OURS, timeout=30, trust_env=False, verify=NO_TLS
+        ) as client:
             answer = client.post("/api/v1/login", json=wish)
             assert answer.status_code == 200, answer.text
             if kind == "app":
@@ -112,7 +115,7 @@ def world(server: Server) -> Generator[World]:
         ids = {"job_id": made["id"], "asset_id": made["asset_id"], "key_id": key["id"], "invitation_id": invited["id"]}
         ids |= {"upload_id": upload["id"], "webhook_id": hook["id"], "delivery_id": ping["id"], "track_id": text["id"]}
         ids["organization_id"] = LOCAL_ORGANIZATION
-        with httpx2.Client(base_url=server.url, timeout=30, trust_env=False) as client:
+        with httpx2.Client(base_url=server.url, timeout=30, trust_env=False, verify=NO_TLS) as client:
             made = World(server, client, list(sweeping.operations(document)), ids, secret, theirs)
             owner = made.log_in(made.person(Role.OWNER, LOCAL_ORGANIZATION), "app")
             ids["person_id"] = client.get("/api/v1/me", headers=owner).json()["id"]
