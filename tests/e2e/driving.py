@@ -137,13 +137,18 @@ def running(data_dir: Path, **environment: str) -> Generator[Driver]:
             server.stop(timeout_s=60)
 
 
+def endless(clip: ClipMaker) -> Path:
+    """A source that keeps a core busy for minutes: ten seconds, thirty times over."""
+    tests = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=10"]
+    once = clip("slow-once", [*tests, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "35", "-g", "250"])
+    return clip("slow", ["-stream_loop", "29", "-i", str(once), "-c", "copy"])
+
+
 @contextlib.contextmanager
 def busy(driver: Driver, clip: ClipMaker) -> Generator[None]:
     """While this lasts, the server's only core works at a slow encode of another job, so no ladder gets on."""
-    tests = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=600"]
-    source = clip("slow", [*tests, "-c:v", "libx264", "-preset", "ultrafast", "-g", "250"])
     wanted = [{"height": 360, "codec": "hevc", "quality": 8}]
-    job = driver.submit(source, outputs=["hls"], renditions=wanted, priority="high")
+    job = driver.submit(endless(clip), outputs=["hls"], renditions=wanted, priority="high")
     driver.until(
         job["id"], "the slow encode", lambda j: ("encode", "running") in [(s["name"], s["status"]) for s in j["stages"]]
     )

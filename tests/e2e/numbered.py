@@ -44,6 +44,16 @@ def tone(seconds: str = "16", channels: int = 2, lowest_hz: int = 150, rise_hz: 
     return ["-f", "lavfi", "-i", graph]
 
 
+def dubbed(film: Path, sound_: list[str], coding: list[str]) -> list[str]:
+    """What makes a film of these pictures, as they are, with this sound (an input) in this coding."""
+    return ["-i", str(film), *sound_, "-map", "0:v", "-map", "1:a", "-c:v", "copy", *coding]
+
+
+def called(film: Path, title: str) -> list[str]:
+    """What makes a file of its own of the same film, by another title."""
+    return ["-i", str(film), "-c", "copy", "-metadata", f"title={title}"]
+
+
 @dataclass(frozen=True)
 class Shown:
     """One decoded frame: when it is shown, in seconds, and the number in its picture (None where it can't be read)."""

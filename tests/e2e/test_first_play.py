@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from tests.e2e.driving import Driver, busy, running
-from tests.e2e.numbered import Samples, frames, lag, picture, sound, tone, worst_difference
+from tests.e2e.numbered import Samples, called, dubbed, frames, lag, picture, sound, tone, worst_difference
 from tests.e2e.streams import Track, assert_whole, breaches, listed, steady, track
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.processes import descendants
@@ -64,10 +65,14 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Generator[Driver]:
         yield made
 
 
-def _submit(driver: Driver, clip: ClipMaker, name: str) -> dict[str, Any]:
+def _source(clip: ClipMaker, name: str) -> Path:
     audio, suffix = SOURCES[name]
-    source = clip(f"numbered-first-{name}", [*picture(seconds=SECONDS), *tone(SECONDS), *X264, *audio], suffix=suffix)
-    return driver.submit(source, outputs=["hls"], renditions=RENDITIONS, title=name)
+    film = clip("numbered-first", [*picture(seconds=SECONDS), *X264])
+    return clip(f"numbered-first-{name}", dubbed(film, tone(SECONDS), audio), suffix=suffix)
+
+
+def _submit(driver: Driver, clip: ClipMaker, name: str) -> dict[str, Any]:
+    return driver.submit(_source(clip, name), outputs=["hls"], renditions=RENDITIONS, title=name)
 
 
 def _watch(driver: Driver, job: dict[str, Any]) -> Early:
@@ -264,8 +269,7 @@ def test_jumps_have_a_budget(driver: Driver, clip: ClipMaker) -> None:
 
 def _job(driver: Driver, clip: ClipMaker, name: str) -> dict[str, Any]:
     """A job of a source of its own, so that no other test's work is shared."""
-    title = ["-metadata", f"title={name}"]
-    source = clip(f"numbered-{name}", [*picture(seconds=SECONDS), *tone(SECONDS), *X264, "-c:a", "aac", *title])
+    source = clip(f"numbered-{name}", called(_source(clip, "copied-aac"), name))
     return driver.submit(source, outputs=["hls"], renditions=RENDITIONS)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.e2e.driving import Driver, Json, events_of, running
-from tests.e2e.numbered import frames, picture, tone
+from tests.e2e.driving import Driver, Json, endless, events_of, running
+from tests.e2e.numbered import called, frames, picture, tone
 from tests.e2e.streams import breaches, track
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.platform import Server
@@ -34,12 +34,6 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Generator[Driver]:
 @pytest.fixture(scope="module")
 def short(clip: ClipMaker) -> Path:
     return clip("numbered-jobs", [*picture(seconds="3"), *tone("3"), *X264, "-c:a", "aac"])
-
-
-@pytest.fixture(scope="module")
-def endless(clip: ClipMaker) -> Path:
-    """A source that keeps a core busy for minutes."""
-    return clip("slow", ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=600", *X264])
 
 
 def _stage(job: Json, name: str) -> Json:
@@ -98,8 +92,8 @@ def test_deleting_one_asset_leaves_what_another_shares(driver: Driver, short: Pa
     assert breaches(driver, second["asset"]["playback_id"]) == []
 
 
-def test_a_cancelled_job_leaves_no_process_and_can_be_tried_again(driver: Driver, endless: Path, short: Path) -> None:
-    job = driver.submit(endless, **SLOW)
+def test_a_cancelled_job_leaves_no_process_and_can_be_tried_again(driver: Driver, clip: ClipMaker, short: Path) -> None:
+    job = driver.submit(endless(clip), **SLOW)
     driver.until(job["id"], "the encode", _encoding)
     wait_until(lambda: _running(driver, "libx265"), what="the encoder's process")
     assert driver.http.delete(f"/api/v1/jobs/{job['id']}").json()["status"] == "cancelled"
@@ -119,13 +113,12 @@ def test_a_cancelled_job_leaves_no_process_and_can_be_tried_again(driver: Driver
     assert driver.http.delete(f"/api/v1/jobs/{finished['id']}").json()["code"] == "job_ended"
 
 
-def test_priorities_are_honoured(driver: Driver, endless: Path, clip: ClipMaker) -> None:
-    blocking = driver.submit(endless, **SLOW, priority="high")
+def test_priorities_are_honoured(driver: Driver, clip: ClipMaker) -> None:
+    blocking = driver.submit(endless(clip), **SLOW, priority="high")
     driver.until(blocking["id"], "the encode", _encoding)
-    jobs = {}
+    jobs, film = {}, clip("numbered-priorities", [*picture(seconds="2"), *X264])
     for priority in ("low", "normal", "high"):
-        title = ["-metadata", f"title=priority {priority}"]
-        source = clip(f"numbered-{priority}", [*picture(seconds="2"), *X264, *title])
+        source = clip(f"numbered-{priority}", called(film, f"priority {priority}"))
         jobs[priority] = driver.submit(source, **SMALL, priority=priority)["id"]
         driver.until(jobs[priority], "its encode's turn", lambda j: _stage(j, "encode")["status"] == "ready")
     driver.http.delete(f"/api/v1/jobs/{blocking['id']}").raise_for_status()

@@ -77,7 +77,7 @@ def pair(migrated_postgres_url: str, tmp_path: Path) -> Generator[tuple[Driver, 
 
 def _encoding(driver: Driver, clip: ClipMaker) -> str:
     """A job whose encode runs; its id."""
-    source = clip("numbered-standby", [*picture("640x360", seconds="40"), *tone("40"), *X264])
+    source = clip("numbered-outlives", [*picture("640x360", seconds="40"), *tone("40"), *X264])
     job = driver.submit(source, renditions=[{"height": 360}, {"height": 240}])
     driver.until(
         job["id"], "the encode", lambda j: ("encode", "running") in [(s["name"], s["status"]) for s in j["stages"]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.e2e.driving import Driver, busy, running
-from tests.e2e.numbered import picture, tone
+from tests.e2e.numbered import dubbed, picture, tone
 from tests.e2e.watch_probe import read_probe, start_probe, wait_for_data, wait_for_time
 from tests.fixtures.clips import ClipMaker
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 SECONDS = 60
-JUMPS = 6
+JUMPS = 4
 LATEST_S = SECONDS - 4
 X264 = ["-c:v", "libx264", "-preset", "veryfast", "-g", "250"]
 SOURCES = {
@@ -78,7 +78,8 @@ def test_jumps_past_the_frontier_show_and_sound_what_belongs_there(
     driver: Driver, clip: ClipMaker, page: "Page", name: str
 ) -> None:
     audio, suffix = SOURCES[name]
-    source = clip(f"numbered-long-{name}", [*picture(seconds="60"), *tone("60"), *X264, *audio], suffix=suffix)
+    film = clip("numbered-long", [*picture(seconds=str(SECONDS)), *X264])
+    source = clip(f"numbered-long-{name}", dubbed(film, tone(str(SECONDS)), audio), suffix=suffix)
     places = random.Random(name)
     with busy(driver, clip):
         job = driver.submit(source, outputs=["hls"], renditions=[{"height": 180}, {"height": 144}], title=name)
@@ -99,7 +100,7 @@ def test_jumps_past_the_frontier_show_and_sound_what_belongs_there(
 
 
 def test_the_page_moves_up_to_the_ladder_that_was_made_meanwhile(driver: Driver, clip: ClipMaker, page: "Page") -> None:
-    source = clip("numbered-high", [*picture("1280x720", seconds="32"), *tone("32"), *X264, "-c:a", "aac"])
+    source = clip("numbered-high", [*picture("1280x720", seconds="24"), *tone("24"), *X264, "-c:a", "aac"])
     job = driver.submit(source, outputs=["hls"])
     page.goto(f"{job['urls']['watch']}?autoplay=1")
     wait_for_data(page, "level", "h264-480")
@@ -110,7 +111,7 @@ def test_the_page_moves_up_to_the_ladder_that_was_made_meanwhile(driver: Driver,
     wait_for_data(page, "waiting", "0")
     page.evaluate("document.querySelector('video').play()")
     wait_for_data(page, "level", "h264-720")
-    wait_for_time(page, 20)
+    wait_for_time(page, 12)
     measured = read_probe(page)
     assert measured.tracks[-1] == "h264-720"
     assert measured.rewinds == 0

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook as Verifier
 
 from tests.contract.site import serving
 from tests.e2e.dashboards import COMES_MS, breaches, complaints, enter
-from tests.e2e.driving import Driver, Json
+from tests.e2e.driving import Driver, Json, endless
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.platform import Server
 from tests.fixtures.receiving import receiving
@@ -45,8 +45,7 @@ def settings(settings: Mapping[str, str]) -> Mapping[str, str]:
 
 @pytest.fixture(scope="module")
 def long(clip: ClipMaker) -> Path:
-    tests = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=90"]
-    return clip("long", [*tests, "-c:v", "libx264", "-preset", "ultrafast", "-g", "250"])
+    return endless(clip)
 
 
 def another(film: Path, path: Path) -> Path:
