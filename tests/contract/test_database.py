@@ -106,8 +106,8 @@ def test_migrations_make_exactly_the_declared_tables_on_postgresql(postgres_url:
     engine.dispose()
 
 
-async def test_processes_hear_of_each_others_events_and_never_write_at_once(postgres_url: str) -> None:
-    one, other = Database.open(postgres_url), Database.open(postgres_url)
+async def test_processes_hear_of_each_others_events_and_never_write_at_once(migrated_postgres_url: str) -> None:
+    one, other = Database.open(migrated_postgres_url), Database.open(migrated_postgres_url)
     await one.write(lambda c: c.execute(insert(schema.organizations).values(id=ORG, name="x", created_ms=1)))
 
     def count_up(conn: Connection) -> None:
@@ -126,8 +126,10 @@ async def test_processes_hear_of_each_others_events_and_never_write_at_once(post
     await other.close()
 
 
-async def test_a_server_that_was_killed_is_told_of_and_found_again(postgres_server: PostgresServer) -> None:
-    database = Database.open(postgres_server.make_database())
+async def test_a_server_that_was_killed_is_told_of_and_found_again(
+    postgres_server: PostgresServer, migrated_postgres_url: str
+) -> None:
+    database = Database.open(migrated_postgres_url)
     await database.write(lambda c: c.execute(insert(schema.organizations).values(id=ORG, name="x", created_ms=1)))
     with database.subscribe() as subscription:
         await subscription.wait(10)

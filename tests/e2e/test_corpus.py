@@ -49,9 +49,8 @@ class Corpus:
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Generator[Corpus]:
     folder = tmp_path_factory.mktemp("corpus")
-    data = folder / "data"
-    data.mkdir()
-    server = TracedServer(data, {"VIDCOMPUTE_CPU_COUNT": "2"}).start()
+    server = TracedServer(folder / "data", {"VIDCOMPUTE_CPU_COUNT": "2"})
+    server.prepare().start()
     driver = Driver(server)
     try:
         yield Corpus(driver, list(CASES), pytestconfig.rootpath / ".cache" / "corpus", folder / "files")

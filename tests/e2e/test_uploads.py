@@ -72,8 +72,7 @@ def site() -> Generator[str]:
 @pytest.fixture(scope="module")
 def server(site: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     data_dir = tmp_path_factory.mktemp("uploads") / "data"
-    data_dir.mkdir()
-    running = Server(data_dir, {"VIDCOMPUTE_CORS_ORIGINS": site})
+    running = Server(data_dir, {"VIDCOMPUTE_CORS_ORIGINS": site}).prepare()
     yield running.start()
     running.stop()
 

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, select
 from tests.faults.incarnation import Doom, GoneError, Incarnation, Place
 from tests.faults.invariants import _assert_artifacts_are_stored, _assert_files_have_rows
 from tests.fixtures import crowd
-from tests.fixtures.postgresql import PostgresServer
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.db import schema
 from vidcompute.db.engine import Database, looked_at
@@ -28,10 +27,7 @@ _LOGS_OF_OTHERS = "orgs/*/logs/*"
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """An empty database and an empty folder."""
-    url = f"sqlite:///{tmp_path / 'vidcompute.db'}"
-    if request.param == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres_server")
-        url = server.make_database()
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "migrated_postgres_url")
     return Place(url, tmp_path)
 
 

@@ -79,12 +79,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[RayCluster]:
 def platform(cluster: RayCluster, tmp_path: Path) -> Iterator[Callable[[], Server]]:
     """Starts a server over the cluster; after a kill, the next one with the same data and the same address."""
     data = tmp_path / "data"
-    data.mkdir()
     environment = {**cluster.environment(), "VIDCOMPUTE_PORT": str(free_port())}
     started: list[Server] = []
 
     def start() -> Server:
-        started.append(Server(data, environment).start(timeout_s=90))
+        started.append(Server(data, environment).prepare().start(timeout_s=90))
         return started[-1]
 
     yield start

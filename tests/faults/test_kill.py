@@ -86,10 +86,9 @@ def _assert_nothing_left(below: set[int], server: Server) -> None:
 def _kill_often(work: Work, clip: ClipMaker, folder: Path, kills: int, seed: int) -> None:
     chance = random.Random(seed)
     data = folder / "data"
-    data.mkdir()
     source = work.source(clip)
     environment = {"VIDCOMPUTE_CPU_COUNT": "2"}
-    server = Server(data, environment).start()
+    server = Server(data, environment).prepare().start()
     driver = Driver(server)
     job_id = driver.submit(source, **work.spec)["id"]
     finished: Mapping[str, tuple[int, int]] = {}

@@ -120,8 +120,7 @@ def test_an_upload_to_a_bucket_survives_kills_of_the_server_at_any_byte(
         swift_server.kill()
         swift_server.start()
 
-    server.data_dir.mkdir()
-    server.start()
+    server.prepare().start()
     try:
         kills = [chance.randrange(SIZE_BYTES * 3 // 4), chance.randrange(SIZE_BYTES)]
         sending = client, chance.choice([None, 700_001])
@@ -138,8 +137,7 @@ def test_an_upload_to_a_bucket_survives_kills_of_the_server_at_any_byte(
 def live_through(client: str, folder: Path, way: CuttingWay, kills: list[int], chance: random.Random) -> None:
     file = media(folder / "clip.mp4", chance.randrange(2**32))
     server = Server(folder / "data")
-    server.data_dir.mkdir()
-    server.start()
+    server.prepare().start()
     try:
         address = upload_over_kills(server, way, (client, chance.choice([None, 700_001, 2**20])), file, kills)
         wanted = hashlib.sha256(file.read_bytes()).hexdigest()
