@@ -4,16 +4,24 @@ import json
 import os
 import signal
 import stat
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from tests.fixtures.cluster import RayCluster, free_port, vidctl
+from tests.fixtures.cluster import RayCluster, free_port, shared, vidctl
 from tests.fixtures.processes import alive, descendants
 from tests.fixtures.waiting import wait_until
 from vidcompute.wiring.cluster import authentication
 
 EXIT = {"invalid": 3, "forbidden": 5, "conflict": 6, "unavailable": 7}
+
+
+@pytest.fixture(scope="module")
+def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[RayCluster]:
+    """A head that ends with these tests: one that has nothing to do takes a tenth of a core."""
+    with shared(tmp_path_factory.mktemp("ray")) as cluster:
+        yield cluster
 
 
 def refusal(data_dir: Path, *arguments: str, **environment: str) -> tuple[int, str]:

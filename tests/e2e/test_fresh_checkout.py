@@ -49,9 +49,18 @@ def first(tmp_path_factory: pytest.TempPathFactory, bare: dict[str, str]) -> tup
 
 
 @pytest.fixture
-def checkout(first: tuple[Path, str]) -> Path:
-    """That checkout; whoever changes it leaves it as it was."""
-    return first[0]
+def checkout(first: tuple[Path, str], bare: dict[str, str]) -> Path:
+    """That checkout. Whoever changes a file of it changes it back; whoever moves it may leave it elsewhere."""
+    top = first[0]
+    if not top.exists():
+        elsewhere(top).rename(top)
+        _set_up(top, bare)
+    return top
+
+
+def elsewhere(checkout: Path) -> Path:
+    """Where it may be moved to."""
+    return checkout.with_name("elsewhere")
 
 
 @pytest.fixture
@@ -201,13 +210,10 @@ def test_what_changed_is_made_anew_and_a_checkout_may_be_moved(checkout: Path, b
     again = _set_up(checkout, bare)
     assert "Building the web pages" in again
     assert "Installing" not in again
-    page.write_bytes(before)
 
-    moved = checkout.with_name("elsewhere")
-    checkout.rename(moved)
-    try:
-        assert "Making the environment" in _set_up(moved, bare)
-        assert str(moved) in (moved / ".venv" / "bin" / "activate").read_text()
-    finally:
-        moved.rename(checkout)
-        _set_up(checkout, bare)
+    moved = checkout.rename(elsewhere(checkout))
+    again = _set_up(moved, bare)
+    (moved / "web" / "watch.html").write_bytes(before)
+    assert "Making the environment" in again
+    assert "Building the web pages" not in again
+    assert str(moved) in (moved / ".venv" / "bin" / "activate").read_text()

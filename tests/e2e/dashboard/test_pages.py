@@ -237,10 +237,7 @@ def test_axe_and_the_browser_find_nothing_wrong_on_any_page(
     enter(page, server)
     heard = complaints(page)
     expect(page.locator("html")).to_have_attribute("data-theme", scheme)
-    for path, title in zip(PAGES, TITLES, strict=True):
-        page.goto(f"{server.url}/dashboard/{path}")
-        expect(page.get_by_role("heading", level=1)).to_have_text(title)
-        expect(page).to_have_title(f"{title} · VidCompute")
+    titles = dict(zip(PAGES, TITLES, strict=True))
     video = f"videos/{ready['asset_id']}"
     tabs = [f"{video}?tab={tab}" for tab in ("details", "sharing", "files", "images", "processing")]
     more = ["videos?view=grid", "developers?tab=webhooks", "settings?tab=members", "settings?tab=usage"]
@@ -248,6 +245,9 @@ def test_axe_and_the_browser_find_nothing_wrong_on_any_page(
     for path in (*PAGES, *tabs, *more, "settings?tab=audit", "jobs?tab=all"):
         page.goto(f"{server.url}/dashboard/{path}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
+        if title := titles.get(path):
+            expect(page.get_by_role("heading", level=1)).to_have_text(title)
+            expect(page).to_have_title(f"{title} · VidCompute")
         expect(page.get_by_text("loading", exact=False).and_(page.locator(".sr-only"))).to_have_count(0)
         if wrong := breaches(page):
             found[path] = wrong
