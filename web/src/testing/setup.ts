@@ -1,6 +1,9 @@
-import { cleanup } from '@testing-library/react';
+import { cleanup, configure } from '@testing-library/react';
 import { twMerge } from 'tailwind-merge';
 import { afterEach, vi } from 'vitest';
+
+// How long something takes to come says how busy the machine is, and nothing of what is tested.
+configure({ asyncUtilTimeout: 10_000 });
 
 const HEIGHT_PX = 800;
 const WIDTH_PX = 1_200;
