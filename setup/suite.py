@@ -8,12 +8,12 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from setup import pages, system
 from setup.console import say
-from setup.places import OPENAPI_TOOLS, ROOT, TEST_CLIENTS, VENV_BIN, WEB
+from setup.places import OPENAPI_TOOLS, PYTHON, ROOT, TEST_CLIENTS, VENV_BIN, WEB
 
 _OPENAPI = ROOT / "docs" / "openapi.yaml"
 _E2E = ("serve", "jobs", "outputs", "cli", "corpus", "first_play", "watching", "delivery")
@@ -23,17 +23,20 @@ _TOLD = ("--durations=25", "--durations-min=1")
 _PARALLEL = ("-n", "2", "--dist", "worksteal", *_TOLD)
 # The tests of a file share a platform, so they stay together; those that take longest come first.
 _BY_FILE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *_TOLD)
+_FOLDERS = tuple(f"tests/{name}" for name in ("unit", "house", "access", "contract", "media"))
+_RUNNING = ("tests/faults", "tests/e2e")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One command of the suite; `shown` lets its output through as it comes."""
+    """One command of the suite; `shown` lets its output through as it comes, `told` shows it when it has ended."""
 
     name: str
     command: tuple[str, ...]
     cwd: Path = ROOT
     env: Mapping[str, str] = field(default_factory=dict)
     shown: bool = False
+    told: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,7 @@ def quick() -> int:
     """Lint, types, imports and the tests that need nothing: under a minute when warm. The exit code."""
     tests = Part("tests", _tool("pytest", "-q", *_PARALLEL, "tests/unit", "tests/house"))
     begun = time.monotonic()
-    results = _side_by_side([tests], _rules())
-    for result in results:
-        _report(result)
+    results = _reported(_side_by_side([tests], _rules()))
     say(f"{time.monotonic() - begun:.1f} s in all")
     return _worst(results)
 
@@ -74,24 +75,27 @@ def everything() -> int:
     """The whole suite. Pytest's closing line is the last line of the output. The exit code."""
     web = _web()
     pages.packages(TEST_CLIENTS)
-    results = _side_by_side([_on_cluster(_LEAN_MAIN_JOB), *_rules()], web)
-    for result in results:
-        _report(result)
-    results += [_run(part) for part in _tests()]
+    results = _reported(_side_by_side([_on_cluster(_LEAN_MAIN_JOB)], _rules(), web))
+    results.append(_run(_pytest("unit, house, access, contract and media tests", *_PARALLEL, *_FOLDERS)))
+    running = _pytest("faults and end-to-end tests", *_BY_FILE, "-m", "not (long or alone or waits)", *_RUNNING)
+    waiting = replace(_marked("waits", "tests that mostly wait"), shown=False, told=True)
+    results += _reported(_side_by_side([running], [waiting]))
+    results.append(_run(_marked("alone", "what is played to its end, with the machine to itself")))
     failed = [result.part.name for result in results if result.code]
     if failed:
         say(f"✗ failed: {', '.join(failed)}")
     return _worst(results)
 
 
-def _tests() -> list[Part]:
-    folders = [f"tests/{name}" for name in ("unit", "house", "access", "contract", "media")]
-    suites = {
-        "unit, house, access, contract and media tests": (*_PARALLEL, *folders),
-        "faults and end-to-end tests": (*_BY_FILE, "-m", "not long and not alone", "tests/faults", "tests/e2e"),
-        "what is played to its end, with the machine to itself": (*_TOLD, "-m", "alone and not long", "tests/e2e"),
-    }
-    return [Part(name, _tool("pytest", *given), env=_test_env(), shown=True) for name, given in suites.items()]
+def _pytest(name: str, *given: str) -> Part:
+    return Part(name, _tool("pytest", *given), env=_test_env(), shown=True)
+
+
+def _marked(mark: str, name: str) -> Part:
+    """The tests of the running platform with a mark; files that have none are not loaded for it."""
+    files = [path for folder in _RUNNING for path in sorted((ROOT / folder).rglob("test_*.py"))]
+    those = [str(path) for path in files if f"mark.{mark}" in path.read_text(encoding="utf-8")]
+    return _pytest(name, *_TOLD, "-m", f"{mark} and not long", *those)
 
 
 def cluster() -> int:
@@ -111,7 +115,7 @@ def _web() -> list[Part]:
         Part("web: tests", ("npm", "test", "--silent"), WEB, settings),
     ]
     if _OPENAPI.exists():
-        pages.packages(OPENAPI_TOOLS)
+        parts.append(Part("openapi: packages", (str(PYTHON), "-m", "setup", "openapi-tools")))
         spectral = str(OPENAPI_TOOLS / "node_modules" / ".bin" / "spectral")
         command = (spectral, "lint", "--fail-severity", "warn", "--ruleset", ".spectral.yaml", str(_OPENAPI))
         parts.append(Part("openapi: spectral", command, ROOT, settings))
@@ -149,9 +153,15 @@ def _run(part: Part) -> Result:
     return Result(part, done.returncode, done.stdout or "", time.monotonic() - begun)
 
 
+def _reported(results: list[Result]) -> list[Result]:
+    for result in results:
+        _report(result)
+    return results
+
+
 def _report(result: Result) -> None:
     mark = "✗" if result.code else "✓"
-    if result.code:
+    if result.code or result.part.told:
         say(result.output.rstrip())
     say(f"{mark} {result.part.name} ({result.wall_s:.1f} s)")
 

@@ -18,6 +18,7 @@ from tests.fixtures.waiting import wait_until
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+pytestmark = pytest.mark.waits
 X264 = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "60", "-c:a", "aac"]
 OUTPUTS = ["hls", "thumbnail", "storyboard", "preview"]
 # The status of each address, as a script of this page gets it.

@@ -5,10 +5,14 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.driving import Driver, running
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.command import vidctl
 from tests.fixtures.waiting import wait_until
+
+pytestmark = pytest.mark.waits
 
 
 def workers(server_pid: int) -> list[int]:
