@@ -39,6 +39,26 @@ test('what a job makes is listed anew while it works, and a list of videos when 
   expect(old()).not.toContain(one);
 });
 
+test('what a page follows by itself is old when something happened while nobody looked at it', () => {
+  const { queries, fresh, old } = setUp();
+  const list = {
+    queryKey: ['videos', 'list'],
+    queryFn: () => [],
+    meta: { follows: 'asset.' },
+    initialData: [],
+    staleTime: 60_000,
+  };
+  const look = () => new QueryObserver(queries, list).subscribe(() => undefined);
+  const away = look();
+  fresh.take(event('asset.renamed'));
+  expect(old()).toEqual([]);
+  away();
+  fresh.take(event('job.done'));
+  expect(old()).toEqual([]);
+  fresh.take(event('asset.renamed'));
+  expect(old()).toEqual(['list']);
+});
+
 test('the events of a moment are answered together', () => {
   const { fresh, queries } = setUp();
   const asked = vi.spyOn(queries, 'invalidateQueries');

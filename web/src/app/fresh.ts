@@ -1,7 +1,7 @@
-import type { QueryClient } from '@tanstack/react-query';
+import type { Query, QueryClient } from '@tanstack/react-query';
 import { isFinal } from '../api/problem';
 import type { LiveEvent } from './live';
-import { renew } from './renew';
+import { renew, settled } from './renew';
 
 const GATHER_MS = 300;
 const APART_MS = 1_000; // while a job with many tasks runs there is no end of events
@@ -35,7 +35,8 @@ type Watcher = (event: LiveEvent) => void;
 
 /**
  * Keeps what is shown as new as the events that come. Those of a moment are answered together, so that a job with a
- * hundred tasks is asked for once. A page that can do better than to ask again listens by `watch`.
+ * hundred tasks is asked for once. A page that can do better than to ask again listens by `watch`, and names the events
+ * in `meta.follows` of its queries.
  */
 export class Fresh {
   private readonly old = new Set<string>();
@@ -47,6 +48,7 @@ export class Fresh {
 
   readonly take = (event: LiveEvent): void => {
     for (const watcher of this.watchers) watcher(event);
+    this.missed(event);
     for (const [type, paths] of TOUCHED) {
       if (event.type.startsWith(type)) for (const path of paths) this.old.add(path);
     }
@@ -79,6 +81,15 @@ export class Fresh {
   watch(watcher: Watcher): () => void {
     this.watchers.add(watcher);
     return () => this.watchers.delete(watcher);
+  }
+
+  /** What follows events by itself does so while it is shown: what nobody looks at is asked for when somebody does. */
+  private missed({ type }: LiveEvent): void {
+    const follows = ({ meta }: Query) => typeof meta?.follows === 'string' && type.startsWith(meta.follows);
+    for (const query of this.queries.getQueryCache().findAll({ type: 'inactive', predicate: follows })) {
+      query.invalidate();
+      void settled(this.queries, query).then(() => query.invalidate());
+    }
   }
 
   private flush(): void {

@@ -49,7 +49,7 @@ interface VideoProps {
 /** One video: it plays, and what it has, who may see it, and how it was made. */
 export function Video({ assetId, tab, onTab }: VideoProps) {
   const query = api.queryOptions('get', '/api/v1/assets/{asset_id}', { params: { path: { asset_id: assetId } } });
-  const found = useQuery(query);
+  const found = useQuery({ ...query, meta: { follows: 'asset.' } });
   useRenewal(query.queryKey, assetId);
   const wrong = instead(found);
   if (wrong) {

@@ -41,6 +41,7 @@ const KEY = 'videos';
 export function listQuery(wanted: Wanted) {
   return infiniteQueryOptions({
     queryKey: [KEY, 'list', wanted] as const,
+    meta: { follows: 'asset.' },
     initialPageParam: null as string | null,
     queryFn: async ({ pageParam, signal }): Promise<Page> => {
       const query = {
