@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.fake_watch import AUDIO, PAGES, RUNGS, FakeWatch, caption, complete, make_stream, playable
 from tests.e2e.watch_probe import read_probe, start_probe, texts_on_screen, wait_for_data, wait_for_time
@@ -184,6 +185,25 @@ def test_the_quality_menu_offers_what_is_ready_and_holds_a_choice(page: "Page", 
     wait_for_data(page, "level", "h264-240")
     wait_for_time(page, 12)
     assert page.locator("html").get_attribute("data-level") == "h264-240"
+
+
+def test_a_menu_that_is_open_stays_open_with_its_focus_while_qualities_come(page: "Page", start: Start) -> None:
+    fake = start()
+    fake.set(**playable("h264-360"))
+    page.goto(f"{fake.watch_url}?autoplay=1")
+    wait_for_data(page, "level", "h264-360")
+    page.locator("media-settings-menu-button").click()
+    page.get_by_role("menuitem", name="Quality").first.click()
+    qualities = page.locator("vc-quality-menu").get_by_role("menuitemradio")
+    automatic = qualities.filter(has_text="Auto")
+    automatic.focus()
+    fake.set(**complete())
+    expect(qualities).to_have_count(4)
+    expect(automatic).to_be_focused()
+    expect(automatic).to_be_visible()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    wait_for_data(page, "level", "h264-240")
 
 
 def test_chapters_are_named_on_the_seek_bar_and_chosen_in_the_menu(

@@ -6,6 +6,7 @@ import { type Cover, CoverView } from './cover';
 import type { Engine, EngineOptions } from './engine';
 import { actionFor, type KeyAction, ownedByTarget, steppedSpeed } from './keyboard';
 import type { ReadyTracks } from './levels';
+import { mendMenus } from './menus';
 import { fetchStoryboard, showStoryboard, type Tile } from './storyboard';
 import { PLAYER_HTML } from './template';
 import { type TextChoice, Texts } from './texts';
@@ -79,7 +80,7 @@ export class Player extends EventTarget {
     this.lists = attachTrackLists(video);
     this.texts = new Texts(video);
     root.replaceChildren(template.content);
-    this.nameBackButtons();
+    mendMenus(root);
     this.chapterMenu = this.part<ChapterMenu>('vc-chapter-menu');
     this.chapterMenu.onSelect = (startS) => this.seek(startS);
     this.video.loop = options.loop;
@@ -193,13 +194,6 @@ export class Player extends EventTarget {
     const found = this.root.querySelector<T>(selector);
     if (!found) throw new Error(`the player's markup has no ${selector}`);
     return found;
-  }
-
-  /** Media Chrome leaves the way back out of a submenu a plain button, which a menu must not contain. */
-  private nameBackButtons(): void {
-    for (const menu of this.root.querySelectorAll('.vc-menu, [slot="submenu"]')) {
-      menu.shadowRoot?.querySelector('button[part~="back"]')?.setAttribute('role', 'menuitem');
-    }
   }
 
   private async startEngine(streamUrl: string): Promise<void> {
