@@ -31,17 +31,22 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """See uvicorn."""
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head = True
 
     def on_headers_complete(self) -> None:
         """See uvicorn."""
         self._in_head = False
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """See uvicorn."""
+        self._head_bytes = 0  # of the next one; what may have come of it in this block is not counted
+        super().on_message_complete()
+
     def data_received(self, data: bytes) -> None:
         """See uvicorn."""
-        super().data_received(data)
         self._head_bytes += len(data)
+        super().data_received(data)
         if self._in_head and self._head_bytes > LARGEST_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(invalid("head_too_large", f"The headers of a request may have {LARGEST_HEAD_BYTES} bytes."))
 

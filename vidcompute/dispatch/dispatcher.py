@@ -388,6 +388,7 @@ class Dispatcher:
         log.info(
             "attempt_ended",
             outcome=result.outcome,
+            accepted=recorded.accepted,
             task_status=recorded.status,
             duration_ms=now_ms() - running.since_ms,
             error_code=result.error_code,

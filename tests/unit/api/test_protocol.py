@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+from unittest.mock import Mock
 
 import pytest
 from starlette.requests import Request
@@ -82,3 +83,17 @@ async def test_a_body_is_no_part_of_the_head() -> None:
     length = f"Content-Length: {len(large)}\r\nConnection: close\r\n\r\n".encode()
     status, _, body = await answer(b"POST /?abc HTTP/1.1\r\n", HOST, length, large)
     assert (status, body) == (200, f"3 {len(large)}".encode())
+
+
+async def test_what_a_body_leaves_in_a_block_is_no_part_of_the_head_after_it() -> None:
+    config = Config(_length, http=HttpProtocol, ws="none", lifespan="off", log_config=None)
+    config.load()
+    protocol = HttpProtocol(config, ServerState(), {})
+    line = Mock(spec=asyncio.Transport)
+    line.is_closing.return_value = False
+    protocol.connection_made(line)
+    protocol.data_received(b"POST / HTTP/1.1\r\n" + HOST + f"Content-Length: {LARGEST_HEAD_BYTES}\r\n\r\n".encode())
+    protocol.data_received(b"a" * LARGEST_HEAD_BYTES + LINE[:9])
+    protocol.data_received(LINE[9:])
+    line.write.assert_not_called()
+    protocol.connection_lost(None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -13,7 +14,7 @@ import pytest
 
 from tests.unit.api.conftest import URL, Platform, Stream
 from tests.unit.engine import toys
-from vidcompute.api import sse
+from vidcompute.api import sse, watch
 from vidcompute.ports.executor import AttemptSpec, LogLine, Progress
 from vidcompute.services import jobs
 from vidcompute.services.jobs.live import LiveLine
@@ -135,6 +136,21 @@ async def test_a_stream_ends_where_what_it_tells_of_is_deleted(
         await stream.over()
     assert stream.ended.is_set()
     assert (await client.get(path.format(**job))).status_code == 404
+
+
+@pytest.mark.usefixtures("viewer")
+async def test_the_watch_page_hears_of_much_that_changes_at_a_bounded_pace(
+    platform: Platform, client: httpx2.AsyncClient, job_id: str
+) -> None:
+    job = (await client.get(f"{JOBS}/{job_id}")).json()
+    began_s = time.monotonic()
+    async with Stream(platform, f"/watch/{job['asset']['playback_id']}/events") as stream:
+        await stream.until(lambda: "event: state" in stream.text)
+        for number in range(30):
+            wish = {"title": f"Title {number}"}
+            assert (await client.patch(f"/api/v1/assets/{job['asset_id']}", json=wish)).status_code == 200
+        await stream.until(lambda: "Title 29" in stream.text)
+        assert stream.text.count("event: state") <= 2 + (time.monotonic() - began_s) / watch._APART_S
 
 
 async def test_a_client_that_goes_away_leaves_no_listener(platform: Platform, job_id: str) -> None:

@@ -2377,7 +2377,7 @@ export interface paths {
         };
         /**
          * The watch page's state as it changes (SSE)
-         * @description Events `state` with the same JSON as the state, at most one a second, for as long as the viewer may watch.
+         * @description Events `state` with the same JSON as the state, at most five a second, for as long as the viewer may watch.
          */
         get: operations["follow_watch_state"];
         put?: never;
