@@ -10,7 +10,7 @@ import httpx2
 
 from tests.fixtures.clips import ClipMaker
 from tests.fixtures.plain_http import NO_TLS
-from tests.fixtures.platform import Server
+from tests.fixtures.platform import PROFILE, Server
 from tests.fixtures.waiting import wait_until
 
 ENDED = frozenset({"done", "failed", "cancelled"})
@@ -127,14 +127,15 @@ def events_of(lines: Iterator[str]) -> Iterator[Json]:
 @contextlib.contextmanager
 def running(data_dir: Path, **environment: str) -> Generator[Driver]:
     """A server of one's own with a driver, ended with its block."""
-    server = Server(data_dir, environment).prepare().start(timeout_s=60)
-    driver = Driver(server)
-    try:
-        yield driver
-    finally:
-        driver.close()
-        if server.process is not None and server.process.poll() is None:
-            server.stop(timeout_s=60)
+    with PROFILE[-1].cores(int(environment.get("VIDCOMPUTE_CPU_COUNT", 1))):
+        server = Server(data_dir, environment).prepare().start(timeout_s=60)
+        driver = Driver(server)
+        try:
+            yield driver
+        finally:
+            driver.close()
+            if server.process is not None and server.process.poll() is None:
+                server.stop(timeout_s=60)
 
 
 def endless(clip: ClipMaker) -> Path:
