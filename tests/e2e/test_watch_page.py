@@ -13,7 +13,7 @@ from tests.e2e.watch_probe import read_probe, start_probe, texts_on_screen, wait
 from tests.fixtures.waiting import wait_until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import FrameLocator, Page
+    from playwright.sync_api import FrameLocator, Locator, Page
 
 METER = "/test/silence-meter.js"
 BOTTOM, *_, TOP = RUNGS
@@ -169,14 +169,19 @@ def test_the_keyboard_plays_seeks_and_explains_itself(page: "Page", start: Start
     wait_for_data(page, "state", "playing")
 
 
-def test_the_quality_menu_offers_what_is_ready_and_holds_a_choice(page: "Page", start: Start) -> None:
-    fake = start()
+def open_qualities(page: "Page", fake: FakeWatch) -> "Locator":
+    """The entries of the quality menu, while one rendition is ready and plays."""
     fake.set(**playable("h264-360"))
     page.goto(f"{fake.watch_url}?autoplay=1")
     wait_for_data(page, "level", "h264-360")
     page.locator("media-settings-menu-button").click()
     page.get_by_role("menuitem", name="Quality").first.click()
-    qualities = page.locator("vc-quality-menu").get_by_role("menuitemradio")
+    return page.locator("vc-quality-menu").get_by_role("menuitemradio")
+
+
+def test_the_quality_menu_offers_what_is_ready_and_holds_a_choice(page: "Page", start: Start) -> None:
+    fake = start()
+    qualities = open_qualities(page, fake)
     assert [text.strip() for text in qualities.all_inner_texts()] == ["360p", "Auto (360p)"]
     page.get_by_text("more on the way", exact=True).wait_for()
 
@@ -189,12 +194,7 @@ def test_the_quality_menu_offers_what_is_ready_and_holds_a_choice(page: "Page", 
 
 def test_a_menu_that_is_open_stays_open_with_its_focus_while_qualities_come(page: "Page", start: Start) -> None:
     fake = start()
-    fake.set(**playable("h264-360"))
-    page.goto(f"{fake.watch_url}?autoplay=1")
-    wait_for_data(page, "level", "h264-360")
-    page.locator("media-settings-menu-button").click()
-    page.get_by_role("menuitem", name="Quality").first.click()
-    qualities = page.locator("vc-quality-menu").get_by_role("menuitemradio")
+    qualities = open_qualities(page, fake)
     automatic = qualities.filter(has_text="Auto")
     automatic.focus()
     fake.set(**complete())
