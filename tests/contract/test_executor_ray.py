@@ -20,7 +20,7 @@ from vidcompute.adapters.executor_ray import RayExecutor
 from vidcompute.adapters.storage_cached import CachedStorage
 from vidcompute.adapters.storage_folder import FolderStorage
 from vidcompute.errors import VidComputeError
-from vidcompute.ports.executor import Needs, Outcome
+from vidcompute.ports.executor import Finished, Needs, Outcome
 
 
 @asynccontextmanager
@@ -103,6 +103,30 @@ async def test_an_end_that_nobody_collected_is_told_to_the_next_leader(ray_clust
         assert await events.finished(spec.attempt_id) == told
         await leader.collected(spec.attempt_id)
         assert await leader.adopt(3) == []
+
+
+async def test_of_what_a_server_ends_with_itself_nothing_stays_in_the_cluster(
+    ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    """It would hold the cores that it had, from every installation of the cluster, until a server comes again."""
+    leader, events, spec = on_cluster(ray_cluster, tmp_path), Events(), attempt("lasting")
+    await leader.open()
+
+    async def record() -> None:
+        async for event in leader.events():
+            await events.add(event)
+            if isinstance(event, Finished):
+                await leader.collected(event.attempt_id)
+
+    recording = asyncio.create_task(record())
+    await leader.adopt(1)
+    await leader.start(spec)
+    await events.pids(spec.attempt_id)
+    await leader.close(0)
+    await recording
+    assert (await events.finished(spec.attempt_id)).outcome is Outcome.CANCELLED
+    async with server(ray_cluster, tmp_path) as (next_leader, _):
+        assert await next_leader.adopt(2) == []
 
 
 async def test_ray_sets_aside_what_an_attempt_needs(ray_room: RayCluster, tmp_path: Path) -> None:

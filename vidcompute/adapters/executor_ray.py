@@ -25,6 +25,7 @@ _ADOPT_S = 15.0
 _CANCEL_S = 1.9
 _AGAIN_S, _LONGEST_AGAIN_S = 0.5, 10.0
 _END_S = 5.0
+_COLLECT_S = 5.0
 _PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
 
 Json = dict[str, Any]
@@ -119,6 +120,9 @@ class RayExecutor:
         self._epoch = 0
         self._held = False
         self._owed: set[str] = set()  # attempts that are over here, of which the cluster is still to be told
+        self._uncollected: set[str] = set()  # whose end was told here, and may not be recorded yet
+        self._all_collected = asyncio.Event()
+        self._all_collected.set()
         self._closing = False
 
     # -- the bridge ---------------------------------------------------------------------------------------------------
@@ -251,6 +255,8 @@ class RayExecutor:
             if running.cancelled and event.outcome in {Outcome.FAILED, Outcome.LOST}:
                 event = replace(event, outcome=Outcome.CANCELLED)
             running.done.set()
+            self._uncollected.add(event.attempt_id)
+            self._all_collected.clear()
         self._events.put_nowait(event)
 
     # -- the port -----------------------------------------------------------------------------------------------------
@@ -342,6 +348,12 @@ class RayExecutor:
             line.send("follow", attempt_id=adopted.spec.attempt_id, epoch=epoch)
         return found
 
+    def _forget_ends(self, *attempt_ids: str) -> None:
+        """Ends that nobody is to wait for any more; all of them where none is named."""
+        self._uncollected.difference_update(attempt_ids or self._uncollected.copy())
+        if not self._uncollected:
+            self._all_collected.set()
+
     def _drop_ends(self, ids: set[str]) -> None:
         """Of attempts that were let go and are adopted now, what was still to be told is not true."""
         kept = []
@@ -358,6 +370,7 @@ class RayExecutor:
             self._tell(
                 _unfinished(attempt_id, Outcome.LOST, "leader_changed", "Another server leads, and may adopt it.")
             )
+        self._forget_ends()
 
     async def collected(self, attempt_id: str) -> None:
         """See `Executor.collected`. Where the line is broken now, it is told as soon as there is one again."""
@@ -367,9 +380,14 @@ class RayExecutor:
                 await line.ask("collected", attempt_id=attempt_id, epoch=self._epoch)
         if line is None or line is not self._line:
             self._owed.add(attempt_id)
+        self._forget_ends(attempt_id)
 
     async def close(self, grace_s: float) -> None:
-        """See `Executor.close`. Then the bridge is ended; the nodes stay."""
+        """See `Executor.close`. Then the bridge is ended; the nodes stay.
+
+        The ends of attempts are waited for to be collected, for 5 s: one that is not holds its cores until the next
+        leader comes for it.
+        """
         self._closing = True
         waiting = [asyncio.create_task(running.done.wait()) for running in self._running.values()]
         if waiting and grace_s > 0:
@@ -381,6 +399,8 @@ class RayExecutor:
             self._tell(
                 _unfinished(attempt_id, Outcome.CANCELLED, "cluster_failed", "The cluster did not say how it ended.")
             )
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._all_collected.wait(), _COLLECT_S)
         await self._end()
         self._events.put_nowait(None)
 
