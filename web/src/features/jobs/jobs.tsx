@@ -1,5 +1,4 @@
 import { useInfiniteQuery, useQueries, useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
 import { Activity, RotateCcw, ScrollText } from 'lucide-react';
 import { useState } from 'react';
 import { answered } from '../../api/answered';
@@ -15,7 +14,6 @@ import { count, percent, took } from '../../app/words';
 import { Badge } from '../../ui/badge';
 import { Button } from '../../ui/button';
 import { Card } from '../../ui/card';
-import { Confirm } from '../../ui/dialog';
 import { Page } from '../../ui/page';
 import { Progress } from '../../ui/progress';
 import { Failed, Loading, Nothing } from '../../ui/states';
@@ -24,7 +22,9 @@ import { TabPanel, Tabs } from '../../ui/tabs';
 import { Ago } from '../../ui/time';
 import { titleOf } from '../videos/asset';
 import { jobQuery, useJob } from '../videos/status';
+import { JobDeeds } from './deeds';
 import { JOB_TABS, type JobTab } from './tabs';
+import { VideoLink } from './video-link';
 import { activity, byQueue, isAtWork, isOver, JOB_STATUS, type JobSummary } from './words';
 
 const JobLog = part(() => import('./job-log'));
@@ -217,15 +217,7 @@ function Line({ job, place }: { job: JobSummary; place?: string }) {
       <tr>
         {place && <Cell className="w-12 text-muted-foreground tabular-nums">{place}</Cell>}
         <Cell className="min-w-48 max-w-80">
-          <Link
-            to="/videos/$assetId"
-            params={{ assetId: job.asset_id }}
-            search={{ tab: 'processing' }}
-            className="block truncate font-medium no-underline hover:underline"
-            dir="auto"
-          >
-            {title}
-          </Link>
+          <VideoLink job={job} title={title} />
         </Cell>
         <Cell className="min-w-56">
           <Standing job={job} />
@@ -239,7 +231,7 @@ function Line({ job, place }: { job: JobSummary; place?: string }) {
             <Button size="sm" variant="ghost" aria-expanded={open} aria-label={`Log of ${title}`} onClick={toggle}>
               <ScrollText aria-hidden /> Log
             </Button>
-            <Deeds job={job} />
+            <JobDeeds job={job} variant="ghost" />
           </div>
         </Cell>
       </tr>
@@ -289,42 +281,5 @@ function UnderWay({ job }: { job: JobSummary }) {
       )}
       <p className="text-[13px] text-muted-foreground">{activity(data)}</p>
     </>
-  );
-}
-
-function Deeds({ job }: { job: JobSummary }) {
-  const deed = useDeed();
-  const mayChange = useMay('jobs:write');
-  const [asked, setAsked] = useState(false);
-  const path = { params: { path: { job_id: job.id } } };
-  const touches = ['/api/v1/jobs'];
-  if (!mayChange) return null;
-  if (!isOver(job)) {
-    const cancel = () =>
-      deed(() => http.DELETE('/api/v1/jobs/{job_id}', path), { done: 'The job is cancelled.', touches });
-    return (
-      <>
-        <Button size="sm" variant="ghost" onClick={() => setAsked(true)}>
-          Cancel
-        </Button>
-        <Confirm
-          open={asked}
-          onOpenChange={setAsked}
-          title="Cancel this job?"
-          action="Cancel the job"
-          onConfirm={() => void cancel()}
-        >
-          Its processes end at once. What is done stays, and it can be tried again.
-        </Confirm>
-      </>
-    );
-  }
-  if (job.status === 'done') return null;
-  const retry = () =>
-    deed(() => http.POST('/api/v1/jobs/{job_id}/retry', path), { done: 'It is on the way again.', touches });
-  return (
-    <Button size="sm" variant="ghost" onClick={() => void retry()}>
-      <RotateCcw aria-hidden /> Try again
-    </Button>
   );
 }

@@ -10,6 +10,7 @@ import { Page } from '../../ui/page';
 import { Progress } from '../../ui/progress';
 import { Nothing } from '../../ui/states';
 import { Ago } from '../../ui/time';
+import { VideoLink } from '../jobs/video-link';
 import { activity, byQueue, type JobSummary } from '../jobs/words';
 import { QuotaBar } from '../settings/quotas';
 import { type Asset, titleOf } from '../videos/asset';
@@ -108,15 +109,7 @@ function RunningLine({ job }: { job: JobSummary }) {
   return (
     <li className="grid gap-1.5 border-t px-5 py-3">
       <div className="flex items-center justify-between gap-3">
-        <Link
-          to="/videos/$assetId"
-          params={{ assetId: job.asset_id }}
-          search={{ tab: 'processing' }}
-          className="truncate font-medium no-underline hover:underline"
-          dir="auto"
-        >
-          {data ? titleOf(data.asset) : job.asset_id}
-        </Link>
+        <VideoLink job={job} title={data ? titleOf(data.asset) : job.asset_id} />
         <span className="text-[13px] text-muted-foreground tabular-nums">
           {data ? activity(data) : ''} {percent(fraction)}
         </span>

@@ -1,17 +1,15 @@
-import { Ban, RotateCcw, X } from 'lucide-react';
+import { RotateCcw, X } from 'lucide-react';
 import { useState } from 'react';
-import { http } from '../../api/client';
 import { instead } from '../../api/problem';
-import { useDeed } from '../../app/deed';
 import { useMay } from '../../app/session';
 import { percent, took } from '../../app/words';
 import { Badge } from '../../ui/badge';
 import { Button } from '../../ui/button';
 import { Card, CardBody, CardHead } from '../../ui/card';
 import { cn } from '../../ui/cn';
-import { Confirm } from '../../ui/dialog';
 import { Progress } from '../../ui/progress';
 import { Failed, Loading, Nothing } from '../../ui/states';
+import { JobDeeds, useRetry } from '../jobs/deeds';
 import { isOver, JOB_STATUS, type Job, STAGE_STATUS } from '../jobs/words';
 import type { Asset } from '../videos/asset';
 import { useJob } from '../videos/status';
@@ -36,29 +34,9 @@ export default function Processing({ asset }: { asset: Asset }) {
   );
 }
 
-/** What can be done to a job; it is shown as it is then. */
-function useJobDeeds(job: Job) {
-  const deed = useDeed();
-  const path = { params: { path: { job_id: job.id } } };
-  const touches = ['/api/v1/jobs', '/api/v1/assets'];
-  return {
-    retry: (stage?: string) => {
-      const body = stage ? { body: { resume_from: stage } } : {};
-      const done = stage ? `It runs again from ${stage}.` : 'What failed runs again.';
-      return deed(() => http.POST('/api/v1/jobs/{job_id}/retry', { ...path, ...body }), { done, touches });
-    },
-    cancel: () =>
-      deed(() => http.DELETE('/api/v1/jobs/{job_id}', path), {
-        done: 'The job is cancelled. What is done stays.',
-        touches,
-      }),
-  };
-}
-
 function Summary({ job }: { job: Job }) {
-  const { retry, cancel } = useJobDeeds(job);
+  const retry = useRetry(job.id);
   const mayChange = useMay('jobs:write');
-  const [asked, setAsked] = useState(false);
   const [chosen, setChosen] = useState('');
   const { label, tone } = JOB_STATUS[job.status];
   const stage = job.stages.find(({ name }) => name === chosen);
@@ -73,16 +51,7 @@ function Summary({ job }: { job: Job }) {
         }
         hint={<JobFacts job={job} />}
       >
-        {mayChange && !isOver(job) && (
-          <Button size="sm" variant="destructive" onClick={() => setAsked(true)}>
-            <Ban aria-hidden /> Cancel
-          </Button>
-        )}
-        {mayChange && (job.status === 'failed' || job.status === 'cancelled') && (
-          <Button size="sm" onClick={() => void retry()}>
-            <RotateCcw aria-hidden /> Try again
-          </Button>
-        )}
+        <JobDeeds job={job} />
       </CardHead>
       <CardBody className="grid grid-cols-1 gap-4">
         {!isOver(job) && <Progress fraction={job.progress.fraction} label="The whole job" />}
@@ -99,15 +68,6 @@ function Summary({ job }: { job: Job }) {
           ))}
         </ol>
       </CardBody>
-      <Confirm
-        open={asked}
-        onOpenChange={setAsked}
-        title="Cancel this job?"
-        action="Cancel the job"
-        onConfirm={() => void cancel()}
-      >
-        Its processes end at once. What is done stays, and it can be tried again.
-      </Confirm>
     </Card>
   );
 }
