@@ -27,6 +27,13 @@ test('a video shows its player, and is deleted with a way back', async () => {
   expect(sent(asked, 'DELETE')).toHaveLength(1);
 });
 
+test('a video that still comes has a heading, as one has that is not there', async () => {
+  serve({ ...CALLER, 'GET /api/v1/assets/a': () => new Promise(() => undefined) });
+  await show(<Video assetId="a" tab="sharing" onTab={() => undefined} />);
+  expect(await screen.findByText('The video is loading')).toBeDefined();
+  expect(screen.getByRole('heading', { level: 1 }).textContent).toBe('Video');
+});
+
 test('a private video is played by a signed link of one’s own', async () => {
   const secret = asset('a', { playback_policy: 'signed' });
   const urls = { ...secret.urls, watch: 'http://video.test/watch/playa~pass' };

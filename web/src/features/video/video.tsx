@@ -52,14 +52,17 @@ export function Video({ assetId, tab, onTab }: VideoProps) {
   const found = useQuery({ ...query, meta: { follows: 'asset.' } });
   useRenewal(query.queryKey, assetId);
   const wrong = instead(found);
-  if (wrong) {
+  if (wrong || !found.data) {
     return (
       <Page title="Video">
-        <Failed error={wrong} onRetry={() => void found.refetch()} />
+        {wrong ? (
+          <Failed error={wrong} onRetry={() => void found.refetch()} />
+        ) : (
+          <Loading lines={8} label="The video is loading" />
+        )}
       </Page>
     );
   }
-  if (!found.data) return <Loading lines={8} label="The video is loading" />;
   return <Found asset={found.data} tab={tab} onTab={onTab} />;
 }
 
