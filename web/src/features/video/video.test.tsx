@@ -27,7 +27,7 @@ test('a video shows its player, and is deleted with a way back', async () => {
   expect(sent(asked, 'DELETE')).toHaveLength(1);
 });
 
-test('a video that still comes has a heading, as one has that is not there', async () => {
+test('a video that is still loaded has a heading', async () => {
   serve({ ...CALLER, 'GET /api/v1/assets/a': () => new Promise(() => undefined) });
   await show(<Video assetId="a" tab="sharing" onTab={() => undefined} />);
   expect(await screen.findByText('The video is loading')).toBeDefined();
