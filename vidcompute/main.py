@@ -416,7 +416,7 @@ def vidctl() -> None:
         commit=commit(),
     )
     try:
-        create_cli(parts(root))(prog_name="vidctl")
+        create_cli()(prog_name="vidctl", obj=parts(root))
     except SystemExit as end:
         if "obstore" in sys.modules:  # its threads want something of the interpreter still, which then aborts
             sys.stdout.flush()

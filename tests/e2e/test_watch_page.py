@@ -176,7 +176,9 @@ def open_qualities(page: "Page", fake: FakeWatch) -> "Locator":
     wait_for_data(page, "level", "h264-360")
     page.locator("media-settings-menu-button").click()
     page.get_by_role("menuitem", name="Quality").first.click()
-    return page.locator("vc-quality-menu").get_by_role("menuitemradio")
+    qualities = page.locator("vc-quality-menu").get_by_role("menuitemradio")
+    expect(qualities.first).to_be_focused()  # a menu that has slid in takes the focus from whoever has it
+    return qualities
 
 
 def test_the_quality_menu_offers_what_is_ready_and_holds_a_choice(page: "Page", start: Start) -> None:

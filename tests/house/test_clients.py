@@ -5,6 +5,7 @@ import inspect
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ _PANEL = _ROOT / "web" / "src" / "features" / "developers"
 _SNIPPETS = (_PANEL / "python.golden.txt").read_text().split("# ---\n")
 
 
+@cache
 def _document() -> dict[str, object]:
     found: dict[str, object] = json.loads(openapi.as_json(describe(Build("0.1.0"))))
     return found

@@ -16,12 +16,12 @@ from tests.fixtures.vidctl import (
     URL,
     answering,
     event,
+    invoke,
     job,
     local,
     unused,
     vidctl,
 )
-from vidcompute.cli.app import create_app
 from vidcompute.cli.exit_codes import ExitCode, of_kind
 from vidcompute.errors import Kind
 
@@ -125,9 +125,9 @@ def test_environment_variables_name_server_and_key() -> None:
 
     environment = {"VIDCOMPUTE_SERVER": "http://one.example.org", "VIDCOMPUTE_API_KEY": "vck_one"}
     runner = CliRunner(env=environment)
-    app = create_app(local(answer, find=unused))
-    runner.invoke(app, ["list"], catch_exceptions=False)
-    runner.invoke(app, ["list", "--server", "http://two.example.org", "--key", "vck_two"], catch_exceptions=False)
+    parts = local(answer, find=unused)
+    assert invoke(runner, "list", parts=parts).exit_code == 0
+    assert invoke(runner, "list", "--server", "http://two.example.org", "--key", "vck_two", parts=parts).exit_code == 0
     assert seen == [("one.example.org", "Bearer vck_one"), ("two.example.org", "Bearer vck_two")]
 
 

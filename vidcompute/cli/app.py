@@ -29,7 +29,6 @@ from vidcompute.cli import (
     usage,
     webhooks,
 )
-from vidcompute.cli.local import Local
 
 _HELP = """Self-hosted video infrastructure: a video goes in, streams, images and frames come out.
 
@@ -38,19 +37,13 @@ or VIDCOMPUTE_SERVER and VIDCOMPUTE_API_KEY, or log in by `vidctl login`. Every 
 """
 
 
-def create_app(local: Local) -> typer.Typer:
-    """The application with these local parts behind it."""
+def create_app() -> typer.Typer:
+    """The application. Who calls it gives it the local parts behind it, as `obj`."""
     app = typer.Typer(
         name="vidctl", help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich"
     )
-
-    @app.callback()
-    def begin(context: typer.Context) -> None:
-        context.obj = local
-
     work = (submit, upload, frames, plan, checking, jobs, dead, assets, tracks, retention)
     access = (signing, login, orgs, keys, members, people, usage, audit)
     for part in (*work, *access, events, webhooks, mails, run, dashboard, cluster, machine):
         part.add_to(app)
-    begin.__doc__ = _HELP
     return app

@@ -1,9 +1,11 @@
 """Small real things for tests of the engine: an in-memory database, toy plans, an executor driven by hand."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, insert
@@ -50,11 +52,23 @@ def memory_connection() -> Connection:
         del record
         connection.execute("PRAGMA foreign_keys=ON")
 
-    schema_outgoing.webhooks.metadata.create_all(engine)
     connection = engine.connect()
-    connection.execute(insert(schema.organizations).values(id=ORG, name="local", created_ms=1))
-    connection.commit()
+    sqlite = connection.connection.driver_connection
+    assert isinstance(sqlite, sqlite3.Connection)
+    sqlite.deserialize(_new_database())
     return connection
+
+
+@cache
+def _new_database() -> bytes:
+    """What `memory_connection` begins with, as SQLite writes it; made once: making it takes longer than most tests."""
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    schema_outgoing.webhooks.metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(insert(schema.organizations).values(id=ORG, name="local", created_ms=1))
+    sqlite = engine.raw_connection().driver_connection
+    assert isinstance(sqlite, sqlite3.Connection)
+    return sqlite.serialize()
 
 
 def check_events(conn: Connection) -> None:
