@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, groupby
 from pathlib import Path
 
 from vidcompute.media import encoders
@@ -373,17 +373,22 @@ def _ranges(part: VideoCut, ladder: Sequence[_Made]) -> tuple[list[tuple[int, _M
 
 
 def _fan(head: str, rungs: list[tuple[int, _Made]], pixel_format: str, matrix: str = "") -> str:
-    """One chain split for several rungs, each scaled to its size with square pixels."""
-    scales = [
-        f"scale={m.rung.width_px}:{m.rung.height_px}:flags=bicubic:out_range=tv{matrix},setsar=1,"
-        f"{encoders.surface(m.encoder, pixel_format)}[v{n}]"
-        for n, m in rungs
-    ]
-    if len(rungs) == 1:
-        return f"{head},{scales[0]}"
-    taps = "".join(f"[s{n}]" for n, _ in rungs)
-    ends = (f"[s{n}]{scale}" for (n, _), scale in zip(rungs, scales, strict=True))
-    return ";".join((f"{head},split={len(rungs)}{taps}", *ends))
+    """One chain for several rungs with square pixels: each size is made once, from the next larger one, and shared."""
+    sized = sorted(rungs, key=lambda rung: _size(rung[1]), reverse=True)
+    sizes = [(size, list(those)) for size, those in groupby(sized, key=lambda rung: _size(rung[1]))]
+    chains = []
+    for place, ((width, height), those) in enumerate(sizes):
+        scaled = f"{head},scale={width}:{height}:flags=bicubic:out_range=tv{matrix},setsar=1,format={pixel_format}"
+        smaller = "" if place + 1 == len(sizes) else f"[to{those[0][0]}]"
+        taps = "".join(f"[s{n}]" for n, _ in those) + smaller
+        chains.append(f"{scaled},split={len(those) + bool(smaller)}{taps}")
+        chains += (f"[s{n}]{encoders.surface(m.encoder, pixel_format)}[v{n}]" for n, m in those)
+        head, matrix = f"{smaller}null", ""
+    return ";".join(chains)
+
+
+def _size(made: _Made) -> tuple[int, int]:
+    return made.rung.width_px, made.rung.height_px
 
 
 def _frames(part: VideoCut, *, fill: bool = False) -> str:

@@ -64,7 +64,7 @@ class Encode:
     one_thread: bool = field(default=False, metadata=LATER)
 
     name: ClassVar[str] = "encode"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def needs(self) -> Needs:
         """One core for a chunk among several, less for all of a short source, all threads otherwise.
