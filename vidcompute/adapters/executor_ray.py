@@ -120,9 +120,7 @@ class RayExecutor:
         self._epoch = 0
         self._held = False
         self._owed: set[str] = set()  # attempts that are over here, of which the cluster is still to be told
-        self._uncollected: set[str] = set()  # whose end was told here, and may not be recorded yet
-        self._all_collected = asyncio.Event()
-        self._all_collected.set()
+        self._uncollected: dict[str, asyncio.Event] = {}  # whose end was told here, and may not be recorded yet
         self._closing = False
 
     # -- the bridge ---------------------------------------------------------------------------------------------------
@@ -255,8 +253,7 @@ class RayExecutor:
             if running.cancelled and event.outcome in {Outcome.FAILED, Outcome.LOST}:
                 event = replace(event, outcome=Outcome.CANCELLED)
             running.done.set()
-            self._uncollected.add(event.attempt_id)
-            self._all_collected.clear()
+            self._uncollected[event.attempt_id] = asyncio.Event()
         self._events.put_nowait(event)
 
     # -- the port -----------------------------------------------------------------------------------------------------
@@ -350,9 +347,9 @@ class RayExecutor:
 
     def _forget_ends(self, *attempt_ids: str) -> None:
         """Ends that nobody is to wait for any more; all of them where none is named."""
-        self._uncollected.difference_update(attempt_ids or self._uncollected.copy())
-        if not self._uncollected:
-            self._all_collected.set()
+        for attempt_id in attempt_ids or tuple(self._uncollected):
+            if collected := self._uncollected.pop(attempt_id, None):
+                collected.set()
 
     def _drop_ends(self, ids: set[str]) -> None:
         """Of attempts that were let go and are adopted now, what was still to be told is not true."""
@@ -400,7 +397,9 @@ class RayExecutor:
                 _unfinished(attempt_id, Outcome.CANCELLED, "cluster_failed", "The cluster did not say how it ended.")
             )
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._all_collected.wait(), _COLLECT_S)
+            async with asyncio.timeout(_COLLECT_S):
+                for collected in tuple(self._uncollected.values()):
+                    await collected.wait()
         await self._end()
         self._events.put_nowait(None)
 
