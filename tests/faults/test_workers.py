@@ -68,9 +68,16 @@ def test_a_worker_that_is_killed_each_time_takes_its_task_to_the_dead_letters(cl
 
 
 def test_a_worker_that_is_stopped_is_taken_for_lost_and_its_task_runs_again(clip: ClipMaker, tmp_path: Path) -> None:
-    source = clip("worker", ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=4", "-c:v", "libx264", "-g", "250"])
+    source = clip("worker-long", ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=20", "-c:v", "libx264", "-g", "250"])
     with running(tmp_path / "data", VIDCOMPUTE_HEARTBEAT_LEASE_S="15", VIDCOMPUTE_RETRY_BASE_S="0.05") as driver:
         job_id = driver.submit(source, outputs=["hls"])["id"]
+
+        def encodes() -> bool:  # long enough that nobody who is stopped has told its end already
+            return any(
+                stage["name"] == "encode" and stage["status"] == "running" for stage in driver.job(job_id)["stages"]
+            )
+
+        wait_until(encodes, timeout_s=20, what="the encode")
         stopped = wait_until(lambda: signal_workers(driver, signal.SIGSTOP), timeout_s=20, what="a worker")
         driver.done(job_id)
         page = driver.http.get(f"/api/v1/jobs/{job_id}/attempts", params={"outcome": "lost"}).json()
