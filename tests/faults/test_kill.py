@@ -13,7 +13,7 @@ from tests.e2e.driving import Driver, Json
 from tests.e2e.numbered import LIP_SYNC_S, Sound, lag, numbers, picture, sound, tone, worst_difference
 from tests.e2e.streams import assert_whole, breaches, by_type, listed, steady, track
 from tests.fixtures.clips import ClipMaker
-from tests.fixtures.platform import Server
+from tests.fixtures.platform import PROFILE, Server
 from tests.fixtures.processes import alive, descendants
 from tests.fixtures.waiting import wait_until
 
@@ -21,6 +21,7 @@ RENDITIONS: list[Json] = [{"height": 180}, {"height": 144, "codec": "hevc"}]
 OUTPUTS = ["hls", "mp4", "thumbnail", "storyboard", "preview"]
 STAGES = {"probe", "audio", "poster", "storyboard", "preview", "encode", "package", "mp4"}
 RATE = Fraction(30)
+CORES = 2
 LAG_FOUND_IN = 60 * 48_000  # samples at the beginning, by which two sounds are laid upon each other
 
 
@@ -84,10 +85,12 @@ def _assert_nothing_left(below: set[int], server: Server) -> None:
 
 
 def _kill_often(work: Work, clip: ClipMaker, folder: Path, kills: int, seed: int) -> None:
-    chance = random.Random(seed)
-    data = folder / "data"
-    source = work.source(clip)
-    environment = {"VIDCOMPUTE_CPU_COUNT": "2"}
+    with PROFILE[-1].cores(CORES):
+        _live_through_kills(work, work.source(clip), folder / "data", kills, random.Random(seed))
+
+
+def _live_through_kills(work: Work, source: Path, data: Path, kills: int, chance: random.Random) -> None:
+    environment = {"VIDCOMPUTE_CPU_COUNT": str(CORES)}
     server = Server(data, environment).prepare().start()
     driver = Driver(server)
     job_id = driver.submit(source, **work.spec)["id"]
@@ -127,7 +130,8 @@ def _assert_cost_little(job: Json, kills: int) -> None:
         # Each kill costs each task that ran at most one attempt, and no task is started again once it is done.
         assert stage["attempts"] <= stage["tasks"] + 2 * kills, stage
         assert stage["tasks_done"] == stage["tasks"]
-    assert sum(s["attempts"] for s in job["stages"]) > sum(s["tasks"] for s in job["stages"])  # some kill cost work
+    if not PROFILE[-1].elsewhere():  # attempts were processes of the server's: some kill cost work
+        assert sum(s["attempts"] for s in job["stages"]) > sum(s["tasks"] for s in job["stages"])
 
 
 def _assert_whole(driver: Driver, job: Json, work: Work, source: Path) -> None:
