@@ -32,10 +32,6 @@ class Dialect(Protocol):
         """Whether its disk had no room left."""
         ...
 
-    def has_ended(self, connection: Connection) -> bool:
-        """Whether the database has undone the transaction by itself, so that what follows would be outside of any."""
-        ...
-
     def dispose(self) -> None:
         """Close every connection."""
         ...

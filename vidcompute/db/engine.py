@@ -34,7 +34,6 @@ Step = Callable[Concatenate[Connection, P], T]
 _TOGETHER = 32  # steps that share a transaction at most: the last one's answer waits for the first one
 PATIENT_S = 0.02  # for those who follow what happened, so that they are not in the way of the work itself
 UNHURRIED_S = 0.25  # and for those whom nobody waits for: many commits are one look
-_SAVE, _UNDO = "SAVEPOINT step", "ROLLBACK TO SAVEPOINT step"
 
 
 class Subscription:
@@ -97,8 +96,8 @@ class Subscription:
         self.close()
 
 
-class _TransactionEndedError(Exception):
-    """The error of one step made the database undo the transaction that others shared."""
+class _StepBrokeError(Exception):
+    """A step raised, and undid the transaction that others shared with it."""
 
 
 @dataclass(frozen=True)
@@ -114,27 +113,6 @@ class _Write:
     result: "asyncio.Future[Any]"
     actor: acting.Actor | None
     outcome: Any = None
-
-
-def _run(dialect: Dialect, connection: Connection, waiting: _Write, *, alone: bool) -> None:
-    """Run one step; where it shares the transaction, its error undoes it alone."""
-    acting.bind(connection, waiting.actor)
-    if alone:
-        waiting.outcome = waiting.step(connection)
-        return
-    info = connection.info
-    before: dict[str, Any] = {EMITTED: set(info.get(EMITTED, ())), CROSSED: list(info.get(CROSSED, ()))}
-    connection.exec_driver_sql(_SAVE)  # never released: it hides the one before it, and all end with the transaction
-    try:
-        waiting.outcome = waiting.step(connection)
-    except BaseException as error:
-        if connection.invalidated:
-            raise
-        if dialect.has_ended(connection):
-            raise _TransactionEndedError from error
-        connection.exec_driver_sql(_UNDO)
-        waiting.outcome = _Raised(error)
-        info.update(before)
 
 
 def may_be_written(error: BaseException) -> bool:
@@ -189,9 +167,9 @@ class Database:
     async def write(self, step: Step[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `step(connection, …)` in a transaction; its result once that is durable, its error once undone.
 
-        Steps that wait for the writer share one transaction, each in a savepoint of its own: what is durable together
-        is waited for once. Where the calling task has made a claim (`db.claims`), its first write that commits
-        records that it is done.
+        Steps that wait for the writer share one transaction: what is durable together is waited for once. Where one
+        of them breaks, all are undone and run again, each in a transaction of its own, so a step may run twice. Where
+        the calling task has made a claim (`db.claims`), its first write that commits records that it is done.
         """
         self._loop = asyncio.get_running_loop()
         future = self._loop.create_future()
@@ -213,11 +191,11 @@ class Database:
         emitted: Collection[str] = ()
         try:
             emitted = self._in_transaction(batch)
-        except _TransactionEndedError:
+        except _StepBrokeError:
             emitted = self._one_by_one(batch)
         except BaseException as error:
             for waiting in batch:
-                waiting.outcome = waiting.outcome if isinstance(waiting.outcome, _Raised) else _Raised(error)
+                waiting.outcome = _Raised(error)
         if self._loop is not None:
             self._loop.call_soon_threadsafe(lambda: self._tell(batch, emitted=emitted))
 
@@ -232,12 +210,18 @@ class Database:
         return emitted
 
     def _in_transaction(self, batch: "list[_Write]") -> Collection[str]:
-        """Run these and commit; of what types events were emitted. Who breaks is undone alone, as its outcome tells."""
+        """Run these and commit; of what types events were emitted."""
         with self._reached(), self._begun() as connection:
             connection.info.pop(EMITTED, None)
             connection.info.pop(CROSSED, None)
             for waiting in batch:
-                _run(self._dialect, connection, waiting, alone=len(batch) == 1)
+                acting.bind(connection, waiting.actor)
+                try:
+                    waiting.outcome = waiting.step(connection)
+                except BaseException as error:
+                    if len(batch) == 1 or connection.invalidated:
+                        raise
+                    raise _StepBrokeError from error
             emitted: Collection[str] = connection.info.pop(EMITTED, ())
             crossed = connection.info.pop(CROSSED, ())
             if emitted:

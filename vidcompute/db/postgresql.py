@@ -88,10 +88,6 @@ class PostgreSql:
         """SQLSTATE 53100."""
         return isinstance(error.orig, psycopg.errors.DiskFull)
 
-    def has_ended(self, connection: Connection) -> bool:
-        """Never: a savepoint is gone back to, whatever happened."""
-        return False
-
     def dispose(self) -> None:
         """Close every connection."""
         self._closing.set()

@@ -43,11 +43,6 @@ class Sqlite:
         """SQLITE_FULL (sqlite.org/rescode.html)."""
         return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
-    def has_ended(self, connection: Connection) -> bool:
-        """As after a full disk, an error of it, or no memory (sqlite.org/lang_transaction.html, 3)."""
-        driver = connection.connection.driver_connection
-        return isinstance(driver, sqlite3.Connection) and not driver.in_transaction
-
     def dispose(self) -> None:
         """Close every connection."""
         self.reader.dispose()
