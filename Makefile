@@ -64,9 +64,13 @@ bench: ## measure; results go to bench/
 	@$(SETUP) bench
 	@$(BIN)/python -m bench
 
-faults: ## the long suite of kills and failures
+SCHEDULES := tests/faults/test_schedules.py
+
+faults: ## the long suite of kills and failures; SEED=: one history of kills alone, many times over
 	@$(SETUP) test-clients
-	@$(BIN)/pytest tests/faults tests/contract tests/e2e/test_webhooks.py -m "long or not long"
+	@$(BIN)/pytest $(SCHEDULES) -m "long or not long" -n 2
+	@test -n "$$SEED" || \
+		$(BIN)/pytest tests/faults tests/contract tests/e2e/test_webhooks.py -m "long or not long" --ignore $(SCHEDULES)
 
 fuzz: ## the long suite of hostile input; FUZZ_MINUTES=10: of made-up requests to the whole API
 	@$(SETUP) dev
