@@ -54,7 +54,8 @@ async def test_bytes_come_from_where_the_store_says_and_our_token_does_not_go_th
         assert "authorization" not in {name.lower() for name in headers}
 
 
-async def test_an_absent_server_is_waited_for_and_another_is_asked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_told", [False, True])
+async def test_an_absent_server_is_waited_for_and_another_is_asked(tmp_path: Path, *, is_told: bool) -> None:
     later = Gateway(free_port())
     pauses: list[float] = []
 
@@ -66,7 +67,10 @@ async def test_an_absent_server_is_waited_for_and_another_is_asked(tmp_path: Pat
     later.storage(tmp_path)
     data = os.urandom(300_000)
     await put(FolderStorage(tmp_path / "storage"), tmp_path, "k", data)
-    storage = GatewayStorage([f"http://127.0.0.1:{free_port()}", later.url], str(tmp_path), pause=pause)
+    known = [f"http://127.0.0.1:{free_port()}", *([] if is_told else [later.url])]
+    storage = GatewayStorage(
+        known, str(tmp_path), elsewhere=lambda: [later.url] if is_told and pauses else [], pause=pause
+    )
     assert (await storage.fetch("k", tmp_path / "to")).read_bytes() == data
     assert pauses
 

@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.driving import Driver, Json
 from tests.faults.test_kill import SHORT, _assert_whole
 from tests.fixtures.clips import ClipMaker
-from tests.fixtures.cluster import RayCluster, free_port
+from tests.fixtures.cluster import RayCluster
 from tests.fixtures.platform import Server
 from tests.fixtures.processes import alive
 from tests.fixtures.waiting import wait_until
@@ -77,13 +77,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[RayCluster]:
 
 @pytest.fixture
 def platform(cluster: RayCluster, tmp_path: Path) -> Iterator[Callable[[], Server]]:
-    """Starts a server over the cluster; after a kill, the next one with the same data and the same address."""
+    """Starts a server over the cluster; after a kill, the next one with the same data, at another address."""
     data = tmp_path / "data"
-    environment = {**cluster.environment(), "VIDCOMPUTE_PORT": str(free_port())}
     started: list[Server] = []
 
     def start() -> Server:
-        started.append(Server(data, environment).prepare().start(timeout_s=90))
+        started.append(Server(data, cluster.environment()).prepare().start(timeout_s=90))
         return started[-1]
 
     yield start
@@ -156,7 +155,7 @@ def test_nodes_join_a_head_again_that_was_started_again(tmp_path: Path) -> None:
     node = made.join("second", cpus=1)
     log = node.data_dir / "cluster" / "node.log"
     (tmp_path / "data").mkdir()
-    server = Server(tmp_path / "data", {**made.environment(), "VIDCOMPUTE_PORT": str(free_port())})
+    server = Server(tmp_path / "data", made.environment())
     try:
         server.start(timeout_s=90)
         driver = Driver(server)
@@ -186,8 +185,7 @@ def test_kill_of_all_and_restart_of_all(tmp_path: Path, clip: ClipMaker) -> None
     made = RayCluster(tmp_path / "ray").start(cpus=1)
     data = tmp_path / "data"
     data.mkdir()
-    port = {"VIDCOMPUTE_PORT": str(free_port())}
-    server = Server(data, {**made.environment(), **port}).start(timeout_s=90)
+    server = Server(data, made.environment()).start(timeout_s=90)
     source = SHORT.source(clip)
     driver = Driver(server)
     job_id = driver.submit(source, **SHORT.spec)["id"]
@@ -214,18 +212,16 @@ def test_kill_of_all_and_restart_of_all(tmp_path: Path, clip: ClipMaker) -> None
 
 @pytest.fixture
 def pair(cluster: RayCluster, tmp_path: Path, postgres_url: str) -> Iterator[tuple[Server, Server]]:
-    """Two servers over the cluster: the first leads, the second stands by."""
-    ports = [free_port(), free_port()]
+    """Two servers over the cluster, of which neither knows the other: the first leads, the second stands by."""
     common = {
         **cluster.environment(),
         "VIDCOMPUTE_DATABASE_URL": postgres_url,
         "VIDCOMPUTE_STORAGE_DIR": str(tmp_path / "storage"),
-        "VIDCOMPUTE_NODE_URLS": ",".join(f"http://127.0.0.1:{port}" for port in ports),
     }
     servers = []
-    for number, port in enumerate(ports):
-        (tmp_path / f"data{number}").mkdir()
-        made = Server(tmp_path / f"data{number}", {**common, "VIDCOMPUTE_PORT": str(port)})
+    for name in ("leader", "standby"):
+        (tmp_path / name).mkdir()
+        made = Server(tmp_path / name, common)
         servers.append(made.start(timeout_s=90))
     leader, standby = servers
     yield leader, standby

@@ -42,8 +42,8 @@ class GatewayStorage:
     """Implements `ports.storage.Storage`, but for removing: nodes add, and remove nothing.
 
     `urls` are the servers, of which any will do; while none answers (one is replaced by another, say) each call tries
-    again for `patience_s`. Errors beside the port's: `grant_invalid` and `grant_exceeded` (kind internal) where the
-    token does not open a key, or does so no more.
+    again for `patience_s`, and those that `elsewhere` tells of by then as well. Errors beside the port's:
+    `grant_invalid` and `grant_exceeded` (kind internal) where the token does not open a key, or does so no more.
     """
 
     def __init__(
@@ -51,16 +51,23 @@ class GatewayStorage:
         urls: Sequence[str],
         token: str,
         *,
+        elsewhere: Callable[[], Sequence[str]] = tuple,
         patience_s: float = 120.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._urls = [f"{url.rstrip('/')}/internal/storage" for url in urls]
+        self._urls: builtins.list[str] = []
+        self._add(urls)
+        self._elsewhere = elsewhere
         self._headers = {"Authorization": f"Bearer {token}"}
         self._patience_s = patience_s
         self._pause = pause
         self._client = httpx2.Client(timeout=_TIMES, trust_env=False)
 
     # -- asking -------------------------------------------------------------------------------------------------------
+
+    def _add(self, urls: Sequence[str]) -> None:
+        found = [f"{url.rstrip('/')}/internal/storage" for url in urls]
+        self._urls = [*self._urls, *(url for url in found if url not in self._urls)]
 
     def _patiently(self, step: Callable[[str], T]) -> T:
         """What `step` gives at the first server that answers."""
@@ -74,6 +81,7 @@ class GatewayStorage:
                 except (_PassingError, httpx2.TransportError) as problem:
                     last = problem
                     self._urls.append(self._urls.pop(0))  # the next one first, from now on
+            self._add(self._elsewhere())
             if time.monotonic() > deadline_s or not self._urls:
                 detail = f"No server gives access to the storage: {last or type(last).__name__}"
                 raise VidComputeError(Kind.UNAVAILABLE, "storage_unavailable", detail)

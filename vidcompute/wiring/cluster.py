@@ -82,6 +82,7 @@ def ray_executor(settings: "Settings", runner: NodeRunnerConfig, secret: bytes, 
         "address": settings.ray_address,
         "namespace": f"vidcompute-{grants.installation(secret)}",
         "agent": {"argv": argv, "version": version()},
+        "urls": list(urls),
     }
 
     def access(spec: "AttemptSpec") -> Mapping[str, str]:
@@ -131,6 +132,7 @@ def command(arguments: Sequence[str]) -> int | None:
 
 def _node_runner(config: NodeRunnerConfig, work: Path, node: Mapping[str, Any], control_fd: int) -> int:
     from vidcompute.adapters.fetch_http import HttpFetcher
+    from vidcompute.adapters.ray_cluster import servers
     from vidcompute.adapters.storage_cached import CachedStorage
     from vidcompute.adapters.storage_gateway import GatewayStorage
     from vidcompute.media import ffmpeg
@@ -142,8 +144,10 @@ def _node_runner(config: NodeRunnerConfig, work: Path, node: Mapping[str, Any], 
     cache = Path(node["folder"]) / "cache"
 
     def storage(access: Mapping[str, str]) -> CachedStorage:
-        servers = GatewayStorage(access.get("urls", "").split(), access.get("token", ""))
-        return CachedStorage(servers, cache, int(node.get("cache_bytes", _CACHE_BYTES)))
+        gateway = GatewayStorage(
+            access.get("urls", "").split(), access.get("token", ""), elsewhere=lambda: servers.known(work)
+        )
+        return CachedStorage(gateway, cache, int(node.get("cache_bytes", _CACHE_BYTES)))
 
     program = ffmpeg.locate(node.get("ffmpeg"))
     return serve(control_fd, storage, work, {"fetcher": lambda: fetcher}, program, strict=config.strict)

@@ -15,7 +15,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -44,12 +44,14 @@ Json = dict[str, Any]
 class BridgeConfig:
     """What the server tells its bridge. `namespace` is the installation's; `agent` goes to the nodes' agents.
 
+    `urls` are where nodes reach the servers.
     `accept_s` is how long an attempt waits for room that others (another installation, say) have of its node.
     """
 
     address: str
     namespace: str
     agent: Json
+    urls: Sequence[str] = ()
     accept_s: float = 120.0
 
 
@@ -149,7 +151,8 @@ class Bridge:
         known = self._nodes.get(node_id)
         try:
             agent = known.agent if known else agent_of(node_id, self._config.namespace, self._config.agent)
-            about = await asyncio.wait_for(agent.hello.remote(self._epoch), _HELLO_S if known is None else _ANSWER_S)
+            hello = agent.hello.remote(self._epoch, self._config.urls)
+            about = await asyncio.wait_for(hello, _HELLO_S if known is None else _ANSWER_S)
         except Exception as problem:  # it has just gone, or is too busy to say that it is there: the next looks tell
             if known is None:
                 sys.stderr.write(f"bridge: node {node_id[:8]} does not answer: {problem!r}\n"[:500])

@@ -9,13 +9,14 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from vidcompute.adapters.discovery import Discovery
 from vidcompute.adapters.executor_local import LocalExecutor
+from vidcompute.adapters.ray_cluster import servers
 from vidcompute.adapters.storage_cached import CacheContents
 from vidcompute.errors import Kind, VidComputeError
 from vidcompute.media import ffmpeg
@@ -56,18 +57,26 @@ class NodeAgent:
         self._beginning = asyncio.Lock()
         self._executor: LocalExecutor | None = None
         self._lock: BinaryIO | None = None
+        self._work = Path()
+        self._urls: Sequence[str] = ()
         self._socket = ""
         self._told: dict[str, asyncio.Queue[AttemptEvent]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._server: asyncio.Server | None = None
 
-    async def hello(self, epoch: int) -> dict[str, Any]:
-        """Be ready to work for the leader of this epoch; what this node is."""
+    async def hello(self, epoch: int, urls: Sequence[str] = ()) -> dict[str, Any]:
+        """Be ready to work for the leader of this epoch; what this node is.
+
+        `urls` are where nodes reach the servers: attempts that an earlier leader began go on with those.
+        """
         self._epoch = max(self._epoch, epoch)
         self._heard_s = time.monotonic()
         async with self._beginning:
             if self._executor is None:
                 await self._begin()
+        if epoch == self._epoch and urls and urls != self._urls:
+            servers.remember(self._work, urls)
+            self._urls = urls
         assert self._executor is not None, "it has begun"
         (info,) = await self._executor.nodes()
         cpu = 0.0 if self._own.get("cores") == 0 else info.cpu
@@ -86,7 +95,7 @@ class NodeAgent:
 
     async def _begin(self) -> None:
         folder = Path(self._own.get("folder") or Path(tempfile.gettempdir()) / f"vidcompute-node-{os.getuid()}")
-        work = self._claim(folder / "work")
+        work = self._work = self._claim(folder / "work")
         replaced = {"{work}": str(work), "{node}": json.dumps({**self._own, "folder": str(folder)})}
         executor = LocalExecutor(
             [sys.executable, *(replaced.get(word, word) for word in self._config["argv"])],
